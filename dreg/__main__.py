@@ -1,0 +1,5 @@
+"""`python -m dreg`."""
+
+from dreg.cli import main
+
+main()

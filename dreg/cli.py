@@ -1,0 +1,213 @@
+"""The command line: a lazy table of commands, the options they all share, errors to exit codes.
+
+Commands live in `dreg/commands/<name>.py` as a function of that name, or as a Typer app `app`
+for a command with commands of its own. They import what they need when they run, so that
+`dreg --help` stays as quick as the interpreter allows.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import typer.core
+import typer.main
+
+from dreg import __version__
+from dreg.errors import BadRequest, DregError, Outside
+from dreg.output import out
+
+COMMANDS = (
+    "init", "new", "run", "status", "check", "diff", "release",
+    "list", "show", "fetch", "remote", "rules",
+)  # fmt: skip
+
+JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
+QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
+DirectoryOpt = Annotated[
+    Path | None,
+    typer.Option("-C", metavar="DIR", help="Run as if started in DIR.", show_default=False),
+]
+DebugOpt = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+COMMON = {
+    "json": (JsonOpt, False),
+    "quiet": (QuietOpt, False),
+    "directory": (DirectoryOpt, None),
+    "debug": (DebugOpt, False),
+}
+
+
+def settle(*, json: bool, quiet: bool, directory: Path | None, debug: bool) -> None:
+    """Apply the options that every command shares."""
+    out.configure(json=json, quiet=quiet, debug=debug)
+    if directory is not None:
+        try:
+            os.chdir(directory)
+        except OSError as error:
+            raise BadRequest(
+                f"cannot enter `{directory}`: {error.strerror}",
+                hint="-C takes an existing directory",
+            ) from error
+
+
+def with_common_options(function: Callable[..., None]) -> Callable[..., None]:
+    """`function` with --json, --quiet, -C and --debug added to its own options."""
+
+    @functools.wraps(function)
+    def run(**given: Any) -> None:
+        settle(**{name: given.pop(name) for name in COMMON})
+        function(**given)
+
+    own = inspect.signature(function, eval_str=True)
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in COMMON.items()
+    ]
+    run.__signature__ = own.replace(  # type: ignore[attr-defined]
+        parameters=[
+            *(p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own.parameters.values()),
+            *added,
+        ]
+    )
+    run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
+    return run
+
+
+class Commands(typer.core.TyperGroup):
+    """Imports a command's module when the command is first asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        if cmd_name not in self.commands:
+            self.commands[cmd_name] = load(cmd_name)
+        return self.commands[cmd_name]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        for name in COMMANDS:  # the closest name is looked for among `self.commands`
+            self.get_command(ctx, name) if args and args[0] not in COMMANDS else None
+        return super().resolve_command(ctx, args)
+
+
+def load(name: str) -> Any:
+    """The command object of `dreg.commands.<name>`."""
+    module = import_module(f"dreg.commands.{name}")
+    if hasattr(module, "app"):
+        for info in module.app.registered_commands:
+            if not hasattr(info.callback, "__wrapped__"):
+                info.callback = with_common_options(info.callback)
+        return typer.main.get_command(module.app)
+    single = typer.Typer(rich_markup_mode=None, add_completion=False)
+    single.command(name)(with_common_options(getattr(module, name)))
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    name="dreg",
+    cls=Commands,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    epilog="Start with: dreg init my-registry",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dreg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    json: JsonOpt = False,
+    quiet: QuietOpt = False,
+    directory: DirectoryOpt = None,
+    debug: DebugOpt = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Dataset releases as dependable as package releases.
+
+    A registry is a git repository in which DVC keeps datasets; dreg runs their pipelines,
+    decides their next version, proves that it can be fetched, and fetches exactly those bytes.
+    """
+    settle(json=json, quiet=quiet, directory=directory, debug=debug)
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 refused, 2 bad request, 3 something outside failed."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    usage_error: Any = typer.BadParameter.__mro__[
+        1
+    ]  # click's UsageError, which Typer keeps to itself
+    # The options that decide how an error is shown, should the others not even parse.
+    out.configure(json="--json" in arguments, quiet=False, debug="--debug" in arguments)
+    try:
+        return int(app(arguments, standalone_mode=False, prog_name="dreg") or 0)
+    except DregError as error:
+        failure = error
+    except usage_error as error:
+        failure = _as_bad_request(error)
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            # The reader of our output went away (`dreg list | head`); say nothing more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        failure = _outside(error)
+    except Exception as error:
+        failure = Outside(
+            f"internal error: {type(error).__name__}: {error}",
+            hint="this is a bug in dreg; run the command again with --debug and report what it prints",
+        )
+        failure.__cause__ = error
+    if out.debug:
+        import traceback
+
+        traceback.print_exception(failure.__cause__ or failure, file=sys.stderr)
+    out.error(failure)
+    return failure.exit_code
+
+
+def _as_bad_request(error: Any) -> DregError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "dreg"
+    message = error.format_message().rstrip(".").replace("'", "`")
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(context.get_help() if context else "")
+        message = "a command is missing" if command == "dreg" else f"`{command}` needs a command"
+    return BadRequest(message[:1].lower() + message[1:], hint=f"{command} --help")
+
+
+def _outside(error: OSError) -> DregError:
+    where = f" at `{error.filename}`" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        failure = Outside(
+            f"the disk is full{where}", hint="free some space, then run the command again"
+        )
+    elif isinstance(error, PermissionError):
+        failure = Outside(
+            f"permission denied{where}", hint="check who owns it, then run the command again"
+        )
+    else:
+        reason = error.strerror or str(error)
+        failure = Outside(
+            f"{reason}{where}", hint="run the command again with --debug to see where"
+        )
+    failure.__cause__ = error
+    return failure

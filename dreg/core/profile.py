@@ -1,0 +1,135 @@
+"""A profile: measured facts about one snapshot of a dataset, as `data/<name>/metadata.json`.
+
+The file's shape is published and training code reads it:
+`dataset`, `schema.features`, `splits.<s>.num_samples`, `splits.<s>.class_distribution`,
+`metrics.<s>.*`. dreg adds `format`, `splits.<s>.columns` and `snapshot`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dreg.errors import BadRequest
+
+FORMAT = 1
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A column: Arrow's name of its type, whether nulls occur, shape of a tensor, class names.
+
+    The position of a class in `classes` is its index in the data.
+    """
+
+    type: str
+    nullable: bool = False
+    shape: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split. `columns` has statistics by column name: `nulls`, `min`, `max`, `mean`, `std`."""
+
+    num_samples: int
+    class_distribution: Mapping[str, int] = field(default_factory=dict)
+    columns: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Published:
+    """The published files as a whole: how many, their bytes, `Snapshot.digest` of them."""
+
+    files: int
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What was measured. `metrics` are a dataset's own figures, by split and name, flat."""
+
+    dataset: Mapping[str, str]
+    features: Mapping[str, Feature]
+    splits: Mapping[str, Split]
+    metrics: Mapping[str, Mapping[str, Number]]
+    snapshot: Published
+
+    @property
+    def num_samples(self) -> int:
+        """Samples of all splits."""
+        return sum(split.num_samples for split in self.splits.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that metadata.json holds; its text is written sorted and indented."""
+        return {
+            "format": FORMAT,
+            "dataset": dict(self.dataset),
+            "schema": {"features": {n: _feature(f) for n, f in self.features.items()}},
+            "splits": {name: _split(split) for name, split in self.splits.items()},
+            "metrics": {split: dict(values) for split, values in self.metrics.items()},
+            "snapshot": vars(self.snapshot) | {},
+        }
+
+    @classmethod
+    def from_json(cls, data: Any, where: str = "metadata.json") -> Profile:
+        """The profile that `to_json` gave. Raises BadRequest for another shape, naming `where`."""
+        try:
+            if data.get("format", FORMAT) > FORMAT:
+                raise BadRequest(
+                    f"`{where}` has format {data['format']}, and this dreg reads up to {FORMAT}",
+                    hint="upgrade dreg: pip install --upgrade dreg",
+                )
+            return cls(
+                dataset={str(k): str(v) for k, v in data["dataset"].items()},
+                features={
+                    name: Feature(
+                        type=f["type"],
+                        nullable=bool(f.get("nullable", False)),
+                        shape=tuple(f.get("shape", ())),
+                        classes=tuple(f.get("classes", ())),
+                        unit=f.get("unit", ""),
+                    )
+                    for name, f in data["schema"]["features"].items()
+                },
+                splits={
+                    name: Split(
+                        num_samples=int(s["num_samples"]),
+                        class_distribution=dict(s.get("class_distribution", {})),
+                        columns={c: dict(v) for c, v in s.get("columns", {}).items()},
+                    )
+                    for name, s in data["splits"].items()
+                },
+                metrics={split: dict(values) for split, values in data.get("metrics", {}).items()},
+                snapshot=Published(**data["snapshot"]),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadRequest(
+                f"`{where}` is not a profile that dreg wrote ({type(error).__name__}: {error})",
+                hint="measure again: dreg run NAME",
+            ) from error
+
+
+def _feature(feature: Feature) -> dict[str, Any]:
+    shown: dict[str, Any] = {"type": feature.type, "nullable": feature.nullable}
+    if feature.shape:
+        shown["shape"] = list(feature.shape)
+    if feature.classes:
+        shown["classes"] = list(feature.classes)
+    if feature.unit:
+        shown["unit"] = feature.unit
+    return shown
+
+
+def _split(split: Split) -> dict[str, Any]:
+    shown: dict[str, Any] = {"num_samples": split.num_samples}
+    if split.class_distribution:
+        shown["class_distribution"] = dict(split.class_distribution)
+    if split.columns:
+        shown["columns"] = {name: dict(values) for name, values in split.columns.items()}
+    return shown

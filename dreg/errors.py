@@ -1,0 +1,38 @@
+"""What can go wrong, as a user is told it.
+
+Every error states one fact and hints at the next move. The class decides the exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DregError(Exception):
+    """A fact and a hint. `details` are further lines, such as a failed stage's last words."""
+
+    exit_code = 3
+
+    def __init__(self, fact: str, *, hint: str, details: Sequence[str] = ()) -> None:
+        super().__init__(fact)
+        self.fact = fact
+        self.hint = hint
+        self.details = tuple(details)
+
+
+class Refused(DregError):
+    """dreg could do it and won't: it would break a promise (exit code 1)."""
+
+    exit_code = 1
+
+
+class BadRequest(DregError):
+    """What was asked for does not exist or cannot be understood (exit code 2)."""
+
+    exit_code = 2
+
+
+class Outside(DregError):
+    """A neighbour failed: network, remote, disk, git, a pipeline's own code (exit code 3)."""
+
+    exit_code = 3

@@ -1,0 +1,196 @@
+"""Everything dreg says: answers on stdout, notes on stderr. The only module that prints.
+
+Modes: human text (default), `--json` (one object on stdout), `--quiet` (no notes).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Any, Protocol
+
+from dreg.errors import DregError
+
+PLAIN_PROGRESS_SECONDS = 10.0
+
+
+class Answer(Protocol):
+    """A dataclass that a verb returns; its fields are the `--json` object."""
+
+    def lines(self) -> Iterable[str]: ...
+
+
+def jsonable(value: object) -> Any:
+    """`value` as JSON's types: dataclasses as objects, enums by name, paths and versions as text."""
+    if isinstance(value, enum.Enum):
+        return value.name.lower()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: jsonable(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, PurePath):
+        return value.as_posix()
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Iterable) and type(value).__name__ != "Version":
+        return [jsonable(item) for item in value]
+    return str(value)
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    """Left-aligned columns, two spaces apart; numbers to the right."""
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
+    right = [
+        bool(cells)
+        and all(row[i][:1].isdigit() or row[i] in ("", "-") for row in cells)
+        and all(
+            row[i].replace(",", "").split(" ")[0].replace(".", "").isdigit() or row[i] in ("", "-")
+            for row in cells
+        )
+        and not any(row[i].count(".") > 1 for row in cells)
+        for i in range(len(headers))
+    ]
+    for row in [list(headers), *cells]:
+        padded = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        yield "  ".join(padded).rstrip()
+
+
+def size(number: int | None) -> str:
+    """Bytes for people: decimal units, as disks and object stores are sold."""
+    if number is None:
+        return "-"
+    amount = float(number)
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    raise AssertionError("unreachable")
+
+
+def count(number: int | None) -> str:
+    """A count for people, with thousands separated."""
+    return "-" if number is None else f"{number:,}"
+
+
+class Output:
+    """One per process; `configure` is called once the options are known."""
+
+    def __init__(self) -> None:
+        self.json = False
+        self.quiet = False
+        self.debug = False
+        self._lock = threading.Lock()
+
+    def configure(self, *, json: bool, quiet: bool, debug: bool) -> None:
+        self.json, self.quiet, self.debug = (
+            self.json or json,
+            self.quiet or quiet,
+            self.debug or debug,
+        )
+
+    def answer(self, value: Answer) -> None:
+        """The one result of a command."""
+        if self.json:
+            print(json.dumps(jsonable(value), indent=2, ensure_ascii=False))
+        else:
+            for line in value.lines():
+                print(line)
+
+    def note(self, text: str) -> None:
+        """What is going on; for people, never for programs."""
+        if not self.quiet:
+            self._say(text)
+
+    def warn(self, text: str) -> None:
+        """Something the user should know although the command goes on; not silenced by --quiet."""
+        self._say(f"{self._paint('warning:', '33')} {text}")
+
+    def error(self, error: DregError) -> None:
+        """Fact, details, blank line, hint; with --json also an object on stdout."""
+        lines = [f"{self._paint('error:', '31')} {error.fact}"]
+        lines += [f"  {line}" for line in error.details]
+        lines += ["", f"{self._paint('hint:', '36')} {error.hint}"]
+        self._say("\n".join(lines))
+        if self.json:
+            failed = {
+                "fact": error.fact,
+                "details": list(error.details),
+                "hint": error.hint,
+                "exit_code": error.exit_code,
+            }
+            print(json.dumps({"error": failed}, indent=2, ensure_ascii=False))
+
+    @contextmanager
+    def progress(
+        self, what: str, total: int, unit: str = "files"
+    ) -> Iterator[Callable[[int], None]]:
+        """Progress of long work: a bar on a terminal, a line now and then elsewhere.
+
+        Yields `advance(n)`, which may be called from any thread; `unit` is `files` or `bytes`.
+        """
+        if self.quiet:
+            yield lambda n: None
+        elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+            with self._bar(what, total, unit) as advance:
+                yield advance
+        else:
+            yield self._plain_progress(what, total, unit)
+
+    @contextmanager
+    def _bar(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(what, total=total)
+            yield lambda n: bar.advance(task, n)
+
+    def _plain_progress(self, what: str, total: int, unit: str) -> Callable[[int], None]:
+        done, last = 0, time.monotonic()
+
+        def advance(n: int) -> None:
+            nonlocal done, last
+            with self._lock:
+                done += n
+                if time.monotonic() - last < PLAIN_PROGRESS_SECONDS or done >= total:
+                    return
+                last = time.monotonic()
+            show = size if unit == "bytes" else count
+            self.note(f"{what}: {show(done)} of {show(total)}")
+
+        return advance
+
+    def _say(self, text: str) -> None:
+        sys.stdout.flush()
+        with self._lock:
+            print(text, file=sys.stderr, flush=True)
+
+    def _paint(self, text: str, colour: str) -> str:
+        plain = "NO_COLOR" in os.environ or not sys.stderr.isatty()
+        return text if plain else f"\x1b[1;{colour}m{text}\x1b[0m"
+
+
+out = Output()
