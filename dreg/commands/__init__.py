@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 import typer
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def answers(kind: str) -> Callable[[Command], Command]:
+    """Name the answer a command gives, as `module:Class`, for the reference in docs/cli.md.
+
+    A string, so that a command's module still imports nothing until it runs.
+    """
+
+    def declare(command: Command) -> Command:
+        command.answers = kind  # type: ignore[attr-defined]
+        return command
+
+    return declare
 
 
 def complete_dataset(incomplete: str) -> list[str]:
