@@ -2,7 +2,7 @@
 
 The file's shape is published and training code reads it:
 `dataset`, `schema.features`, `splits.<s>.num_samples`, `splits.<s>.class_distribution`,
-`metrics.<s>.*`. dreg adds `format`, `splits.<s>.columns` and `snapshot`.
+`metrics.<s>.*`. dreg adds `format`, `splits.<s>.role`, `splits.<s>.columns` and `snapshot`.
 """
 
 from __future__ import annotations
@@ -34,11 +34,15 @@ class Feature:
 
 @dataclass(frozen=True)
 class Split:
-    """One split. `columns` has statistics by column name: `nulls`, `min`, `max`, `mean`, `std`."""
+    """One split. `columns` has statistics by column name: `nulls`, `min`, `max`, `mean`, `std`.
+
+    `role` is what the contract uses the split for, `train` or `evaluation`; empty if not recorded.
+    """
 
     num_samples: int
     class_distribution: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
+    role: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Profile:
             "schema": {"features": {n: _feature(f) for n, f in self.features.items()}},
             "splits": {name: _split(split) for name, split in self.splits.items()},
             "metrics": {split: dict(values) for split, values in self.metrics.items()},
-            "snapshot": vars(self.snapshot) | {},
+            "snapshot": dict(vars(self.snapshot)),
         }
 
     @classmethod
@@ -87,32 +91,48 @@ class Profile:
                 )
             return cls(
                 dataset={str(k): str(v) for k, v in data["dataset"].items()},
-                features={
-                    name: Feature(
-                        type=f["type"],
-                        nullable=bool(f.get("nullable", False)),
-                        shape=tuple(f.get("shape", ())),
-                        classes=tuple(f.get("classes", ())),
-                        unit=f.get("unit", ""),
-                    )
-                    for name, f in data["schema"]["features"].items()
-                },
-                splits={
-                    name: Split(
-                        num_samples=int(s["num_samples"]),
-                        class_distribution=dict(s.get("class_distribution", {})),
-                        columns={c: dict(v) for c, v in s.get("columns", {}).items()},
-                    )
-                    for name, s in data["splits"].items()
-                },
-                metrics={split: dict(values) for split, values in data.get("metrics", {}).items()},
-                snapshot=Published(**data["snapshot"]),
+                features={n: _read_feature(f) for n, f in data["schema"]["features"].items()},
+                splits={name: _read_split(split) for name, split in data["splits"].items()},
+                metrics={s: _numbers(values) for s, values in data.get("metrics", {}).items()},
+                snapshot=Published(
+                    files=int(data["snapshot"]["files"]),
+                    size=int(data["snapshot"]["size"]),
+                    digest=str(data["snapshot"]["digest"]),
+                ),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadRequest(
                 f"`{where}` is not a profile that dreg wrote ({type(error).__name__}: {error})",
                 hint="measure again: dreg run NAME",
             ) from error
+
+
+def _read_feature(data: Mapping[str, Any]) -> Feature:
+    return Feature(
+        type=str(data["type"]),
+        nullable=bool(data.get("nullable", False)),
+        shape=tuple(int(length) for length in data.get("shape", ())),
+        classes=tuple(str(name) for name in data.get("classes", ())),
+        unit=str(data.get("unit", "")),
+    )
+
+
+def _read_split(data: Mapping[str, Any]) -> Split:
+    return Split(
+        num_samples=int(data["num_samples"]),
+        class_distribution={
+            str(name): int(number) for name, number in data.get("class_distribution", {}).items()
+        },
+        columns={name: _numbers(values) for name, values in data.get("columns", {}).items()},
+        role=str(data.get("role", "")),
+    )
+
+
+def _numbers(data: Mapping[str, Any]) -> dict[str, Number]:
+    for name, value in data.items():
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"`{name}` is {value!r}, not a number")
+    return dict(data)
 
 
 def _feature(feature: Feature) -> dict[str, Any]:
@@ -128,6 +148,8 @@ def _feature(feature: Feature) -> dict[str, Any]:
 
 def _split(split: Split) -> dict[str, Any]:
     shown: dict[str, Any] = {"num_samples": split.num_samples}
+    if split.role:
+        shown["role"] = split.role
     if split.class_distribution:
         shown["class_distribution"] = dict(split.class_distribution)
     if split.columns:
