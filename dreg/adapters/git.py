@@ -268,9 +268,11 @@ def _files(store: Path, commit: str, path: str) -> list[str]:
     return [name.decode() for name in listed.split(b"\0") if name]
 
 
-def _tags(store: Path, prefix: str = "refs/tags/") -> Iterator[Tag]:
+def _tags(store: Path, prefix: str = "refs/tags/", pattern: str = "") -> Iterator[Tag]:
     form = "%(refname)%00%(objectname)%00%(*objectname)%00%(contents)%01"
-    listed = git("for-each-ref", f"--format={form}", prefix, cwd=store).decode(errors="replace")
+    listed = git("for-each-ref", f"--format={form}", f"{prefix}{pattern}", cwd=store).decode(
+        errors="replace"
+    )
     for record in listed.split("\x01\n"):
         if record:
             reference, oid, commit, message = record.split("\0", 3)
@@ -304,9 +306,9 @@ class Repository:
         rows = (line.split("\0") for line in listed.splitlines())
         return {name: commit or oid for name, oid, commit in rows}
 
-    def full_tags(self) -> list[Tag]:
-        """Local tags with their messages."""
-        return list(_tags(self.root))
+    def full_tags(self, pattern: str = "") -> list[Tag]:
+        """Local tags with their messages, those that match `pattern` (default: all)."""
+        return list(_tags(self.root, pattern=pattern))
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The file's bytes at `commit`, or None if it has no such file."""
@@ -316,14 +318,15 @@ class Repository:
         """Paths of all files below the folder `path` at `commit`."""
         return _files(self.root, commit, path)
 
-    def changed(self, paths: Sequence[str] = ()) -> list[str]:
+    def changed(self, paths: Sequence[str] = (), *, tracked_only: bool = False) -> list[str]:
         """Paths that differ from HEAD or are untracked, below `paths` (default: everywhere)."""
+        untracked = "no" if tracked_only else "all"
         listed = git(
             "status",
             "--porcelain=v1",
             "-z",
             "--no-renames",
-            "--untracked-files=all",
+            f"--untracked-files={untracked}",
             "--",
             *paths,
             cwd=self.root,

@@ -39,3 +39,28 @@ DatasetsArg = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", autocompletion=complete_dataset, show_default=False),
 ]
+
+
+def complete_request(incomplete: str) -> list[str]:
+    """`name`, and behind an `@` the released versions, for shell completion."""
+    from dreg.catalog import releases_of
+    from dreg.errors import DregError
+    from dreg.registry import Registry
+
+    name, at, wanted = incomplete.partition("@")
+    if not at:
+        return complete_dataset(incomplete)
+    try:
+        versions = [str(release.version) for release in releases_of(Registry.here().root, name)]
+    except DregError:
+        return []
+    return [f"{name}@{version}" for version in reversed(versions) if version.startswith(wanted)]
+
+
+RequestArg = Annotated[
+    str, typer.Argument(metavar="NAME[@VERSION]", autocompletion=complete_request)
+]
+RepoOpt = Annotated[
+    str | None,
+    typer.Option("--repo", metavar="URL", help="A registry elsewhere, by URL or path; no clone."),
+]

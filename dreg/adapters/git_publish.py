@@ -1,0 +1,173 @@
+"""Writing git history: one commit, one annotated tag, one atomic push (GitPython over git).
+
+Objects are written first and referenced last: until the push succeeds no branch or tag moves,
+here or there, so a crash leaves only unreferenced objects for git to collect.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dreg.adapters.git import failure
+from dreg.errors import Outside, Refused
+
+
+class LostRace(Exception):
+    """Somebody else pushed first: plan again from the new tip."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What is to be pushed: a commit and the tag object that points to it."""
+
+    commit: str
+    tag: str
+    tag_object: str
+
+
+class Publisher:
+    """Commits, tags and pushes for the work tree at `root`."""
+
+    def __init__(self, root: Path) -> None:
+        from git import Repo
+
+        self.repo = Repo(root)
+        self.root = root
+
+    def fetch_tip(self, remote: str, branch: str) -> str | None:
+        """The commit at the tip of the remote's branch, fetched; None if there is no such branch.
+
+        Raises Outside when the remote cannot be reached.
+        """
+        listed = self._git("ls-remote", "--heads", remote, f"refs/heads/{branch}")
+        if not listed:
+            return None
+        self._git("fetch", "--quiet", "--no-tags", remote, f"refs/heads/{branch}")
+        tip: str = listed.split()[0]
+        return tip
+
+    def default_branch(self, remote: str) -> str | None:
+        """The branch that the remote's HEAD names."""
+        listed = self._git("ls-remote", "--symref", remote, "HEAD")
+        first: str = listed.splitlines()[0] if listed else ""
+        return first.split()[1].removeprefix("refs/heads/") if first.startswith("ref:") else None
+
+    def commit(self, base: str, folders: Sequence[str], message: str) -> str:
+        """A commit on `base` with the work tree's files below `folders`, or `base` if they equal it.
+
+        Neither HEAD nor the user's index is touched. Returns the commit's id.
+        """
+        with tempfile.TemporaryDirectory(dir=self.repo.git_dir, prefix="dreg-") as scratch:
+            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+            with self.repo.git.custom_environment(**index):
+                self._git("read-tree", base)
+                self._git("add", "--all", "--", *folders)
+                tree = self._git("write-tree")
+        if tree == self._git("rev-parse", f"{base}^{{tree}}"):
+            return base
+        commit: str = self._git("commit-tree", tree, "-p", base, "-F", "-", stdin=message)
+        return commit
+
+    def tag(self, name: str, commit: str, message: str) -> Published:
+        """An annotated tag object on `commit`; no reference to it is made yet."""
+        tagger = self._git("var", "GIT_COMMITTER_IDENT")
+        text = f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message.rstrip()}\n"
+        return Published(commit, name, self._git("mktag", stdin=text))
+
+    def push(self, remote: str, branch: str, tip: str | None, published: Published) -> None:
+        """Branch and tag in one atomic push, if the branch is still at `tip` and the tag is new.
+
+        Raises LostRace when it isn't, Outside when the server refuses for another reason.
+        """
+        from git import GitCommandError
+
+        try:
+            self.repo.git.push(
+                "--atomic",
+                "--porcelain",
+                f"--force-with-lease=refs/heads/{branch}:{tip or ''}",
+                f"--force-with-lease=refs/tags/{published.tag}:",
+                remote,
+                f"{published.commit}:refs/heads/{branch}",
+                f"{published.tag_object}:refs/tags/{published.tag}",
+            )
+        except GitCommandError as error:
+            said = f"{error.stdout}\n{error.stderr}"
+            if any(
+                sign in said
+                for sign in (
+                    "stale info",
+                    "[rejected]",
+                    "cannot lock ref",
+                    "failed to update ref",
+                    "fetch first",
+                )
+            ):
+                raise LostRace(said) from error
+            raise _outside(error) from error
+
+    def adopt(
+        self, published: Published, folders: Sequence[str], head: str, remote_branch: str | None
+    ) -> None:
+        """Let this clone follow what was pushed: tag, branch, index and work tree.
+
+        Only ever fast-forwards; the dataset's own files already are what was committed.
+        """
+        self._git("update-ref", f"refs/tags/{published.tag}", published.tag_object)
+        if remote_branch is not None:
+            self._git("update-ref", f"refs/remotes/{remote_branch}", published.commit)
+        self.fast_forward(head, published.commit, folders)
+
+    def fast_forward(self, head: str, commit: str, folders: Sequence[str]) -> None:
+        """Move the checked-out branch from `head` to its descendant `commit`.
+
+        Raises Refused when local changes elsewhere are in the way; nothing is lost then.
+        """
+        from git import GitCommandError
+
+        if head == commit:
+            return
+        try:
+            self._git("add", "--all", "--", *folders)
+            self.repo.git.read_tree("-m", "-u", head, commit)
+        except GitCommandError as error:
+            raise Refused(
+                "the release is published, but local changes keep this clone from following it",
+                hint="commit or stash them, then: git pull",
+                details=str(error.stderr).strip().splitlines()[-3:],
+            ) from error
+        self._git("update-ref", "-m", "dreg release", "HEAD", commit, head)
+
+    def _git(self, *arguments: str, stdin: str | None = None) -> Any:
+        from git import GitCommandError
+
+        try:
+            if stdin is None:
+                return self.repo.git.execute(["git", *arguments])
+            with tempfile.TemporaryFile() as stream:
+                stream.write(stdin.encode())
+                stream.seek(0)
+                return self.repo.git.execute(["git", *arguments], istream=stream)
+        except GitCommandError as error:
+            raise _outside(error) from error
+
+
+def _outside(error: Any) -> Exception:
+    said = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ")
+    if "tell me who you are" in said.lower() or "empty ident name" in said.lower():
+        return Outside(
+            "git does not know who you are",
+            hint='git config user.name "Your Name"; git config user.email you@example.com',
+        )
+    if "pre-receive hook declined" in said or "protected branch" in said:
+        return Refused(
+            "the git server declined the push",
+            hint="ask for the right to push this branch and its tags, or release from CI",
+            details=said.splitlines()[-5:],
+        )
+    command = error.command[1:2] if isinstance(error.command, list) else [str(error.command)]
+    return failure(command, said)

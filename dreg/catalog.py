@@ -1,0 +1,219 @@
+"""What there is: the datasets of a registry and what their releases say, here or at a URL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from semver import Version
+
+from dreg.adapters import git
+from dreg.core.profile import Profile
+from dreg.core.release import Release, newest
+from dreg.core.version import Range, parse_request
+from dreg.errors import BadRequest
+from dreg.output import count, size, table
+from dreg.registry import Registry, unknown_dataset
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One dataset. Version, size (bytes of the published files) and samples are the latest
+    release's; None if it was never released."""
+
+    name: str
+    version: Version | None
+    samples: int | None
+    size: int | None
+    releases: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The datasets of a registry. `odd_tags` look like releases but are not annotated tags."""
+
+    repo: str
+    datasets: tuple[Listed, ...]
+    odd_tags: tuple[str, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        if not self.datasets:
+            yield "no datasets yet"
+            return
+        yield from table(
+            ("dataset", "latest", "samples", "size", "releases"),
+            [
+                (d.name, d.version or "-", count(d.samples), size(d.size), d.releases)
+                for d in self.datasets
+            ],
+        )
+        for tag in self.odd_tags:
+            yield f"not a release: `{tag}` is a lightweight tag"
+
+
+def listing(repo: str | None = None) -> Listing:
+    """The datasets of the registry at `repo` (URL or path, no clone), or of the one around us.
+
+    Raises BadRequest when there is no registry, Outside when it can't be reached.
+    """
+    if repo is not None:
+        tags = git.remote_tags(repo)
+        latest = _latest(_releases(tags.values()))
+        said = {tag.name: tag for tag in git.fetch_tags(repo, [r.tag for r in latest.values()])}
+        tags = {**tags, **said}
+        return _listed(repo, (), tags.values())
+    registry = Registry.here()
+    return _listed(str(registry.root), registry.names, git.Repository(registry.root).full_tags())
+
+
+def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing:
+    tags = list(tags)
+    by_name: dict[str, list[Release]] = {name: [] for name in names}
+    for release in _releases(tags):
+        by_name.setdefault(release.dataset, []).append(release)
+    rows = []
+    for name, releases in sorted(by_name.items()):
+        last = newest(releases)
+        rows.append(
+            Listed(
+                name=name,
+                version=last.version if last else None,
+                samples=last.samples if last else None,
+                size=last.size if last else None,
+                releases=len(releases),
+            )
+        )
+    odd = [t.name for t in tags if not t.annotated and Release.of(t.name, t.commit)]
+    return Listing(repo, tuple(rows), tuple(sorted(odd)))
+
+
+def _releases(tags: Iterable[git.Tag]) -> list[Release]:
+    found = (Release.of(tag.name, tag.commit, tag.message) for tag in tags if tag.annotated)
+    return [release for release in found if release is not None]
+
+
+def _latest(releases: Iterable[Release]) -> dict[str, Release]:
+    by_name: dict[str, list[Release]] = {}
+    for release in releases:
+        by_name.setdefault(release.dataset, []).append(release)
+    return {name: last for name, rs in by_name.items() if (last := newest(rs)) is not None}
+
+
+def releases_of(root: Path, name: str) -> list[Release]:
+    """Releases of one dataset by the local tags, oldest first."""
+    found = _releases(git.Repository(root).full_tags(f"{name}-v*"))
+    return sorted((r for r in found if r.dataset == name), key=lambda r: r.version)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One dataset at a release, or as it is in the tree (`version` is then None)."""
+
+    name: str
+    version: Version | None
+    tag: str | None
+    commit: str | None
+    manifest: str | None
+    message: str | None
+    profile: Profile
+
+    def lines(self) -> Iterator[str]:
+        facts = self.profile.dataset
+        at = f" {self.version}" if self.version else " (not released; as it is in the tree)"
+        yield f"{self.name}{at}: {facts.get('title', '')}".rstrip(": ")
+        if facts.get("description"):
+            yield facts["description"]
+        yield ""
+        yield f"licence   {facts.get('licence', '-')}"
+        yield f"samples   {count(self.profile.num_samples)} in {len(self.profile.splits)} splits"
+        yield f"files     {self.profile.snapshot.files}, {size(self.profile.snapshot.size)}"
+        if self.tag:
+            yield f"tag       {self.tag} at {(self.commit or '')[:12]}"
+        if self.manifest:
+            yield f"manifest  sha256:{self.manifest}"
+        yield ""
+        rows = [(name, count(split.num_samples)) for name, split in self.profile.splits.items()]
+        yield from table(("split", "samples"), rows)
+        yield ""
+        yield from table(
+            ("column", "type"), [(n, _type(f)) for n, f in self.profile.features.items()]
+        )
+        if self.version:
+            yield ""
+            yield f"dreg fetch {self.name}@{self.version}"
+
+
+def _type(feature: object) -> str:
+    from dreg.core.profile import Feature
+
+    assert isinstance(feature, Feature)
+    shown = feature.type
+    if feature.shape:
+        shown += f" {'x'.join(map(str, feature.shape))}"
+    if feature.classes:
+        shown += f", {len(feature.classes)} classes: {', '.join(feature.classes[:12])}"
+        shown += ", ..." if len(feature.classes) > 12 else ""
+    if feature.unit:
+        shown += f", {feature.unit}"
+    return shown + (", nullable" if feature.nullable else "")
+
+
+def show(request: str, repo: str | None = None) -> Shown:
+    """The dataset at the newest release in the request's range; never released: the tree's profile.
+
+    Raises BadRequest for an unknown dataset, or a range that no release satisfies.
+    """
+    name, wanted = parse_request(request)
+    if repo is None:
+        registry = Registry.here()
+        dataset = registry.dataset(name)
+        found = releases_of(registry.root, name)
+        if not found and "@" not in request:
+            profile = dataset.profile()
+            if profile is None:
+                raise BadRequest(f"`{name}` was never run", hint=f"dreg run {name}")
+            return Shown(name, None, None, None, None, None, profile)
+        release = choose(name, wanted, found)
+        local = git.Repository(registry.root)
+        message = next(
+            (t.message for t in local.full_tags(release.tag) if t.name == release.tag), None
+        )
+        text = local.read(release.commit, f"data/{name}/metadata.json")
+    else:
+        tags = git.remote_tags(repo, "*-v*")
+        everything = _releases(tags.values())
+        found = [r for r in everything if r.dataset == name]
+        if not found:
+            raise unknown_dataset(name, tuple(sorted({r.dataset for r in everything})))
+        release = choose(name, wanted, found)
+        revision = git.revision(repo, release.tag)
+        message, text = revision.message, revision.read(f"data/{name}/metadata.json")
+    if text is None:
+        raise BadRequest(
+            f"`{release.tag}` has no data/{name}/metadata.json", hint="it was not released by dreg"
+        )
+    signed = Release.of(release.tag, release.commit, message) or release
+    return Shown(
+        name=name,
+        version=release.version,
+        tag=release.tag,
+        commit=release.commit,
+        manifest=signed.manifest,
+        message=message,
+        profile=Profile.from_json(json.loads(text), f"{release.tag}:data/{name}/metadata.json"),
+    )
+
+
+def choose(name: str, wanted: Range, found: Iterable[Release]) -> Release:
+    """The newest release in the range. Raises BadRequest that says what there is."""
+    found = list(found)
+    version = wanted.newest(release.version for release in found)
+    if version is None:
+        versions = ", ".join(str(r.version) for r in sorted(found, key=lambda r: r.version)[-5:])
+        raise BadRequest(
+            f"no release of `{name}` is in `{wanted}`",
+            hint=f"there are: {versions}" if found else f"release it first: dreg release {name}",
+        )
+    return next(release for release in found if release.version == version)

@@ -1,0 +1,48 @@
+"""`dreg release`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from dreg.commands import DatasetsArg, answers
+from dreg.output import out
+
+
+class BumpName(StrEnum):
+    """The bumps one can ask for."""
+
+    patch = "patch"
+    minor = "minor"
+    major = "major"
+
+
+@answers("dreg.release:Releases")
+def release(
+    names: DatasetsArg = None,
+    bump: Annotated[
+        BumpName | None, typer.Option(help="Raise the computed bump; lowering it is refused.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
+    branch: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
+    ] = None,
+) -> None:
+    """Release datasets: compute the next version, push the bytes, prove them, tag.
+
+    Without a name: every dataset that changed since its last release.
+
+    \b
+    Example:
+      dreg release wine-quality --dry-run
+      dreg release --bump minor
+    """
+    from dreg.core.version import Bump
+    from dreg.registry import Registry
+    from dreg.release import release
+
+    wanted = Bump[bump.name.upper()] if bump else None
+    out.answer(release(Registry.here(), names, bump=wanted, dry_run=dry_run, branch=branch))

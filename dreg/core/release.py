@@ -1,0 +1,100 @@
+"""A release: dataset + semantic version = one annotated tag, whose message says why.
+
+The tag's message reads well in `git show` and ends in trailers that
+`git interpret-trailers --parse` understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from semver import Version
+
+from dreg.core.manifest import manifest_digest, trailers
+from dreg.core.version import Bump, parse_tag, tag_of
+
+
+@dataclass(frozen=True)
+class Release:
+    """What a release's tag says. `samples`, `size` (bytes) and `manifest` (SHA-256 in hex) are
+    None for a tag that dreg did not make."""
+
+    dataset: str
+    version: Version
+    tag: str
+    commit: str
+    samples: int | None = None
+    size: int | None = None
+    manifest: str | None = None
+
+    @classmethod
+    def of(cls, tag: str, commit: str, message: str | None = None) -> Release | None:
+        """The release that a tag marks, or None for a tag of another kind."""
+        parsed = parse_tag(tag)
+        if parsed is None:
+            return None
+        said = trailers(message or "")
+        return cls(
+            dataset=parsed[0],
+            version=parsed[1],
+            tag=tag,
+            commit=commit,
+            samples=_number(said.get("Dreg-Samples")),
+            size=_number(said.get("Dreg-Size")),
+            manifest=manifest_digest(message or ""),
+        )
+
+
+def newest(releases: Iterable[Release]) -> Release | None:
+    """The release with the highest version; a prerelease only if there is nothing else."""
+    ordered = sorted(releases, key=lambda r: (r.version.prerelease is None, r.version))
+    return ordered[-1] if ordered else None
+
+
+def tag_message(
+    *,
+    dataset: str,
+    version: Version,
+    previous: Version | None,
+    bump: Bump,
+    reasons: Sequence[str],
+    samples: int,
+    size: int,
+    manifest: str,
+) -> str:
+    """The annotated tag's message: what and why in words, then trailers. `size` is in bytes."""
+    since = f"since {previous}" if previous else "first release"
+    lines = [
+        f"{dataset} {version}",
+        "",
+        f"A {bump} release, {since}:" if previous else "The first release.",
+        "",
+    ]
+    lines += [f"- {reason}" for reason in reasons]
+    lines += [""] if reasons else []
+    said = {
+        "Dreg-Dataset": dataset,
+        "Dreg-Version": str(version),
+        "Dreg-Bump": str(bump),
+        "Dreg-Samples": str(samples),
+        "Dreg-Size": str(size),
+        "Dreg-Manifest": f"sha256:{manifest}",
+    }
+    if previous:
+        said["Dreg-Previous"] = tag_of(dataset, previous)
+    return "\n".join(lines + [f"{key}: {value}" for key, value in said.items()]) + "\n"
+
+
+def commit_message(dataset: str, version: Version, reasons: Sequence[str]) -> str:
+    """The release commit's message."""
+    return (
+        "\n".join(
+            [f"data({dataset}): release {version}", "", *(f"- {reason}" for reason in reasons)]
+        ).rstrip()
+        + "\n"
+    )
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None
