@@ -1,0 +1,100 @@
+"""Templates: folders in the package that mirror what they make, rendered with Jinja.
+
+A file whose name ends in `.jinja` is rendered and loses the ending; any other file is copied byte
+for byte. Names of files and folders are rendered too: `pipelines/{{ name }}/dvc.yaml.jinja`.
+The ending also keeps git and DVC from taking a template's `.gitignore` or `dvc.yaml` for their own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING
+
+from dreg.errors import Outside
+
+if TYPE_CHECKING:
+    from jinja2.sandbox import SandboxedEnvironment
+
+RENDERED = ".jinja"
+
+# Legal in JSON, yet not (or not literally) in a YAML file: control characters, line separators,
+# the byte order mark, and what Unicode keeps for itself.
+_UNPRINTABLE = (
+    *range(0x7F, 0xA0),
+    0x2028,
+    0x2029,
+    0xFEFF,
+    0xFFFE,
+    0xFFFF,
+)
+_ESCAPES = {code: f"\\u{code:04x}" for code in _UNPRINTABLE}
+
+
+def dataset_kinds() -> tuple[str, ...]:
+    """Kinds of dataset there is a template for, sorted."""
+    return tuple(sorted(entry.name for entry in _folder("dataset").iterdir() if entry.is_dir()))
+
+
+def read_template(name: str) -> dict[str, bytes]:
+    """The files of the template `dataset/<kind>` or `registry`, by path, as they are packaged."""
+    return dict(sorted(_files(_folder(*name.split("/")), "")))
+
+
+def render(template: Mapping[str, bytes], answers: Mapping[str, str]) -> dict[str, bytes]:
+    """What `template` makes with `answers`, by path.
+
+    Answers are values, never templates: what looks like Jinja in them stays as it is.
+    Raises Outside when Jinja is not installed.
+    """
+    jinja = _environment()
+    made = {}
+    for path, content in template.items():
+        to = jinja.from_string(path).render(answers)
+        if to.endswith(RENDERED):
+            content = jinja.from_string(content.decode()).render(answers).encode()
+        made[to.removesuffix(RENDERED)] = content
+    return made
+
+
+def quoted(text: str) -> str:
+    """`text` as a double-quoted YAML scalar on one line, whatever is in it."""
+    return json.dumps(text, ensure_ascii=False).translate(_ESCAPES)
+
+
+def _environment() -> SandboxedEnvironment:
+    try:
+        from jinja2 import StrictUndefined
+        from jinja2.sandbox import SandboxedEnvironment
+    except ModuleNotFoundError as error:
+        raise Outside(
+            "templates need Jinja, which is not installed here",
+            hint="pip install 'dreg[registry]'",
+        ) from error
+    jinja = SandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701 - makes YAML, where `quoted` is what escapes
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    jinja.filters["quoted"] = quoted
+    return jinja
+
+
+def _folder(*parts: str) -> Traversable:
+    return resources.files("dreg").joinpath("templates", *parts)
+
+
+def _files(folder: Traversable, below: str) -> list[tuple[str, bytes]]:
+    found = []
+    for entry in folder.iterdir():
+        path = f"{below}{entry.name}"
+        if entry.is_dir():
+            if entry.name != "__pycache__":
+                found += _files(entry, f"{path}/")
+        else:
+            found.append((path, entry.read_bytes()))
+    return found

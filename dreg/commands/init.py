@@ -1,0 +1,35 @@
+"""`dreg init`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dreg.commands import answers
+from dreg.output import out
+
+
+@answers("dreg.scaffold:Scaffolded")
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or an empty folder.")],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="The registry's title (default: DIR's name).", show_default=False
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the files it would write.")
+    ] = False,
+) -> None:
+    """Make a registry: a git repository with a DVC remote beside it and a first commit.
+
+    \b
+    Example:
+      dreg init my-registry
+    """
+    from dreg.scaffold import new_registry
+
+    out.answer(new_registry(folder, name=name, dry_run=dry_run))

@@ -1,0 +1,70 @@
+"""`dreg new`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dreg.commands import answers
+from dreg.output import out
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    from dreg.adapters.templates import dataset_kinds
+
+    return [kind for kind in dataset_kinds() if kind.startswith(incomplete)]
+
+
+@answers("dreg.scaffold:Scaffolded")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits, `-`.")],
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="tabular|image",
+            help="What it holds.",
+            show_default=False,
+            autocompletion=complete_kind,
+        ),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="One line.", show_default=False)
+    ] = None,
+    description: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="A few sentences.", show_default=False)
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPDX", help="The data's licence, such as CC-BY-4.0.", show_default=False
+        ),
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="WHO", help="Who answers questions.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only list the files it would write.")
+    ] = False,
+) -> None:
+    """Make a dataset that runs and releases as it is, on a small sample; then put your data in.
+
+    \b
+    Example:
+      dreg new my-dataset --kind tabular
+    """
+    from dreg.registry import Registry
+    from dreg.scaffold import new_dataset
+
+    out.answer(
+        new_dataset(
+            Registry.here(),
+            name,
+            kind,
+            title=title,
+            description=description,
+            licence=licence,
+            owner=owner,
+            dry_run=dry_run,
+        )
+    )
