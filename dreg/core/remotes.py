@@ -91,6 +91,10 @@ class Remotes:
                 if self.by_name
                 else "dvc remote add -d disk PATH",
             )
+        return self.named(name)
+
+    def named(self, name: str) -> Remote:
+        """The remote called `name`. Raises BadRequest, suggesting the closest."""
         if name not in self.by_name:
             raise BadRequest(f"no remote named `{name}`", hint=self._closest(name))
         return self.by_name[name]
