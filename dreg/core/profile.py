@@ -119,19 +119,27 @@ def _read_feature(data: Mapping[str, Any]) -> Feature:
 
 def _read_split(data: Mapping[str, Any]) -> Split:
     return Split(
-        num_samples=int(data["num_samples"]),
+        num_samples=_count(data["num_samples"]),
         class_distribution={
-            str(name): int(number) for name, number in data.get("class_distribution", {}).items()
+            str(name): _count(number) for name, number in data.get("class_distribution", {}).items()
         },
         columns={name: _numbers(values) for name, values in data.get("columns", {}).items()},
         role=str(data.get("role", "")),
     )
 
 
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**63:
+        raise TypeError(f"{value!r} is not a count")
+    return value
+
+
 def _numbers(data: Mapping[str, Any]) -> dict[str, Number]:
     for name, value in data.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"`{name}` is {value!r}, not a number")
+        if isinstance(value, int) and abs(value) >= 2**64:
+            raise ValueError(f"`{name}` needs more than 64 bits")
     return dict(data)
 
 

@@ -1,0 +1,67 @@
+"""From two profiles and the last version to the next one, with the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from semver import Version
+
+from dreg.core.profile import Profile
+from dreg.core.rules import RULES, Finding, assess
+from dreg.core.version import FIRST, Bump
+
+UNMEASURED = "unmeasured"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What changed since version `last`, what it costs, and the version that follows.
+
+    `last` is None before the first release. Without findings, `version` is `last`.
+    """
+
+    findings: tuple[Finding, ...]
+    bump: Bump
+    version: Version
+    last: Version | None
+
+    @property
+    def reason(self) -> str:
+        """Why this version, in a few words."""
+        if self.last is None:
+            return "first release"
+        return str(self.bump) if self.findings else "nothing changed"
+
+    def lines(self) -> Iterator[str]:
+        """The findings for people: per rule its price, who is hurt, and what it saw."""
+        return explained(self.findings)
+
+
+def decide(
+    old: Profile | None, new: Profile, last: Version | None, initial: Version = FIRST
+) -> Decision:
+    """The decision on `new`, given the profile of release `last`.
+
+    `old` is None if there is no release, or if that release has no profile that dreg reads:
+    then anything may have changed.
+    """
+    if last is None:
+        return Decision((), Bump.MAJOR, initial, None)
+    if old is None:
+        unread = f"release {last} has no profile that dreg reads, so anything may have changed"
+        findings: tuple[Finding, ...] = (Finding(UNMEASURED, Bump.MAJOR, unread),)
+    else:
+        findings = assess(old, new)
+    bump = max((finding.bump for finding in findings), default=Bump.NONE)
+    return Decision(findings, bump, bump.after(last), last)
+
+
+def explained(findings: tuple[Finding, ...]) -> Iterator[str]:
+    """Findings for people, grouped by rule: price, rule, who is hurt; below, what it saw."""
+    for (bump, rule), group in groupby(findings, key=lambda finding: (finding.bump, finding.rule)):
+        hurts = f": {RULES[rule].hurts}" if rule in RULES else ""
+        yield f"{bump}  {rule}{hurts}"
+        for finding in group:
+            yield f"  - {finding.text}"

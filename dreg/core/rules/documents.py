@@ -1,0 +1,113 @@
+"""Rules about what people read: licence and description. And about the bytes themselves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from dreg.core.profile import Profile
+from dreg.core.rules.rule import rule, shared, ticked
+from dreg.core.version import Bump
+
+LICENCE = "licence"
+
+
+@rule(Bump.MAJOR)
+def licence_restricted(old: Profile, new: Profile) -> Iterator[str]:
+    """Whoever uses the data under the old terms may not use the new version the same way.
+
+    Before: dataset: {name: wine-quality, licence: CC-BY-4.0}
+    After: dataset: {name: wine-quality, licence: CC-BY-NC-4.0}
+    """
+    before, after = _licences(old, new)
+    if _spelled(before) == _spelled(after) or not before:
+        return
+    old_duties, new_duties = duties(before), duties(after)
+    if old_duties is None or new_duties is None:
+        yield f"the licence is {after or 'not stated'} instead of {before}: compare their terms"
+    elif added := sorted(new_duties - old_duties):
+        yield f"the licence is {after} instead of {before}, which adds: {', '.join(added)}"
+
+
+@rule(Bump.PATCH)
+def licence_clarified(old: Profile, new: Profile) -> Iterator[str]:
+    """Nobody: the licence is newly stated, spelled otherwise, or asks for nothing more.
+
+    Before: dataset: {name: wine-quality, licence: CC BY 4.0}
+    After: dataset: {name: wine-quality, licence: CC-BY-4.0}
+    """
+    before, after = _licences(old, new)
+    if before != after and not any(licence_restricted(old, new)):
+        yield f"the licence is {after} instead of {before or 'not stated'}"
+
+
+@rule(Bump.PATCH)
+def documentation_changed(old: Profile, new: Profile) -> Iterator[str]:
+    """Nobody: words about the data changed, not the data.
+
+    Before: dataset: {name: wine-quality, title: Wines}
+    After: dataset: {name: wine-quality, title: Wine quality}
+    """
+    keys = (old.dataset.keys() | new.dataset.keys()) - {LICENCE}
+    changed = [key for key in sorted(keys) if old.dataset.get(key) != new.dataset.get(key)]
+    if changed:
+        yield f"documented otherwise: {ticked(changed)}"
+    for name in shared(old.features, new.features):
+        yield from _stated(
+            f"the unit of column `{name}`", old.features[name].unit, new.features[name].unit
+        )
+    for name in shared(old.splits, new.splits):
+        yield from _stated(
+            f"the role of split `{name}`", old.splits[name].role, new.splits[name].role
+        )
+
+
+@rule(Bump.PATCH)
+def content_changed(old: Profile, new: Profile) -> Iterator[str]:
+    """Whoever compares checksums: the published files are not the same bytes.
+
+    Before: snapshot: {files: 2, size: 1000, digest: 5d41}
+    After: snapshot: {files: 2, size: 1010, digest: 7d79}
+    """
+    before, after = old.snapshot, new.snapshot
+    if before != after:
+        yield (
+            f"the published files differ: {after.files:,} files of {after.size:,} bytes "
+            f"instead of {before.files:,} of {before.size:,}"
+        )
+
+
+def _stated(what: str, before: str, after: str) -> Iterator[str]:
+    """A word that was missing or is; one for another is some other rule's business."""
+    if after and not before:
+        yield f"{what} is stated now: {after}"
+    elif before and not after:
+        yield f"{what} is not stated any more: it was {before}"
+
+
+_DUTIES = {"by": "attribution", "sa": "share-alike", "nc": "non-commercial", "nd": "no derivatives"}
+_OPEN_DATA = {
+    "cc0": frozenset[str](),
+    "cc-zero": frozenset[str](),
+    "pddl": frozenset[str](),
+    "odc-by": frozenset({"attribution"}),
+    "odbl": frozenset({"attribution", "share-alike"}),
+}
+_CC = re.compile(r"cc-by(?:-(?:sa|nc|nd))*")
+
+
+def duties(licence: str) -> frozenset[str] | None:
+    """What a licence made for data asks of its users; None for one that dreg doesn't know."""
+    name = re.sub(r"-v?\d+(?:\.\d+)*$", "", _spelled(licence))
+    if _CC.fullmatch(name):
+        return frozenset(_DUTIES[part] for part in name.split("-")[1:])
+    return _OPEN_DATA.get(name)
+
+
+def _spelled(licence: str) -> str:
+    """One spelling for `CC BY 4.0`, `cc-by-4.0` and `CC_BY_4.0`."""
+    return re.sub(r"[\s_-]+", "-", licence.strip().lower())
+
+
+def _licences(old: Profile, new: Profile) -> tuple[str, str]:
+    return old.dataset.get(LICENCE, ""), new.dataset.get(LICENCE, "")

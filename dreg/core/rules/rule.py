@@ -1,0 +1,85 @@
+"""What a rule is: a priced sentence about two profiles."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from dreg.core.profile import Profile
+from dreg.core.version import Bump
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A rule's hit: the rule's id, its price, and what it saw in one sentence."""
+
+    rule: str
+    bump: Bump
+    text: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A kind of difference and its price.
+
+    `hurts` says who is hurt. `before` and `after` are an example: the part of metadata.json that
+    the rule looks at, as YAML. `thresholds` are what it tolerates, by name.
+    """
+
+    id: str
+    bump: Bump
+    hurts: str
+    before: str
+    after: str
+    thresholds: Mapping[str, float]
+    check: Callable[[Profile, Profile], Iterable[str]]
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(bump: Bump) -> Callable[[Callable[..., Iterator[str]]], Callable[..., Iterator[str]]]:
+    """Register a function as the rule of its name; keyword-only parameters are thresholds."""
+
+    def register(check: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
+        name = check.__name__.replace("_", "-")
+        hurts, _, example = inspect.cleandoc(check.__doc__ or "").partition("\nBefore: ")
+        before, _, after = example.partition("\nAfter: ")
+        RULES[name] = Rule(
+            id=name,
+            bump=bump,
+            hurts=" ".join(hurts.split()),
+            before=before.strip(),
+            after=after.strip(),
+            thresholds={
+                parameter.name: parameter.default
+                for parameter in inspect.signature(check).parameters.values()
+                if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+            },
+            check=check,
+        )
+        return check
+
+    return register
+
+
+def shared(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    """Names in both, sorted: what a rule that compares can compare."""
+    return sorted(set(old) & set(new))
+
+
+def gone(old: Iterable[str], new: Iterable[str]) -> list[str]:
+    """Names in `old` only, sorted."""
+    return sorted(set(old) - set(new))
+
+
+def few(items: list[str], most: int = 5) -> str:
+    """A list for a sentence, cut short when long."""
+    rest = len(items) - most
+    return ", ".join(items[:most]) + (f" and {rest:,} more" if rest > 0 else "")
+
+
+def ticked(names: Iterable[str]) -> str:
+    """Names in backticks, for a sentence."""
+    return few([f"`{name}`" for name in names])
