@@ -1,0 +1,115 @@
+"""Checked downloads by their checksum, so that running a pipeline again needs no network.
+
+They lie outside the registry: DVC empties a stage's outputs before it runs the stage.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from dreg.adapters.sources.unavailable import Unavailable
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Files named by their sha256 in `folder`; beside them the downloads that go on."""
+
+    folder: Path
+
+    @classmethod
+    def of_user(cls) -> Cache:
+        """The cache in $DREG_CACHE, or else in the user's cache folder."""
+        chosen = os.environ.get("DREG_CACHE")
+        if not chosen:
+            caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+            chosen = str(Path(caches) / "dreg")
+        return cls(Path(chosen).absolute() / "sources")
+
+    def at(self, sha256: str) -> Path:
+        """Where the file with that checksum is, or would be."""
+        return self.folder / sha256
+
+    def part(self, sha256: str) -> Path:
+        """The beginning of that file, while its download goes on or until it is resumed."""
+        return self.folder / f"{sha256}.part"
+
+    @contextmanager
+    def locked(self, sha256: str) -> Iterator[None]:
+        """Alone with that file: two pipelines may want it at the same time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / f"{sha256}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def holds(self, sha256: str) -> bool:
+        """Whether the file is here and still what its name says; a damaged one is removed."""
+        try:
+            with self.at(sha256).open("rb") as stream:
+                intact = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+        except FileNotFoundError:
+            return False
+        if not intact:
+            self.at(sha256).unlink()
+        return intact
+
+    def copy(self, sha256: str, target: Path) -> bool:
+        """Copy the file to `target`, checked on the way; False if it isn't here or was damaged."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with self.at(sha256).open("rb") as stream:
+                keep_checked(chunks(stream), sha256, None, target)
+        except FileNotFoundError:
+            return False
+        except Unavailable:
+            self.at(sha256).unlink()
+            return False
+        return True
+
+    def keep(self, sha256: str, size: int | None, content: Iterable[bytes]) -> None:
+        """Keep `content`. Raises Unavailable when it isn't the file with that checksum and size."""
+        keep_checked(content, sha256, size, self.at(sha256))
+
+
+def chunks(stream: BinaryIO) -> Iterator[bytes]:
+    """The rest of `stream` in pieces that fit into memory."""
+    while chunk := stream.read(CHUNK):
+        yield chunk
+
+
+def keep_checked(content: Iterable[bytes], sha256: str, size: int | None, target: Path) -> None:
+    """Write `content` to `target`, which appears only when all is there and right.
+
+    Raises Unavailable when it has another checksum, or grows past `size`.
+    """
+    seen, digest = 0, hashlib.sha256()
+    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
+        try:
+            for chunk in content:
+                seen += len(chunk)
+                if size is not None and seen > size:
+                    raise Unavailable(f"it has more than the {size:,} bytes that are declared")
+                digest.update(chunk)
+                file.write(chunk)
+            check(digest.hexdigest(), sha256)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            Path(file.name).replace(target)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+def check(found: str, sha256: str) -> None:
+    """Raises Unavailable unless the checksum `found` is the one that is wanted."""
+    if found != sha256:
+        raise Unavailable(f"its bytes don't match: sha256 {found[:12]}..., not {sha256[:12]}...")
