@@ -25,7 +25,7 @@ class Decision:
     findings: tuple[Finding, ...]
     bump: Bump
     version: Version
-    last: Version | None
+    last: Version | None = None
 
     @property
     def reason(self) -> str:

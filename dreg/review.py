@@ -1,0 +1,157 @@
+"""Reviewing a dataset: what changed since a release, and whether it keeps its contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from semver import Version
+
+from dreg.adapters.git import Repository
+from dreg.catalog import choose, releases_of
+from dreg.core.decision import decide, explained
+from dreg.core.profile import Profile
+from dreg.core.release import Release, newest
+from dreg.core.rules import Finding
+from dreg.core.version import Bump, parse_request
+from dreg.core.violations import violations
+from dreg.errors import BadRequest, Refused
+from dreg.output import count
+from dreg.registry import Dataset, Registry
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed from release `old` to release `new`, or to the tree when `new` is null.
+
+    `bump` is the highest price among the findings; `next` is the version that follows `old` at
+    that price. Before the first release `old` is null. `findings` are the dearest first.
+    """
+
+    dataset: str
+    old: Version | None
+    new: Version | None
+    bump: Bump
+    next: Version
+    findings: tuple[Finding, ...]
+
+    def lines(self) -> Iterator[str]:
+        if self.old is None:
+            yield f"{self.dataset}: no release yet; the first will be {self.next}"
+            return
+        until = f" -> {self.new}" if self.new else ""
+        if not self.findings:
+            yield f"{self.dataset} {self.old}{until}: nothing changed"
+            return
+        yield f"{self.dataset} {self.old} -> {self.new or self.next} ({self.bump})"
+        yield ""
+        yield from explained(self.findings)
+
+
+def compare(registry: Registry, request: str, other: str | None = None) -> Difference:
+    """The tree against the latest release; `name@version`: against that one, or another release.
+
+    Reads profiles only, no data. Raises BadRequest for an unknown dataset or release, or a
+    dataset that was never run.
+    """
+    name, wanted = parse_request(request)
+    dataset = registry.dataset(name)
+    releases = releases_of(registry.root, name)
+    if "@" in request or other is not None:
+        old: Release | None = choose(name, wanted, releases)
+    else:
+        old = newest(releases)
+    new = None
+    if other is not None:
+        if parse_request(other)[0] != name:
+            raise BadRequest(
+                f"`{request}` and `{other}` are two datasets",
+                hint=f"compare releases of one: dreg diff {name}@1.0.0 {name}@1.1.0",
+            )
+        new = choose(name, parse_request(other)[1], releases) if "@" in other else None
+    after = _in_tree(dataset) if new is None else _at(dataset, new)
+    if after is None:
+        raise BadRequest(
+            f"{name} {new.version if new else ''} has no profile that dreg reads",
+            hint=f"compare the tree with it: dreg diff {request}",
+        )
+    before = _at(dataset, old) if old else None
+    decision = decide(before, after, old.version if old else None)
+    return Difference(
+        dataset=name,
+        old=old.version if old else None,
+        new=new.version if new else None,
+        bump=decision.bump,
+        next=decision.version,
+        findings=decision.findings,
+    )
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A dataset that keeps its contract, and how much was checked."""
+
+    dataset: str
+    columns: int
+    splits: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Datasets that keep their contracts; one that doesn't is refused with every violation."""
+
+    kept: tuple[Kept, ...]
+
+    def lines(self) -> Iterator[str]:
+        if not self.kept:
+            yield "no datasets yet"
+        for kept in self.kept:
+            yield (
+                f"{kept.dataset}: keeps its contract ({count(kept.columns)} columns, "
+                f"{count(kept.splits)} splits, {count(kept.samples)} samples)"
+            )
+
+
+def check(registry: Registry, names: list[str] | None = None) -> Checked:
+    """The contract of each named dataset, or of all, against its profile in the tree.
+
+    Raises Refused with every violation, BadRequest for a dataset that was never run.
+    """
+    kept, broken, details = [], [], []
+    for dataset in registry.datasets(names):
+        profile = _in_tree(dataset)
+        found = violations(dataset.contract(), profile)
+        if found:
+            broken.append(dataset.name)
+            details += [f"{dataset.name}: {violation}" for violation in found]
+        kept.append(
+            Kept(dataset.name, len(profile.features), len(profile.splits), profile.num_samples)
+        )
+    if broken:
+        who = ", ".join(f"`{name}`" for name in broken)
+        raise Refused(
+            f"{who} {'breaks its contract' if len(broken) == 1 else 'break their contracts'}",
+            hint="correct the pipeline, or the promise in "
+            f"pipelines/{broken[0]}/dataset.yaml, then: dreg run {' '.join(broken)}",
+            details=details,
+        )
+    return Checked(tuple(kept))
+
+
+def _in_tree(dataset: Dataset) -> Profile:
+    profile = dataset.profile()
+    if profile is None:
+        raise BadRequest(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
+    return profile
+
+
+def _at(dataset: Dataset, release: Release) -> Profile | None:
+    """The profile of a release; None if it has none or one that dreg didn't write."""
+    path = f"{dataset.folders[1]}/metadata.json"
+    text = Repository(dataset.root).read(release.commit, path)
+    try:
+        return None if text is None else Profile.from_json(json.loads(text), path)
+    except (BadRequest, ValueError):
+        return None

@@ -1,0 +1,97 @@
+"""The rules for people: a list of all, or one with an example of what it finds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dreg.adapters.yaml_files import parse_yaml
+from dreg.core.profile import Profile
+from dreg.core.rules import RULES, Rule
+from dreg.core.version import Bump
+from dreg.errors import BadRequest
+from dreg.output import table
+
+
+@dataclass(frozen=True)
+class Explained:
+    """A rule, its price, who is hurt, and what it tolerates.
+
+    `before` and `after` are an example, the part of metadata.json that the rule looks at, and
+    `finds` is what it says about them.
+    """
+
+    rule: str
+    bump: Bump
+    hurts: str
+    thresholds: Mapping[str, float]
+    before: str
+    after: str
+    finds: tuple[str, ...]
+
+    def lines(self) -> Iterator[str]:
+        yield f"{self.rule} ({self.bump})"
+        yield ""
+        yield self.hurts
+        for name, value in self.thresholds.items():
+            yield f"Tolerated {name.replace('_', ' ')}: {value:g}"
+        yield ""
+        yield f"before  {self.before}"
+        yield f"after   {self.after}"
+        for text in self.finds:
+            yield f"finds   {text}"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Every rule, the dearest first."""
+
+    rules: tuple[Explained, ...]
+
+    def lines(self) -> Iterator[str]:
+        yield from table(
+            ("rule", "price", "who is hurt"), [(r.rule, r.bump, r.hurts) for r in self.rules]
+        )
+
+
+def every_rule() -> Rules:
+    """All rules by price, then by name."""
+    ordered = sorted(RULES.values(), key=lambda rule: (-rule.bump, rule.id))
+    return Rules(tuple(_explained(rule) for rule in ordered))
+
+
+def explain(name: str) -> Explained:
+    """One rule. Raises BadRequest for an unknown one, suggesting the closest."""
+    if name not in RULES:
+        close = difflib.get_close_matches(name, RULES, n=1)
+        raise BadRequest(
+            f"no rule named `{name}`",
+            hint=f"did you mean `{close[0]}`?" if close else "list them: dreg rules",
+        )
+    return _explained(RULES[name])
+
+
+def _explained(rule: Rule) -> Explained:
+    return Explained(
+        rule=rule.id,
+        bump=rule.bump,
+        hurts=rule.hurts,
+        thresholds=rule.thresholds,
+        before=rule.before,
+        after=rule.after,
+        finds=tuple(rule.check(_example(rule.before), _example(rule.after))),
+    )
+
+
+def _example(text: str) -> Profile:
+    """A profile with what `text` says and nothing else of note."""
+    nothing: dict[str, Any] = {
+        "dataset": {},
+        "schema": {"features": {}},
+        "splits": {},
+        "metrics": {},
+        "snapshot": {"files": 0, "size": 0, "digest": ""},
+    }
+    return Profile.from_json(nothing | parse_yaml(text, "the example"), "the example")
