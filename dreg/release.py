@@ -12,11 +12,11 @@ import json
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semver import Version
 
-from dreg.adapters.git import Repository, remote_tags, revision
+from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git_publish import LostRace, Publisher
 from dreg.adapters.objects import many
 from dreg.catalog import releases_of
@@ -322,26 +322,25 @@ def _last_release(
     dataset: Dataset, repository: Repository
 ) -> tuple[Release | None, Profile | None]:
     """The newest release and its profile, by the git remote's tags where there is a remote."""
-    name, url = dataset.name, repository.remote_url(GIT_REMOTE)
-    path = f"data/{name}/metadata.json"
-    if url is None:
-        last = newest(releases_of(dataset.root, name))
-        text = repository.read(last.commit, path) if last else None
+    name = dataset.name
+    here = {release.tag: release for release in releases_of(dataset.root, name)}
+    if repository.remote_url(GIT_REMOTE) is None:
+        last = newest(here.values())
     else:
-        found = (Release.of(t.name, t.commit) for t in remote_tags(url, f"{name}-v*").values())
+        # Only published tags count: a tag that is just here was never released.
+        tags = remote_tags(GIT_REMOTE, f"{name}-v*", dataset.root).values()
+        found = (Release.of(tag.name, tag.commit) for tag in tags)
         last = newest([r for r in found if r is not None and r.dataset == name])
-        text = None
-        if last:
-            at = revision(url, last.tag)
-            text = at.read(path)
-            last = Release.of(last.tag, at.commit, at.message)
+        if last and (last.tag not in here or here[last.tag].commit != last.commit):
+            Publisher(dataset.root).fetch_tag(GIT_REMOTE, last.tag)
+            here = {release.tag: release for release in releases_of(dataset.root, name)}
+        last = here.get(last.tag, last) if last else None
     if last is None:
         return None, None
-    if text is None:
-        raise Refused(
-            f"`{last.tag}` has no {path}, so the next version can't be computed from it",
-            hint=f"delete the tag if it is a mistake: git push {GIT_REMOTE} :refs/tags/{last.tag}",
-        )
+    path = f"data/{name}/metadata.json"
+    text = repository.read(last.commit, path)
+    if text is None:  # released by other means: anything may have changed
+        return last, None
     return last, Profile.from_json(json.loads(text), f"{last.tag}:{path}")
 
 
@@ -357,7 +356,7 @@ def _raised(
             hint=f"see why: dreg diff {dataset.name}",
             details=[f"{finding.text} ({finding.rule})" for finding in decision.findings],
         )
-    return Decision(findings=decision.findings, bump=bump, version=bump.after(last))
+    return replace(decision, bump=bump, version=bump.after(last))
 
 
 def _push(held: Holdings) -> None:

@@ -118,9 +118,13 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
     )
 
 
-def remote_tags(repo: str, pattern: str = "*") -> dict[str, Tag]:
-    """Tags of the repository at a URL or path whose names match `pattern`, by `ls-remote`."""
-    listed = git("ls-remote", "--tags", "--", check_url(repo), f"refs/tags/{pattern}")
+def remote_tags(repo: str, pattern: str = "*", cwd: Path | None = None) -> dict[str, Tag]:
+    """Tags of the repository at a URL or path whose names match `pattern`, by `ls-remote`.
+
+    In a work tree (`cwd`) `repo` may also be the name of a git remote, asked with the
+    credentials that the clone is configured with.
+    """
+    listed = git("ls-remote", "--tags", "--", check_url(repo), f"refs/tags/{pattern}", cwd=cwd)
     objects: dict[str, str] = {}
     commits: dict[str, str] = {}
     for line in listed.decode().splitlines():

@@ -50,6 +50,15 @@ class Publisher:
         tip: str = listed.split()[0]
         return tip
 
+    def fetch_tag(self, remote: str, tag: str) -> None:
+        """Get one tag and what it points to; a shallow clone stays shallow.
+
+        Raises Outside when a different tag of that name is here already.
+        """
+        depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
+        reference = f"refs/tags/{tag}"
+        self._git("fetch", "--quiet", "--no-tags", *depth, remote, f"{reference}:{reference}")
+
     def default_branch(self, remote: str) -> str | None:
         """The branch that the remote's HEAD names."""
         listed = self._git("ls-remote", "--symref", remote, "HEAD")

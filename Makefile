@@ -1,0 +1,71 @@
+# Two commands to know: `make demo` and `make test`. Both set up what they need in .venv;
+# nothing but Python >= 3.11, git and make has to be there.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# One file pins every version; the extras choose which of them are installed.
+CONSTRAINTS := constraints.txt
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS)
+# UV_FIND_LINKS is passed through for machines that keep wheels of their own.
+WORKERS ?= auto
+
+.PHONY: help demo test check format docs bench constraints clean
+
+help:
+	@echo "make demo         the whole loop on real data, in a scratch folder"
+	@echo "make test         every test"
+	@echo "make check        formatting, lint, types, import directions, generated docs"
+	@echo "make format       format the code, write the generated docs"
+	@echo "make bench        each speed bar beside its peer; writes bench/results.json"
+	@echo "make constraints  pin today's newest versions"
+
+$(BIN)/uv: $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: dreg needs Python 3.11 or newer, and $(PYTHON) is older"; echo; \
+	    echo "hint: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) uv
+	@touch $@
+
+$(VENV)/.registry: $(BIN)/uv pyproject.toml
+	@echo "installing dreg and what a registry needs into $(VENV)"
+	@$(INSTALL) --editable '.[registry]'
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/uv pyproject.toml
+	@echo "installing dreg and what its tests need into $(VENV)"
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.registry
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(INSTALL) --editable '.[bench]'
+	@touch $@
+
+demo: $(VENV)/.registry
+	@$(BIN)/python docs/demo.py
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+	$(BIN)/python -m dreg.reference --check
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	$(BIN)/python -m dreg.reference
+
+bench: $(VENV)/.bench
+	@$(BIN)/python -m bench
+
+constraints: $(VENV)/.registry
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
+	  --no-annotate --no-header --no-emit-index-url --output-file $(CONSTRAINTS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
