@@ -102,10 +102,10 @@ def plan_dataset(
     dataset = Dataset(registry.root, name)
     for folder in (dataset.pipeline, dataset.data):
         if new_folders.taken(folder):
+            known = name in registry.names
             raise Refused(
                 f"`{shown(folder)}` is there already",
-                hint="choose another name" if name in registry.names else "choose another name, "
-                f"or move `{shown(folder)}` away",
+                hint=f"choose another name{'' if known else ', or move that away'}",
             )
     words = name.replace("-", " ")
     defaults = {
@@ -154,8 +154,10 @@ def plan_registry(folder: Path, name: str | None) -> Plan:
 
 def carry_out(plan: Plan) -> Scaffolded:
     """Write what `plan` says: everything, or on any error nothing."""
-    commit = _write_folders(plan) if plan.folders else _write_root(plan)
-    return plan.answer(written=True, commit=commit)
+    if not plan.folders:
+        return plan.answer(written=True, commit=_write_root(plan))
+    _write_folders(plan)
+    return plan.answer(written=True)
 
 
 def _write_folders(plan: Plan) -> None:
@@ -228,9 +230,7 @@ def check_empty(root: Path) -> bool:
     if in_the_way:
         raise Refused(
             f"`{root}` is not empty: it has `{in_the_way[0]}`",
-            hint=f"name a new or an empty folder: dreg init {shlex.quote(str(root / 'registry'))}"
-            if not inside[0] == ".git"
-            else "name a new or an empty folder",
+            hint="name a new or an empty folder: dreg init my-registry",
         )
     around = next((folder for folder in root.parents if (folder / ".git").exists()), None)
     if around:
@@ -246,12 +246,11 @@ def check_kind(name: str, kind: str | None) -> str:
     kinds = dataset_kinds()
     if kind in kinds:
         return kind
-    if kind is None:
-        fact, close = f"what kind of dataset is `{name}`?", []
-    else:
-        fact, close = f"no kind of dataset is called `{kind}`", difflib.get_close_matches(kind, kinds, n=1)
-    best = close[0] if close else "|".join(kinds)
-    raise BadRequest(fact, hint=f"dreg new {name} --kind {best}")
+    close = difflib.get_close_matches(kind or "", kinds, n=1)
+    raise BadRequest(
+        f"no kind of dataset is called `{kind}`" if kind else f"what kind of dataset is `{name}`?",
+        hint=f"dreg new {name} --kind {close[0] if close else '|'.join(kinds)}",
+    )
 
 
 def check_length(name: str) -> str:

@@ -20,16 +20,9 @@ if TYPE_CHECKING:
 
 RENDERED = ".jinja"
 
-# Legal in JSON, yet not (or not literally) in a YAML file: control characters, line separators,
-# the byte order mark, and what Unicode keeps for itself.
-_UNPRINTABLE = (
-    *range(0x7F, 0xA0),
-    0x2028,
-    0x2029,
-    0xFEFF,
-    0xFFFE,
-    0xFFFF,
-)
+# Legal as they are in JSON, but not in YAML: control characters, line separators, the byte order
+# mark, and what Unicode keeps for itself.
+_UNPRINTABLE = (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
 _ESCAPES = {code: f"\\u{code:04x}" for code in _UNPRINTABLE}
 
 
@@ -54,8 +47,10 @@ def render(template: Mapping[str, bytes], answers: Mapping[str, str]) -> dict[st
     for path, content in template.items():
         to = jinja.from_string(path).render(answers)
         if to.endswith(RENDERED):
-            content = jinja.from_string(content.decode()).render(answers).encode()
-        made[to.removesuffix(RENDERED)] = content
+            text = jinja.from_string(content.decode()).render(answers)
+            made[to.removesuffix(RENDERED)] = text.encode()
+        else:
+            made[to] = content
     return made
 
 
@@ -75,7 +70,7 @@ def _environment() -> SandboxedEnvironment:
         ) from error
     jinja = SandboxedEnvironment(
         undefined=StrictUndefined,
-        autoescape=False,  # noqa: S701 - makes YAML, where `quoted` is what escapes
+        autoescape=False,  # makes YAML, where `quoted` is what escapes
         keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
