@@ -85,7 +85,17 @@ class Local:
         return f"local {self.path}"
 
 
-Mirror = Http | Wheel | Deb | Local
+@dataclass(frozen=True)
+class PipelineFile:
+    """A small file kept in git, by its path relative to the pipeline's folder."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"file {self.path}"
+
+
+Mirror = Http | Wheel | Deb | Local | PipelineFile
 
 
 @dataclass(frozen=True)
@@ -140,11 +150,13 @@ class _Reader:
             "wheel": self.wheel,
             "deb": self.deb,
             "local": self.local,
+            "file": self.file,
         }
         if not isinstance(value, Mapping) or len(value) != 1 or next(iter(value)) not in kinds:
             raise self.fail(
                 f"has a mirror that is none of {', '.join(kinds)}: {value!r}",
-                "write each mirror as `- http: URL`, `- wheel: {...}`, `- deb: {...}` or `- local: PATH`",
+                "write each mirror as `- http: URL`, `- wheel: {...}`, `- deb: {...}`, "
+                "`- local: PATH` or `- file: PATH`",
             )
         [(kind, given)] = value.items()
         return kinds[kind](given)
@@ -174,6 +186,9 @@ class _Reader:
 
     def local(self, value: Any) -> Local:
         return Local(self.relative(value, "a local mirror"))
+
+    def file(self, value: Any) -> PipelineFile:
+        return PipelineFile(self.relative(value, "a file mirror"))
 
     def package(self, given: Mapping[str, Any]) -> tuple[str, str, str, str]:
         package, version = given["package"], given["version"]

@@ -12,7 +12,7 @@ from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.http import download
 from dreg.adapters.sources.packages import from_deb, from_wheel
 from dreg.adapters.sources.unavailable import Unavailable
-from dreg.core.sources import Deb, Http, Local, Mirror, Source, Wheel
+from dreg.core.sources import Deb, Http, Local, Mirror, PipelineFile, Source, Wheel
 from dreg.errors import Outside
 
 __all__ = ["Cache", "Unavailable", "place"]
@@ -64,8 +64,14 @@ def give(mirror: Mirror, source: Source, cache: Cache, position: Position) -> No
         case Deb():
             from_deb(mirror, source, cache)
         case Local():
-            with opened(local_path(mirror)) as stream:
-                cache.keep(source.sha256, source.size, chunks(stream))
+            read(local_path(mirror), source, cache)
+        case PipelineFile():
+            read(Path(mirror.path), source, cache)  # a stage runs in its pipeline's folder
+
+
+def read(path: Path, source: Source, cache: Cache) -> None:
+    with opened(path) as stream:
+        cache.keep(source.sha256, source.size, chunks(stream))
 
 
 def local_path(mirror: Local) -> Path:
