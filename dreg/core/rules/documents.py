@@ -71,9 +71,15 @@ def content_changed(old: Profile, new: Profile) -> Iterator[str]:
     """
     before, after = old.snapshot, new.snapshot
     if before != after:
-        yield (
-            f"the published files differ: {after.files:,} files of {after.size:,} bytes "
-            f"instead of {before.files:,} of {before.size:,}"
+        amounts = [
+            f"{published.files:,} {'file' if published.files == 1 else 'files'} "
+            f"of {published.size:,} bytes"
+            for published in (after, before)
+        ]
+        yield "the published files differ" + (
+            f": {' instead of '.join(amounts)}"
+            if (before.files, before.size) != (after.files, after.size)
+            else f", although they are {amounts[0]} as before"
         )
 
 

@@ -1,0 +1,259 @@
+"""Every rule on every case; and what holds for the rules as a whole, on random profiles.
+
+A case is `tests/rules/<rule>.yaml`: `old` and `new` are merge patches on `base.yaml`, and each of
+`unhurt` is a `new` that the rule must leave alone. What all rules find on all cases is kept in
+`tests/rules/findings.txt`; after a change that is meant: `UPDATE_SNAPSHOTS=1 pytest tests/test_rules.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dreg.core.profile import Feature, Profile, Published, Split
+from dreg.core.rules import RULES, assess
+from dreg.core.rules.columns import widens
+from dreg.core.rules.documents import duties
+from dreg.core.version import Bump
+from dreg.rules import every_rule
+
+CASES = Path(__file__).parent / "rules"
+SNAPSHOT = CASES / "findings.txt"
+NAMES = sorted(path.stem for path in CASES.glob("*.yaml") if path.stem != "base")
+
+
+@cache
+def read(name: str) -> dict[str, Any]:
+    return yaml.safe_load((CASES / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def patched(base: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(base) if isinstance(base, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = patched(result.get(key), value)
+    return result
+
+
+def profile(patch: dict[str, Any]) -> Profile:
+    return Profile.from_json(patched(read("base"), patch))
+
+
+def case(name: str) -> tuple[Profile, Profile]:
+    return profile(read(name)["old"]), profile(read(name)["new"])
+
+
+def test_every_rule_has_a_case_and_every_case_a_rule():
+    assert sorted(RULES) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_hits_its_own_case(name):
+    assert name in {finding.rule for finding in assess(*case(name))}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rule_leaves_near_misses_alone(name):
+    old = profile(read(name)["old"])
+    misses = read(name)["unhurt"]
+    assert misses
+    for patch in misses:
+        assert list(RULES[name].check(old, profile(patch))) == [], patch
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unchanged_pairs_yield_nothing(name):
+    for either in case(name):
+        assert assess(either, either) == ()
+
+
+def test_what_every_rule_finds_on_every_case():
+    found = "".join(
+        f"{name}\n"
+        + "".join(f"  {f.bump}  {f.rule}: {f.text}\n" for f in assess(*case(name)))
+        + "\n"
+        for name in NAMES
+    )
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        SNAPSHOT.write_text(found, encoding="utf-8")
+    assert found == SNAPSHOT.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", every_rule().rules, ids=lambda rule: rule.rule)
+def test_the_example_of_a_rule_is_one(rule):
+    assert rule.hurts.endswith(".")
+    assert rule.before
+    assert rule.after
+    assert rule.finds, f"{rule.rule} finds nothing in its own example"
+
+
+def test_thresholds_are_shown():
+    by_name = {rule.rule: rule for rule in every_rule().rules}
+    assert by_name["samples-added"].thresholds == {"share": 0.05}
+    assert any("0.05" in line for line in by_name["samples-added"].lines())
+
+
+NAME = st.text("abαé%{} .", min_size=1, max_size=3)
+COUNT = st.integers(0, 2**62)
+FIGURE = st.integers(-(2**63), 2**63) | st.floats()
+TYPE = st.sampled_from(
+    ["int8", "int64", "uint16", "float", "double", "string", "decimal128(9, 2)", "null", "?"]
+)
+FEATURE = st.builds(
+    Feature,
+    type=TYPE,
+    nullable=st.booleans(),
+    shape=st.lists(st.integers(0, 4), max_size=2).map(tuple),
+    classes=st.lists(NAME, max_size=4, unique=True).map(tuple),
+    unit=st.sampled_from(["", "g", "mg"]),
+)
+FIGURES = st.dictionaries(st.sampled_from(["nulls", "min", "mean", "std"]), FIGURE)
+SPLIT = st.builds(
+    Split,
+    num_samples=COUNT,
+    class_distribution=st.dictionaries(NAME, COUNT, max_size=3),
+    columns=st.dictionaries(NAME, FIGURES, max_size=2),
+    role=st.sampled_from(["", "train", "evaluation"]),
+)
+SPLIT_NAME = st.sampled_from(["train", "val", "test"])
+PROFILE = st.builds(
+    Profile,
+    dataset=st.dictionaries(
+        st.sampled_from(["name", "title", "licence"]), st.sampled_from(["", "MIT", "CC BY 4.0"])
+    ),
+    features=st.dictionaries(NAME, FEATURE, max_size=3),
+    splits=st.dictionaries(SPLIT_NAME, SPLIT),
+    metrics=st.dictionaries(SPLIT_NAME, FIGURES),
+    snapshot=st.builds(
+        Published, files=COUNT, size=COUNT, digest=st.text("0123456789abcdef", max_size=4)
+    ),
+)
+
+
+@given(PROFILE)
+def test_a_profile_does_not_differ_from_itself(p):
+    assert assess(p, p) == ()
+
+
+@given(PROFILE, PROFILE)
+def test_assess_is_total_deterministic_and_sorted_by_price(old, new):
+    found = assess(old, new)
+    assert found == assess(old, new)
+    assert [f.bump for f in found] == sorted((f.bump for f in found), reverse=True)
+    assert all(f.text and RULES[f.rule].bump == f.bump for f in found)
+
+
+@given(PROFILE, PROFILE)
+def test_another_snapshot_costs_at_least_patch(old, new):
+    if old.snapshot.digest != new.snapshot.digest:
+        assert max(f.bump for f in assess(old, new)) >= Bump.PATCH
+
+
+@given(PROFILE, PROFILE)
+def test_no_finding_where_readers_of_the_profile_would_see_a_difference(old, new):
+    if not assess(old, new):
+        assert dict(old.features) == dict(new.features)
+        assert {n: s.num_samples for n, s in old.splits.items()} == {
+            n: s.num_samples for n, s in new.splits.items()
+        }
+        assert [sorted(m) for _, m in sorted(old.metrics.items()) if m] == [
+            sorted(m) for _, m in sorted(new.metrics.items()) if m
+        ]
+
+
+@given(PROFILE, PROFILE, st.randoms(use_true_random=False))
+def test_the_order_of_keys_does_not_matter(old, new, dice):
+    assert assess(shuffled(old, dice), shuffled(new, dice)) == assess(old, new)
+
+
+@given(PROFILE)
+def test_a_profile_survives_its_file(p):
+    again = Profile.from_json(p.to_json())
+    assert repr(again) == repr(p)  # not ==, for NaN
+
+
+def shuffled(p: Profile, dice: random.Random) -> Profile:
+    def mixed(values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        keys = list(values)
+        dice.shuffle(keys)
+        return {key: mixed(values[key]) for key in keys}
+
+    splits = {
+        name: replace(
+            split,
+            class_distribution=mixed(split.class_distribution),
+            columns=mixed(split.columns),
+        )
+        for name, split in p.splits.items()
+    }
+    return replace(
+        p,
+        dataset=mixed(p.dataset),
+        features=mixed(p.features),
+        splits=mixed(splits),
+        metrics=mixed(p.metrics),
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("int8", "int64"), ("uint8", "int16"), ("int16", "float"), ("int32", "double"),
+        ("halffloat", "float"), ("float", "double"), ("string", "large_string"), ("null", "bool"),
+        ("uint32", "double"), ("decimal128(9, 2)", "decimal128(12, 4)"),
+    ],
+)  # fmt: skip
+def test_a_type_is_wider_when_every_value_fits_exactly(before, after):
+    assert widens(before, after)
+    assert not widens(after, before)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("int64", "double"), ("int32", "float"), ("uint8", "int8"), ("int8", "uint16"),
+        ("double", "string"), ("string", "dictionary<values=string, indices=int32, ordered=0>"),
+        ("decimal128(9, 2)", "decimal128(10, 4)"), ("timestamp[s]", "timestamp[ns]"),
+    ],
+)  # fmt: skip
+def test_a_type_that_loses_values_is_not_wider(before, after):
+    assert not widens(before, after)
+
+
+@pytest.mark.parametrize(
+    ("licence", "asked"),
+    [
+        ("CC0-1.0", set()),
+        ("cc by 4.0", {"attribution"}),
+        ("CC-BY-NC-SA-3.0", {"attribution", "non-commercial", "share-alike"}),
+        ("ODbL-1.0", {"attribution", "share-alike"}),
+    ],
+)
+def test_duties_of_licences_made_for_data(licence, asked):
+    assert duties(licence) == asked
+
+
+@pytest.mark.parametrize("licence", ["", "Apache-2.0", "CC", "ask the owner", "CC-BY-XX-4.0"])
+def test_an_unknown_licence_is_not_guessed_at(licence):
+    assert duties(licence) is None
+
+
+def test_an_unknown_licence_is_taken_for_a_restriction():
+    old, new = profile({}), profile({"dataset": {"licence": "in-house"}})
+    assert [f.rule for f in assess(old, new)] == ["licence-restricted"]
