@@ -60,13 +60,110 @@ class Contract:
 
 
 class _Reader:
-    """Reads mappings strictly: an unknown key is more often a typo than an extension."""
+    """Reads a contract strictly: an unknown key is more often a typo than an extension."""
 
     def __init__(self, where: str) -> None:
         self.where = where
 
     def fail(self, fact: str, hint: str) -> BadRequest:
         return BadRequest(f"`{self.where}`: {fact}", hint=hint)
+
+    def contract(self, data: Any) -> Contract:
+        known = tuple(Contract.__dataclass_fields__)
+        needed = ("title", "description", "licence", "splits", "columns")
+        top = self.mapping(data, "the contract", known, needed)
+        facts = top.get("facts") or {}
+        if not isinstance(facts, dict):
+            raise self.fail("`facts` is not a mapping", "write `facts` as `key: value` lines")
+        contract = Contract(
+            title=self.text(top, "title"),
+            description=" ".join(self.text(top, "description").split()),
+            licence=self.text(top, "licence"),
+            splits=self.splits(top["splits"]),
+            columns=self.columns(top["columns"]),
+            owner=self.text(top, "owner"),
+            homepage=self.text(top, "homepage"),
+            task=self.text(top, "task"),
+            kind=self.text(top, "kind") or "tabular",
+            label=self.text(top, "label") or None,
+            key=self.names(top.get("key"), "`key`"),
+            upstream=self.names(top.get("upstream"), "`upstream`"),
+            facts={self.name(key, "`facts`"): str(value) for key, value in facts.items()},
+        )
+        for name in (*contract.key, *([contract.label] if contract.label else ())):
+            if name not in contract.columns:
+                raise self.fail(
+                    f"`{name}` is not among the columns", "name a column listed under `columns:`"
+                )
+        return contract
+
+    def splits(self, value: Any) -> dict[str, ContractSplit]:
+        if not isinstance(value, dict) or not value:
+            raise self.fail(
+                "`splits` names no split",
+                "add at least `train: {files: [processed/train.parquet]}`",
+            )
+        return {self.name(key, "`splits`"): self.split(key, item) for key, item in value.items()}
+
+    def split(self, name: str, value: Any) -> ContractSplit:
+        at = f"split `{name}`"
+        given = self.mapping(value, at, tuple(ContractSplit.__dataclass_fields__), ("files",))
+        role = given.get("role", "train" if name == "train" else "evaluation")
+        if role not in ROLES:
+            raise self.fail(f"{at} has the role `{role}`", f"roles: {', '.join(ROLES)}")
+        files = self.names(given["files"], f"`files` of {at}")
+        if not files:
+            raise self.fail(f"{at} has no files", "add `files: [processed/train.parquet]`")
+        for file in files:
+            if file.startswith("/") or "\\" in file or ".." in file.split("/"):
+                raise self.fail(
+                    f"{at} has the file `{file}` outside of the dataset",
+                    "write it relative to data/<name>/, such as processed/train.parquet",
+                )
+        samples = given.get("samples")
+        if samples is not None and not _whole(samples):
+            raise self.fail(f"{at} promises `{samples}` samples", "write a whole number")
+        return ContractSplit(role=role, files=files, samples=samples)
+
+    def columns(self, value: Any) -> dict[str, Column]:
+        if not isinstance(value, dict) or not value:
+            raise self.fail("`columns` names no column", "list every column with its type")
+        return {self.name(key, "`columns`"): self.column(key, item) for key, item in value.items()}
+
+    def column(self, name: str, value: Any) -> Column:
+        at = f"column `{name}`"
+        short = {"type": value} if isinstance(value, str) else value
+        given = self.mapping(short, at, tuple(Column.__dataclass_fields__), ("type",))
+        nullable = given.get("nullable", False)
+        if not isinstance(nullable, bool):
+            raise self.fail(f"{at} has `nullable: {nullable}`", "write true or false")
+        shape = given.get("shape") or []
+        if not isinstance(shape, list) or not all(_whole(length) for length in shape):
+            raise self.fail(f"{at} has no usable shape", "write it as a list: [28, 28]")
+        classes = self.names(given.get("classes"), f"`classes` of {at}")
+        if len(set(classes)) < len(classes):
+            raise self.fail(f"{at} names a class twice", "a class has one place, its index")
+        return Column(
+            type=self.text(given, "type", at),
+            nullable=nullable,
+            shape=tuple(shape),
+            unit=self.text(given, "unit", at),
+            range=self.range(given.get("range"), at),
+            classes=classes,
+        )
+
+    def range(self, value: Any, at: str) -> tuple[float, float] | None:
+        if value is None:
+            return None
+        usable = (
+            isinstance(value, list)
+            and len(value) == 2
+            and all(isinstance(n, int | float) and not isinstance(n, bool) for n in value)
+            and value[0] <= value[1]
+        )
+        if not usable:
+            raise self.fail(f"{at} has no usable range", "write it as [lowest, highest]")
+        return float(value[0]), float(value[1])
 
     def mapping(
         self, value: Any, at: str, known: tuple[str, ...], needed: tuple[str, ...]
@@ -79,85 +176,33 @@ class _Reader:
                     f"{at} has the unknown key `{key}`", f"known keys: {', '.join(known)}"
                 )
         for key in needed:
-            if key not in value:
+            if value.get(key) in (None, ""):
                 raise self.fail(f"{at} lacks `{key}`", f"add `{key}:` to {self.where}")
         return value
 
-    def contract(self, data: Any) -> Contract:
-        known = tuple(Contract.__dataclass_fields__)
-        needed = ("title", "description", "licence", "splits", "columns")
-        top = self.mapping(data, "the contract", known, needed)
-        contract = Contract(
-            title=str(top["title"]),
-            description=" ".join(str(top["description"]).split()),
-            licence=str(top["licence"]),
-            splits=self.splits(top["splits"]),
-            columns=self.columns(top["columns"]),
-            owner=str(top.get("owner", "")),
-            homepage=str(top.get("homepage", "")),
-            task=str(top.get("task", "")),
-            kind=str(top.get("kind", "tabular")),
-            label=top.get("label"),
-            key=self.names(top.get("key", ()), "`key`"),
-            upstream=self.names(top.get("upstream", ()), "`upstream`"),
-            facts={str(k): str(v) for k, v in dict(top.get("facts") or {}).items()},
-        )
-        for name in (*contract.key, *([contract.label] if contract.label else ())):
-            if name not in contract.columns:
-                raise self.fail(
-                    f"`{name}` is not among the columns", "name a column listed under `columns:`"
-                )
-        return contract
+    def text(self, given: dict[str, Any], key: str, at: str = "the contract") -> str:
+        value = given.get(key)
+        if isinstance(value, dict | list):
+            raise self.fail(f"`{key}` of {at} is not text", f"write `{key}: some text`")
+        return "" if value is None else str(value)
 
     def names(self, value: Any, at: str) -> tuple[str, ...]:
-        listed = [value] if isinstance(value, str) else list(value or ())
-        if not all(isinstance(item, str) for item in listed):
+        if value is None:
+            return ()
+        if isinstance(value, dict):
             raise self.fail(f"{at} is not a list of names", f"write {at} as a list of names")
-        return tuple(listed)
+        return tuple(
+            self.name(item, at) for item in (value if isinstance(value, list) else [value])
+        )
 
-    def splits(self, value: Any) -> dict[str, ContractSplit]:
-        if not isinstance(value, dict) or not value:
-            raise self.fail(
-                "`splits` names no split",
-                "add at least `train: {files: [processed/train.parquet]}`",
-            )
-        splits = {}
-        for name, item in value.items():
-            split = self.mapping(item, f"split `{name}`", ("role", "files", "samples"), ("files",))
-            role = split.get("role", "train" if name == "train" else "evaluation")
-            if role not in ROLES:
-                raise self.fail(
-                    f"split `{name}` has the role `{role}`", f"roles: {', '.join(ROLES)}"
-                )
-            files = self.names(split["files"], f"files of split `{name}`")
-            splits[str(name)] = ContractSplit(role=role, files=files, samples=split.get("samples"))
-        return splits
+    def name(self, value: Any, at: str) -> str:
+        """A name as text: 3 stands for itself, but YAML reads a bare `no` as false."""
+        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
+            return str(value)
+        raise self.fail(
+            f"{at} has {value!r} for a name", "put names like no, on, 1.5 or null in quotes"
+        )
 
-    def columns(self, value: Any) -> dict[str, Column]:
-        if not isinstance(value, dict) or not value:
-            raise self.fail("`columns` names no column", "list every column with its type")
-        columns = {}
-        for name, item in value.items():
-            known = tuple(Column.__dataclass_fields__)
-            given = self.mapping(
-                {"type": item} if isinstance(item, str) else item,
-                f"column `{name}`",
-                known,
-                ("type",),
-            )
-            bounds = given.get("range")
-            if bounds is not None and (
-                not isinstance(bounds, list) or len(bounds) != 2 or bounds[0] > bounds[1]
-            ):
-                raise self.fail(
-                    f"column `{name}` has no usable range", "write it as [lowest, highest]"
-                )
-            columns[str(name)] = Column(
-                type=str(given["type"]),
-                nullable=bool(given.get("nullable", False)),
-                shape=tuple(given.get("shape", ())),
-                unit=str(given.get("unit", "")),
-                range=None if bounds is None else (float(bounds[0]), float(bounds[1])),
-                classes=tuple(str(c) for c in given.get("classes", ())),
-            )
-        return columns
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
