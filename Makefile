@@ -38,10 +38,6 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.registry
 
-$(VENV)/.bench: $(VENV)/.dev
-	@$(INSTALL) --editable '.[bench]'
-	@touch $@
-
 demo: $(VENV)/.registry
 	@$(BIN)/python docs/demo.py
 
@@ -60,7 +56,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m dreg.reference
 
-bench: $(VENV)/.bench
+bench: $(VENV)/.dev
 	@$(BIN)/python -m bench
 
 constraints: $(VENV)/.registry

@@ -1,0 +1,135 @@
+"""`make bench`: every speed bar beside its named peer; prints a table, writes results.json."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.measure import Job, Result, run
+
+BENCH = Path(__file__).resolve().parent
+PYTHON = sys.executable
+DATASETS = ("wine-quality", "fashion-mnist")
+
+
+def jobs(registry: Path) -> list[Job]:
+    """Every bar, in the scratch `registry` where both datasets are up to date."""
+    bin_folder = Path(PYTHON).parent
+    dreg, dvc = str(bin_folder / "dreg"), str(bin_folder / "dvc")
+    fashion = registry / "pipelines" / "fashion-mnist"
+    data = registry / "data" / "fashion-mnist"
+    pipelines = [f"pipelines/{name}/dvc.yaml" for name in DATASETS]
+    nested = registry / ".bench" / "nested"
+    return [
+        Job(
+            "dreg --help",
+            "dvc --help",
+            [dreg, "--help"],
+            [dvc, "--help"],
+            registry,
+            bar=1.0,
+            runs=15,
+        ),
+        Job("dreg list", "dvc status", [dreg, "list"], [dvc, "status"], registry, bar=0.5),
+        Job("dreg status", "dvc status", [dreg, "status"], [dvc, "status"], registry, bar=0.5),
+        Job(
+            "dreg run, nothing to do",
+            "dvc repro of both",
+            [dreg, "run", *DATASETS],
+            [dvc, "repro", *pipelines],
+            registry,
+            bar=1.0,
+        ),
+        Job(
+            "fashion-mnist process",
+            "rows by tolist()",
+            [PYTHON, "scripts/process.py"],
+            [PYTHON, str(BENCH / "peers" / "process_tolist.py"), str(data / "raw"), str(nested)],
+            fashion,
+            bar=1 / 5,
+            memory=500,
+            runs=3,
+        ),
+        Job(
+            "fashion-mnist analyze",
+            "to_pylist(), float64",
+            [PYTHON, "scripts/analyze.py"],
+            [
+                PYTHON,
+                str(BENCH / "peers" / "analyze_pylist.py"),
+                str(nested),
+                str(registry / ".bench" / "metrics.json"),
+            ],
+            fashion,
+            bar=1 / 5,
+            runs=3,
+        ),
+    ]
+
+
+def prepare(scratch: Path, environment: dict[str, str]) -> Path:
+    """A clone of this project in which both datasets have run."""
+    registry = scratch / "registry"
+    subprocess.run(["git", "clone", "--quiet", str(BENCH.parent), str(registry)], check=True)
+    (registry / ".bench" / "nested").mkdir(parents=True)
+    with (registry / ".git" / "info" / "exclude").open("a") as exclude:
+        exclude.write(".bench*\n")
+    command = [PYTHON, "-m", "dreg", "run", *DATASETS]
+    subprocess.run(command, cwd=registry, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return registry
+
+
+def table(results: list[Result]) -> str:
+    head = ["job", "peer", "ours s", "peer s", "ratio", "bar", "ours MB", "peer MB", "met"]
+    rows = [head]
+    for r in results:
+        limit = f"{r.megabytes:.0f}" + (f" (<= {r.memory_bar:.0f})" if r.memory_bar else "")
+        rows.append(
+            [r.name, r.peer, f"{r.seconds:.3f}", f"{r.peer_seconds:.3f}", f"{r.ratio:.2f}",
+             f"<= {r.bar:.2f}", limit, f"{r.peer_megabytes:.0f}", "yes" if r.met else "NO"]
+        )  # fmt: skip
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("only", nargs="*", help="run the jobs whose name contains one of these")
+    parser.add_argument("--runs", type=int, help="counted runs of each command")
+    given = parser.parse_args()
+    path = os.pathsep.join([str(Path(PYTHON).parent), os.environ.get("PATH", "")])
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}
+    results = []
+    with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
+        registry = prepare(Path(scratch), environment)
+        for job in jobs(registry):
+            if given.only and not any(word in job.name for word in given.only):
+                continue
+            if given.runs:
+                job = dataclasses.replace(job, runs=given.runs)
+            print(f"{job.name} | {job.peer}", file=sys.stderr, flush=True)
+            results.append(run(job, environment))
+    print(table(results))
+    if not given.only:
+        machine = {
+            "python": platform.python_version(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": os.cpu_count(),
+        }
+        found = [{**dataclasses.asdict(r), "met": r.met} for r in results]
+        text = json.dumps({"machine": machine, "results": found}, indent=2)
+        (BENCH / "results.json").write_text(text + "\n")
+    sys.exit(0 if all(r.met for r in results) else 1)
+
+
+if __name__ == "__main__":
+    main()
