@@ -1,0 +1,327 @@
+"""`dreg init`: what it makes, and every way in which it makes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dreg import __version__
+from dreg.adapters import new_folders
+from dreg.scaffold import carry_out, plan_registry
+
+FILES = [
+    ".dvc/.gitignore",
+    ".dvc/config",
+    ".dvcignore",
+    ".env.docker",
+    ".env.minikube",
+    ".github/workflows/release.yaml",
+    ".gitignore",
+    "README.md",
+    "data/README.md",
+    "pipelines/README.md",
+    "requirements.txt",
+]
+
+
+def dreg(
+    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dreg", *arguments],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def git(*arguments: str, cwd: Path) -> str:
+    done = subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def everything(folder: Path) -> list[str]:
+    """Paths of all that is below `folder`, git's own files aside."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    return sorted(path for path in found if ".git/" not in f"{path}/")
+
+
+@pytest.fixture(autouse=True)
+def identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Ada")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ada@example.com")
+
+
+def refusal(fact: str, hint: str) -> str:
+    return f"error: {fact}\n\nhint: {hint}\n"
+
+
+def test_a_new_registry_is_a_git_repository_with_one_commit_of_all_its_files(tmp_path):
+    made = dreg("init", "soil", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.splitlines() == [
+        f"wrote 11 files in {tmp_path}/soil",
+        *(f"  {path}" for path in FILES),
+        "",
+        "next: cd soil",
+        "next: dreg new my-dataset --kind tabular",
+    ]
+    soil = tmp_path / "soil"
+    assert git("ls-files", cwd=soil).splitlines() == FILES
+    assert git("status", "--porcelain", cwd=soil) == ""
+    assert git("log", "--format=%an %s", "main", cwd=soil) == "Ada Start the registry"
+    assert everything(tmp_path) == sorted(
+        ["soil", *(f"soil/{path}" for path in [*FILES, ".dvc", ".github", "data", "pipelines"])]
+        + ["soil/.github/workflows"]
+    )
+
+
+def test_dvc_takes_it_for_its_own_and_changes_nothing_in_it(tmp_path):
+    dreg("init", "soil", cwd=tmp_path)
+    soil = tmp_path / "soil"
+
+    def dvc(*arguments: str) -> str:
+        command = [sys.executable, "-m", "dvc", *arguments]
+        done = subprocess.run(command, cwd=soil, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    assert dvc("root").strip() == "."
+    assert dvc("config", "core.remote").strip() == "disk"
+    assert dvc("config", "core.analytics").strip() == "false"
+    assert dvc("remote", "list").split() == [
+        *("disk", f"{tmp_path}/soil-store", "(default)"),
+        *("local", "s3://dvcstore"),
+        *("minio", "s3://dvcstore"),
+    ]
+    assert "no data or pipelines" in dvc("status")
+    assert git("status", "--porcelain", cwd=soil) == ""
+
+
+def test_an_empty_folder_becomes_a_registry_where_it_is(tmp_path):
+    folder = tmp_path / "soil"
+    folder.mkdir()
+    made = dreg("init", ".", cwd=folder)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.endswith("\nnext: dreg new my-dataset --kind tabular\n")
+    assert "next: cd" not in made.stdout
+    assert git("ls-files", cwd=folder).splitlines() == FILES
+    assert git("status", "--porcelain", cwd=folder) == ""
+    assert "url = ../../soil-store\n" in (folder / ".dvc/config").read_text()
+
+
+def test_folders_above_it_are_made_too(tmp_path):
+    assert dreg("init", "a/b/soil", cwd=tmp_path).returncode == 0
+    assert git("ls-files", cwd=tmp_path / "a/b/soil").splitlines() == FILES
+    assert sorted(path.name for path in tmp_path.rglob(".dreg-new-*")) == []
+
+
+def test_an_empty_clone_gets_the_files_and_no_commit(tmp_path):
+    git("init", "--quiet", "soil", cwd=tmp_path)
+    made = dreg("init", "soil", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.splitlines()[-3:] == [
+        "next: cd soil",
+        "next: git add --all && git commit -m 'Start the registry'",
+        "next: dreg new my-dataset --kind tabular",
+    ]
+    untracked = git("status", "--porcelain", "--untracked-files=all", cwd=tmp_path / "soil")
+    assert untracked.splitlines() == [f"?? {path}" for path in FILES]
+
+
+def test_a_title_reaches_the_readme_as_plain_text(tmp_path):
+    title = "{{ 7*7 }} {% raw %} <Soil>\n# & \"more\": 'all'"
+    assert dreg("init", "soil", "--name", title, cwd=tmp_path).returncode == 0
+    first = (tmp_path / "soil/README.md").read_text().splitlines()[0]
+    assert first == "# {{ 7*7 }} {% raw %} <Soil> # & \"more\": 'all'"
+
+
+def test_a_folder_with_an_odd_name_gets_a_store_that_needs_no_quotes(tmp_path):
+    made = dreg("init", "my soil, #1", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert "\nnext: cd 'my soil, #1'\n" in made.stdout
+    config = (tmp_path / "my soil, #1/.dvc/config").read_text()
+    assert "    url = ../../my-soil-1-store\n" in config
+
+
+def test_a_users_own_ignore_rules_do_not_thin_the_first_commit(tmp_path):
+    (tmp_path / "ignore").write_text(".env*\n*.txt\ndata/\n")
+    (tmp_path / "gitconfig").write_text(f"[core]\n\texcludesFile = {tmp_path}/ignore\n")
+    env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
+    assert dreg("init", "soil", cwd=tmp_path, env=env).returncode == 0
+    assert git("ls-files", cwd=tmp_path / "soil").splitlines() == FILES
+
+
+def test_a_dry_run_lists_the_files_and_writes_none(tmp_path):
+    made = dreg("init", "soil", "--dry-run", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.splitlines()[:3] == [
+        f"would write 11 files in {tmp_path}/soil",
+        "  .dvc/.gitignore",
+        "  .dvc/config",
+    ]
+    assert everything(tmp_path) == []
+
+
+def test_json_has_the_files_the_commit_and_the_next_commands(tmp_path):
+    made = dreg("init", "soil", "--json", cwd=tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert json.loads(made.stdout) == {
+        "name": "soil",
+        "kind": "registry",
+        "root": f"{tmp_path}/soil",
+        "files": FILES,
+        "written": True,
+        "commit": git("rev-parse", "HEAD", cwd=tmp_path / "soil"),
+        "next": ["cd soil", "dreg new my-dataset --kind tabular"],
+    }
+
+
+def test_the_workflow_is_yaml_and_installs_this_dreg(tmp_path):
+    dreg("init", "soil", cwd=tmp_path)
+    workflow = yaml.safe_load((tmp_path / "soil/.github/workflows/release.yaml").read_text())
+    steps = "\n".join(step.get("run", "") for step in workflow["jobs"]["release"]["steps"])
+    assert "pip install -r requirements.txt" in steps
+    assert "dreg run" in steps
+    assert "dreg release" in steps
+    assert "${{" not in steps, "inputs come by `env:` only"
+    required = (tmp_path / "soil/requirements.txt").read_text()
+    assert required == f"dreg[registry]=={__version__}\n"
+
+
+# Where nothing is made
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+    (tmp_path / "soil").mkdir()
+    (tmp_path / "soil/notes.txt").write_text("mine")
+    for where, cwd in (("soil", tmp_path), (".", tmp_path / "soil")):
+        made = dreg("init", where, cwd=cwd)
+        assert (made.returncode, made.stdout, made.stderr) == (
+            1,
+            "",
+            refusal(
+                f"`{tmp_path}/soil` is not empty: it has `notes.txt`",
+                "name a new or an empty folder: dreg init my-registry",
+            ),
+        )
+    assert everything(tmp_path) == ["soil", "soil/notes.txt"]
+
+
+def test_a_registry_is_not_made_twice(tmp_path):
+    dreg("init", "soil", cwd=tmp_path)
+    made = dreg("init", "soil", cwd=tmp_path)
+    assert (made.returncode, made.stdout, made.stderr) == (
+        1,
+        "",
+        refusal(
+            f"`{tmp_path}/soil` is a registry already",
+            f"make a dataset in it: dreg -C {tmp_path}/soil new NAME --kind tabular",
+        ),
+    )
+
+
+def test_a_folder_inside_another_git_repository_is_refused(tmp_path):
+    git("init", "--quiet", "monorepo", cwd=tmp_path)
+    made = dreg("init", "monorepo/teams/soil", cwd=tmp_path)
+    assert (made.returncode, made.stdout, made.stderr) == (
+        1,
+        "",
+        refusal(
+            f"`{tmp_path}/monorepo/teams/soil` lies in the git repository `{tmp_path}/monorepo`, "
+            "and a registry is one of its own",
+            "name a folder outside it",
+        ),
+    )
+    assert everything(tmp_path) == ["monorepo"]
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "soil").write_text("mine")
+    made = dreg("init", "soil", cwd=tmp_path)
+    assert (made.returncode, made.stdout, made.stderr) == (
+        1,
+        "",
+        refusal(f"`{tmp_path}/soil` is a file", "name a new or an empty folder"),
+    )
+
+
+def test_git_must_know_who_commits_before_anything_is_written(tmp_path):
+    (tmp_path / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    env = {
+        "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
+        "GIT_CONFIG_SYSTEM": os.devnull,
+        "HOME": str(tmp_path),
+    }
+    anonymous = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "EMAIL"))}
+    made = subprocess.run(
+        [sys.executable, "-m", "dreg", "init", "soil"],
+        cwd=tmp_path,
+        env={**anonymous, **env},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (made.returncode, made.stdout, made.stderr) == (
+        3,
+        "",
+        refusal(
+            "git does not know who you are, and a registry starts with a commit",
+            'git config --global user.name "Your Name"; '
+            "git config --global user.email you@example.com",
+        ),
+    )
+    assert everything(tmp_path) == ["gitconfig"]
+
+
+def test_a_failing_commit_leaves_nothing(tmp_path):
+    hooks = tmp_path / "hooks"
+    hooks.mkdir()
+    (hooks / "pre-commit").write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
+    (hooks / "pre-commit").chmod(0o755)
+    (tmp_path / "gitconfig").write_text(f"[core]\n\thooksPath = {hooks}\n")
+    env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
+    made = dreg("init", "soil", cwd=tmp_path, env=env)
+    assert (made.returncode, made.stdout) == (3, "")
+    assert made.stderr.startswith("error: `git commit` failed\n  not today\n")
+    assert everything(tmp_path) == ["gitconfig", "hooks", "hooks/pre-commit"]
+
+
+def test_git_must_be_installed(tmp_path):
+    made = dreg("init", "soil", cwd=tmp_path, env={"PATH": str(tmp_path)})
+    assert (made.returncode, made.stdout, made.stderr) == (
+        3,
+        "",
+        refusal("git is not installed", "install git, then run the command again"),
+    )
+    assert everything(tmp_path) == []
+
+
+def test_what_appears_in_the_meantime_is_kept_and_nothing_of_ours_stays(tmp_path):
+    folder = tmp_path / "soil"
+    folder.mkdir()
+    plan = plan_registry(folder, None)
+    (folder / "README.md").write_text("mine")  # sorts after most of ours: those are taken back
+    with pytest.raises(Exception, match=r"README.md` appeared in the meantime"):
+        carry_out(plan)
+    assert everything(tmp_path) == ["soil", "soil/README.md"]
+    assert (folder / "README.md").read_text() == "mine"
+
+
+def test_a_move_that_fails_takes_back_those_before_it(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "from" / name).mkdir(parents=True)
+    (tmp_path / "to").mkdir()
+    moves = [(tmp_path / "from" / n, tmp_path / "to" / n) for n in ("a", "missing", "b")]
+    with pytest.raises(FileNotFoundError):
+        new_folders.move(moves)
+    assert everything(tmp_path) == ["from", "from/a", "from/b", "to"]
