@@ -1,0 +1,92 @@
+"""The profile as metadata.json: the published shape, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+
+from dreg.core.profile import Profile
+from dreg.errors import BadRequest
+
+WRITTEN: dict[str, Any] = {
+    "format": 1,
+    "dataset": {"name": "fashion-mnist", "licence": "MIT"},
+    "schema": {
+        "features": {
+            "image": {"type": "uint8", "nullable": False, "shape": [28, 28]},
+            "label": {"type": "int64", "nullable": False, "classes": ["shirt", "boot"], "unit": "1"},
+        }
+    },
+    "splits": {
+        "train": {
+            "role": "train",
+            "num_samples": 3,
+            "class_distribution": {"shirt": 2, "boot": 1},
+            "columns": {"image": {"mean": 72.9, "nulls": 0}},
+        },
+        "val": {"num_samples": 1},
+    },
+    "metrics": {"train": {"pixel_mean": 0.286, "pixel_std": 0.353}},
+    "snapshot": {"files": 2, "size": 1000, "digest": "aaaa"},
+}  # fmt: skip
+
+
+def test_what_was_written_is_read_and_written_again():
+    profile = Profile.from_json(copy.deepcopy(WRITTEN))
+    assert profile.num_samples == 4
+    assert profile.to_json() == WRITTEN
+
+
+def test_training_code_finds_its_figures():
+    metadata = json.loads(json.dumps(Profile.from_json(WRITTEN).to_json()))
+    assert metadata["metrics"]["train"]["pixel_mean"] == 0.286
+    assert metadata["splits"]["train"]["class_distribution"] == {"shirt": 2, "boot": 1}
+    assert metadata["schema"]["features"]["image"]["shape"] == [28, 28]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("dataset", None),
+        ("dataset", "fashion-mnist"),
+        ("schema", {}),
+        ("schema.features.label", "int64"),
+        ("splits", []),
+        ("splits.train.num_samples", -1),
+        ("splits.train.num_samples", 2.5),
+        ("splits.train.num_samples", 2**63),
+        ("splits.train.class_distribution.boot", "many"),
+        ("metrics.train.pixel_mean", "dark"),
+        ("metrics.train.pixel_mean", True),
+        ("metrics.train.pixel_mean", 2**64),
+        ("metrics.train", 0.3),
+        ("snapshot", {"files": 1}),
+    ],
+)
+def test_another_shape_is_refused_by_name(path, value):
+    data = copy.deepcopy(WRITTEN)
+    *above, last = path.split(".")
+    inner = data
+    for key in above:
+        inner = inner[key]
+    inner[last] = value
+    with pytest.raises(BadRequest) as failed:
+        Profile.from_json(data, "data/x/metadata.json")
+    assert "data/x/metadata.json" in failed.value.fact
+    assert "dreg run" in failed.value.hint
+
+
+@pytest.mark.parametrize("data", [None, [], "text", 3])
+def test_json_that_is_no_object_is_refused(data):
+    with pytest.raises(BadRequest):
+        Profile.from_json(data)
+
+
+def test_a_newer_format_asks_for_a_newer_dreg():
+    with pytest.raises(BadRequest) as failed:
+        Profile.from_json({**WRITTEN, "format": 2})
+    assert "reads up to 1" in failed.value.fact
+    assert "upgrade dreg" in failed.value.hint
