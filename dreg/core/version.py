@@ -105,8 +105,7 @@ class Range:
         bounds: list[tuple[str, Version]] = []
         for part in re.split(r"\s*,\s*|\s+(?=[<>=^~])", wanted):
             bounds += _bounds(part, wanted)
-        prereleases = any(version.prerelease for _, version in bounds)
-        return cls(text=wanted, bounds=tuple(bounds), prereleases=prereleases)
+        return cls(wanted, tuple(bounds), prereleases=bool(re.search(r"\d-", wanted)))
 
     def __contains__(self, version: Version) -> bool:
         if version.prerelease and not self.prereleases:
