@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters import dvc
+from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.objects import Advance, Checksums, Store, many, open_store
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
-from dreg.core.remotes import Remotes, object_key
+from dreg.core.remotes import object_key
 from dreg.core.snapshot import File, Snapshot
 from dreg.errors import Outside, Refused
 from dreg.registry import Dataset
@@ -60,7 +61,7 @@ def holdings(dataset: Dataset, last: Release | None) -> Holdings:
     found before anything is pushed. Bytes that are only on the remote are taken on the word of
     the last release's manifest. Raises Refused for bytes that are nowhere, Outside otherwise.
     """
-    store = open_store(Remotes.of(dataset.root).choose())
+    store = open_store(remote_of(dataset.root))
     proven = _proven(store, last)
     files, objects = [], []
     for file in dvc.tracked_files(dataset.root, dataset.name):

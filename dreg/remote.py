@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from dreg.adapters.dvc_config import read_remotes, remote_of, write_default
 from dreg.adapters.objects import open_store
-from dreg.core.remotes import Remote, Remotes, with_default
 from dreg.errors import Outside
 from dreg.output import table
 from dreg.registry import Registry
@@ -67,35 +65,9 @@ class Checked:
         )
 
 
-def remotes_of(registry: Registry) -> Remotes:
-    """The remotes in `.dvc/config` and `.dvc/config.local`. Raises BadRequest when malformed."""
-    return remotes_in(registry.root)
-
-
-def remotes_in(root: Path) -> Remotes:
-    """As `remotes_of`, for the work tree at `root`."""
-    folder = root / ".dvc"
-    return Remotes.parse(
-        _text(folder / "config"), _text(folder / "config.local"), folder=str(folder)
-    )
-
-
-def wanted_remote(given: str | None) -> str | None:
-    """The remote asked for: `given` on the command line, else DREG_REMOTE, else DVC_REMOTE."""
-    return given or os.environ.get("DREG_REMOTE") or os.environ.get("DVC_REMOTE") or None
-
-
-def chosen(registry: Registry, given: str | None = None) -> Remote:
-    """The registry's remote called `given`, else by environment, else the default.
-
-    Raises BadRequest when there is none of that name.
-    """
-    return remotes_of(registry).choose(wanted_remote(given))
-
-
 def listing(registry: Registry) -> Listing:
     """What `dreg remote list` answers."""
-    remotes = remotes_of(registry)
+    remotes = read_remotes(registry.root)
     return Listing(
         tuple(
             Listed(r.name, r.url, r.endpoint, r.name == remotes.default)
@@ -109,14 +81,8 @@ def use(registry: Registry, name: str, *, local: bool = False) -> Used:
 
     Raises BadRequest for an unknown name. All other lines of the file stay as they are.
     """
-    remote = remotes_of(registry).named(name)
-    path = registry.root / ".dvc" / ("config.local" if local else "config")
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(with_default(_text(path), remote.name), encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    remote = read_remotes(registry.root).named(name)
+    path = write_default(registry.root, remote.name, local=local)
     return Used(remote.name, f".dvc/{path.name}")
 
 
@@ -125,7 +91,7 @@ def check(registry: Registry, name: str | None = None) -> Checked:
 
     Raises Outside when the remote cannot be reached, refuses, or gives other bytes back.
     """
-    remote = chosen(registry, name)
+    remote = remote_of(registry.root, name)
     store = open_store(remote)
     key, data = f"dreg-check-{secrets.token_hex(8)}", secrets.token_bytes(64)
     started = time.monotonic()
@@ -139,10 +105,3 @@ def check(registry: Registry, name: str | None = None) -> Checked:
     finally:
         store.delete(key)
     return Checked(remote.name, remote.url, remote.endpoint, round(time.monotonic() - started, 3))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from dreg.commands import answers
 from dreg.output import out
 
 app = typer.Typer(
@@ -20,17 +21,18 @@ app = typer.Typer(
 
 def complete_remote(incomplete: str) -> list[str]:
     """Remote names for shell completion; an unusable registry completes nothing."""
+    from dreg.adapters.dvc_config import read_remotes
     from dreg.errors import DregError
     from dreg.registry import Registry
-    from dreg.remote import remotes_of
 
     try:
-        return [n for n in remotes_of(Registry.here()).by_name if n.startswith(incomplete)]
+        return [n for n in read_remotes(Registry.here().root).by_name if n.startswith(incomplete)]
     except DregError:
         return []
 
 
 @app.command("list")
+@answers("dreg.remote:Listing")
 def list_() -> None:
     """List the registry's remotes; `*` marks the default.
 
@@ -45,6 +47,7 @@ def list_() -> None:
 
 
 @app.command()
+@answers("dreg.remote:Used")
 def use(
     name: Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_remote)],
     local: Annotated[
@@ -64,6 +67,7 @@ def use(
 
 
 @app.command()
+@answers("dreg.remote:Checked")
 def check(
     name: Annotated[
         str | None,

@@ -1,0 +1,45 @@
+"""DVC's configuration files in a registry's work tree: `.dvc/config` and `.dvc/config.local`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dreg.core.remotes import Remote, Remotes, with_default
+
+
+def read_remotes(root: Path) -> Remotes:
+    """The remotes of the registry whose work tree is at `root`. Raises BadRequest if malformed."""
+    folder = root / ".dvc"
+    return Remotes.parse(
+        _text(folder / "config"), _text(folder / "config.local"), folder=str(folder)
+    )
+
+
+def remote_of(root: Path, given: str | None = None) -> Remote:
+    """The remote asked for: `given`, else by environment, else the registry's default."""
+    return read_remotes(root).choose(wanted_remote(given))
+
+
+def wanted_remote(given: str | None) -> str | None:
+    """`given` on the command line, else DREG_REMOTE, else DVC_REMOTE: a name, URL or path."""
+    return given or os.environ.get("DREG_REMOTE") or os.environ.get("DVC_REMOTE") or None
+
+
+def write_default(root: Path, name: str, *, local: bool) -> Path:
+    """Make `name` the default, in config.local if `local`; all other lines stay as they are."""
+    path = root / ".dvc" / ("config.local" if local else "config")
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        part.write_text(with_default(_text(path), name), encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
