@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dreg.adapters.sources.unavailable import Unavailable
+from dreg.adapters.written import written
 
 CHUNK = 1 << 20
 
@@ -64,7 +64,6 @@ class Cache:
 
     def copy(self, sha256: str, target: Path) -> bool:
         """Copy the file to `target`, checked on the way; False if it isn't here or was damaged."""
-        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with self.at(sha256).open("rb") as stream:
                 keep_checked(chunks(stream), sha256, None, target)
@@ -92,21 +91,14 @@ def keep_checked(content: Iterable[bytes], sha256: str, size: int | None, target
     Raises Unavailable when it has another checksum, or grows past `size`.
     """
     seen, digest = 0, hashlib.sha256()
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
-        try:
-            for chunk in content:
-                seen += len(chunk)
-                if size is not None and seen > size:
-                    raise Unavailable(f"it has more than the {size:,} bytes that are declared")
-                digest.update(chunk)
-                file.write(chunk)
-            check(digest.hexdigest(), sha256)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    with written(target) as file:
+        for chunk in content:
+            seen += len(chunk)
+            if size is not None and seen > size:
+                raise Unavailable(f"it has more than the {size:,} bytes that are declared")
+            digest.update(chunk)
+            file.write(chunk)
+        check(digest.hexdigest(), sha256)
 
 
 def check(found: str, sha256: str) -> None:

@@ -1,0 +1,123 @@
+"""Measuring a split: its files, batch by batch, as samples and features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+
+from dreg.adapters import figures
+from dreg.adapters.tables import opened
+from dreg.adapters.yaml_files import shown
+from dreg.core.contract import Contract
+from dreg.core.profile import Feature
+from dreg.core.statistics import Column, Others, Samples
+from dreg.errors import Outside
+
+Features = Mapping[str, Feature]
+
+
+def measure(files: Iterable[Path], contract: Contract) -> tuple[Samples, Features]:
+    """The samples in `files`, and their columns as they are; `contract` adds units and classes.
+
+    Raises Outside for a broken file, files whose columns differ, and an unlisted label.
+    """
+    samples, features, first = Samples(), dict[str, Feature](), None
+    types = {name: column.type for name, column in contract.columns.items()}
+    for path in files:
+        with opened(path, types) as rows:
+            found = described(rows.schema, contract)
+            if first is not None:
+                same_columns(first, features, path, found)
+            first, features = first or path, found
+            samples += Samples(columns={field.name: nothing(field) for field in rows.schema})
+            row = 0
+            for batch in rows.batches:
+                samples += part(batch, contract, path, row)
+                row += batch.num_rows
+    return samples, {
+        name: replace(feature, nullable=nulls(samples, name) > 0)
+        for name, feature in features.items()
+    }
+
+
+def described(schema: pa.Schema, contract: Contract) -> dict[str, Feature]:
+    """The columns of `schema`, with what the contract knows of them."""
+    features = {}
+    for field in schema:
+        feature = figures.feature(field.type)
+        promised = contract.columns.get(field.name)
+        if promised is not None:
+            feature = replace(feature, classes=promised.classes, unit=promised.unit)
+        features[field.name] = feature
+    return features
+
+
+def same_columns(first: Path, features: Features, path: Path, found: Features) -> None:
+    """Raises Outside unless two files of one dataset have the same columns of the same types."""
+    for name in dict.fromkeys((*features, *found)):
+        one, other = features.get(name), found.get(name)
+        if one is None or other is None:
+            where = shown(first if other is None else path)
+            fact = f"column `{name}` is in `{where}` only"
+        elif (one.type, one.shape) != (other.type, other.shape):
+            fact = f"column `{name}` is {kind(one)} in `{shown(first)}` and {kind(other)} in `{shown(path)}`"
+        else:
+            continue
+        raise Outside(fact, hint="have the pipeline write all files with the same columns")
+
+
+def kind(feature: Feature) -> str:
+    """A column's type as in `uint8[28, 28]`."""
+    return f"{feature.type}{list(feature.shape) if feature.shape else ''}"
+
+
+def nothing(field: pa.Field) -> Column:
+    """The figures of a column without rows: which figures there are depends on its type alone."""
+    return figures.column(pa.array([], type=figures.storage(field.type)))
+
+
+def part(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> Samples:
+    """The samples of one batch, whose first is row number `row` of the file."""
+    columns, pixels = {}, {}
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        if figures.has_pixels(array.type):
+            pixels[name] = figures.pixels(array)
+        columns[name] = figures.column(array)
+    return Samples(batch.num_rows, labels(batch, contract, path, row), columns, pixels)
+
+
+def labels(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> dict[str, int]:
+    """Samples by class. A class without samples is counted too: its absence is worth seeing."""
+    name = contract.label
+    if name is None or name not in batch.schema.names:
+        return {}
+    array = batch.column(name)
+    classes = contract.columns[name].classes
+    distribution = dict.fromkeys(classes, 0)
+    for value, number in figures.counts(array).items():
+        class_name = class_of(value, classes)
+        if class_name is None:
+            at = row + figures.first_row(array, value) + 1
+            raise Outside(
+                f"`{shown(path)}` row {at}: label {value!r} in column `{name}` is none of the "
+                f"{len(classes)} classes",
+                hint="correct the pipeline, or add the class to dataset.yaml",
+            )
+        distribution[class_name] = distribution.get(class_name, 0) + number
+    return distribution
+
+
+def class_of(value: object, classes: tuple[str, ...]) -> str | None:
+    """The name of the class that `value` stands for: itself, or the one at that index."""
+    if not classes:
+        return str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return classes[value] if 0 <= value < len(classes) else None
+    return str(value) if str(value) in classes else None
+
+
+def nulls(samples: Samples, name: str) -> int:
+    return int(samples.columns.get(name, Others()).figures()["nulls"])

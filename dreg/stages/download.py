@@ -1,0 +1,22 @@
+"""The stage `download`: the files that params.yaml lists under `sources`, checked, into `raw/`."""
+
+from __future__ import annotations
+
+from dreg.adapters.sources import Cache, place
+from dreg.core.sources import parse_sources
+from dreg.stages.progress import Progress, say
+from dreg.stages.workspace import here
+
+
+def run() -> None:
+    """Fetch every source from the first of its mirrors that gives the right bytes.
+
+    Raises BadRequest for a malformed params.yaml, Outside when no mirror of a file gives it.
+    """
+    workspace = here()
+    where = f"pipelines/{workspace.name}/params.yaml"
+    cache = Cache.of_user()
+    for source in parse_sources(workspace.params.get("sources"), where):
+        with Progress(source.path, source.size) as progress:
+            origin = place(source, workspace.raw, cache, note=progress.say, position=progress.at)
+        say(f"{source.path}: {source.size:,} bytes from {origin}")

@@ -1,0 +1,26 @@
+"""How a script ends when something goes wrong."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from types import TracebackType
+
+from dreg.errors import DregError, Outside
+
+
+def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """An exception hook: fact, details and hint on stderr, then exit with the error's code.
+
+    What is no DregError is a mistake in the script, which its traceback helps to find.
+    """
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        where = f" at `{error.filename}`" if error.filename else ""
+        error = Outside(f"the disk is full{where}", hint="free some space, then run it again")
+    if not isinstance(error, DregError):
+        sys.__excepthook__(kind, error, trace)
+        return
+    for line in (f"error: {error.fact}", *(f"  {line}" for line in error.details)):
+        print(line, file=sys.stderr)
+    print(f"\nhint: {error.hint}", file=sys.stderr, flush=True)
+    sys.exit(error.exit_code)

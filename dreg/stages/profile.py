@@ -1,0 +1,157 @@
+"""The stage `analyze`: measure what the contract names, and write it to metadata.json."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from dreg.adapters.measure import Features, measure, same_columns
+from dreg.adapters.tables import missing
+from dreg.adapters.written import written
+from dreg.adapters.yaml_files import read_yaml, shown
+from dreg.core.contract import Contract, ContractSplit
+from dreg.core.profile import Number, Profile, Published, Split
+from dreg.core.snapshot import File, Snapshot
+from dreg.core.statistics import rounded
+from dreg.errors import BadRequest, Outside
+from dreg.stages.progress import say
+from dreg.stages.workspace import Workspace, here
+
+Metrics = Mapping[str, Mapping[str, Number]]
+
+
+def write(metrics: Metrics | None = None) -> Profile:
+    """Measure every split that dataset.yaml names, and write `data/<name>/metadata.json`.
+
+    `metrics` are figures of the dataset's own, by split and name. Raises Outside for files that
+    are missing, broken or empty, or have a label that is no class of the contract; BadRequest for
+    a malformed contract, and for metrics that are no numbers or belong to no split.
+    """
+    workspace = here()
+    contract = workspace.contract
+    own = checked(metrics or {}, contract)
+    splits: dict[str, Split] = {}
+    figures: dict[str, dict[str, Number]] = {}
+    features: Features = {}
+    first: Path | None = None
+    for name, promised in contract.splits.items():
+        files = list(split_files(workspace, promised))
+        samples, found = measure(files, contract)
+        if samples.count == 0:
+            raise Outside(
+                f"split `{name}` is empty: no row in {', '.join(f'`{shown(f)}`' for f in files)}",
+                hint="see how the pipeline splits, or take the split out of dataset.yaml",
+            )
+        if first is not None:
+            same_columns(first, features, files[0], found)
+        first, features = first or files[0], merged(features, found)
+        splits[name] = Split(
+            num_samples=samples.count,
+            class_distribution=samples.classes,
+            columns={column: values.figures() for column, values in samples.columns.items()},
+            role=promised.role,
+        )
+        figures[name] = samples.metrics() | own.get(name, {})
+        say(f"{name}: {samples.count:,} samples")
+    profile = Profile(
+        dataset=facts(workspace.name, contract),
+        features=features,
+        splits=splits,
+        metrics={name: values for name, values in figures.items() if values},
+        snapshot=published(workspace),
+    )
+    text = json.dumps(
+        profile.to_json(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
+    with written(workspace.data / "metadata.json") as file:
+        file.write(f"{text}\n".encode())
+    return profile
+
+
+def checked(metrics: Metrics, contract: Contract) -> dict[str, dict[str, Number]]:
+    """The script's own metrics, rounded. Raises BadRequest for what JSON or a split can't have."""
+    own: dict[str, dict[str, Number]] = {}
+    for split, values in metrics.items():
+        if split not in contract.splits:
+            raise BadRequest(
+                f"metrics are given for `{split}`, which is no split",
+                hint=f"splits in dataset.yaml: {', '.join(contract.splits)}",
+            )
+        own[split] = {}
+        for name, value in values.items():
+            # numpy's scalars are no subclasses of both of Python's number types
+            number = value.item() if hasattr(value, "item") else value
+            if isinstance(number, bool) or not isinstance(number, int | float):
+                raise BadRequest(f"metric `{name}` of `{split}` is no number: {value!r}", hint=GIVE)
+            if not math.isfinite(number):
+                raise BadRequest(f"metric `{name}` of `{split}` is not finite: {number}", hint=GIVE)
+            own[split][name] = rounded(number)
+    return own
+
+
+GIVE = 'give finite numbers: profile.write(metrics={"train": {"words_mean": 12.5}})'
+
+
+def split_files(workspace: Workspace, split: ContractSplit) -> Iterator[Path]:
+    """The files of a split, in the contract's order, those of a pattern sorted by path."""
+    for pattern in split.files:
+        found = sorted(path for path in workspace.data.glob(pattern) if path.is_file())
+        if not found:
+            raise missing(shown(workspace.data / pattern))
+        yield from found
+
+
+def merged(features: Features, found: Features) -> Features:
+    """The columns of all splits: one that has nulls in any of them is nullable."""
+    both = dict(found)
+    for name, feature in features.items():
+        both[name] = feature if feature.nullable else found.get(name, feature)
+    return both
+
+
+def facts(name: str, contract: Contract) -> dict[str, str]:
+    """What the contract tells about the dataset as a whole."""
+    told = {
+        "name": name,
+        "title": contract.title,
+        "description": contract.description,
+        "licence": contract.licence,
+        "kind": contract.kind,
+        "task": contract.task,
+    }
+    return {**contract.facts, **{key: value for key, value in told.items() if value}}
+
+
+def published(workspace: Workspace) -> Published:
+    """The files that consumers get, as they are now."""
+    snapshot = Snapshot.of(
+        File(
+            path=path.relative_to(workspace.data).as_posix(),
+            size=path.stat().st_size,
+            md5="",
+            sha256=sha256(path),
+        )
+        for path in published_files(workspace)
+    )
+    return Published(files=len(snapshot.files), size=snapshot.size, digest=snapshot.digest())
+
+
+def published_files(workspace: Workspace) -> Iterator[Path]:
+    """What the stages in dvc.yaml put into the dataset's folder for DVC to keep."""
+    data = workspace.data.resolve()
+    stages = read_yaml(workspace.pipeline / "dvc.yaml").get("stages", {})
+    for out in (out for stage in stages.values() for out in stage.get("outs", ())):
+        [(path, options)] = out.items() if isinstance(out, dict) else [(out, {})]
+        place = (workspace.pipeline / path).resolve()
+        is_published = place.is_relative_to(data) and not place.is_relative_to(data / "raw")
+        if is_published and options.get("cache", True):
+            inside = sorted(place.rglob("*")) if place.is_dir() else [place]
+            yield from (path for path in inside if path.is_file())
+
+
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,50 @@
+"""Splitting rows by what they say: equal rows always land in the same split.
+
+A row's split depends on nothing but the row. So a row that is in both halves by accident - a
+duplicate of a training row in the validation split - cannot happen, and rows added later leave the
+others where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pyarrow as pa
+
+from dreg.errors import BadRequest
+
+
+def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
+    """The rows of `table` in two: about `1 - share` of them, and about `share`; order is kept.
+
+    A row is in the second when the SHA-256 of its values, as a number from 0 to 1, is below
+    `share`. Raises BadRequest for a share that leaves one of them without rows.
+    """
+    if not 0 < share < 1:
+        raise BadRequest(
+            f"a share of {share} leaves a split without rows", hint="choose it between 0 and 1"
+        )
+    held_out = np.array([place(row) < share for row in canonical(table)], dtype=bool)
+    return table.filter(pa.array(~held_out)), table.filter(pa.array(held_out))
+
+
+def canonical(table: pa.Table) -> list[bytes]:
+    """Each row as JSON text: equal values give equal text, whatever file they came from."""
+    columns = [column.to_pylist() for column in table.columns]
+    return [
+        json.dumps([_canonical(value) for value in row], ensure_ascii=False).encode()
+        for row in zip(*columns, strict=True)
+    ]
+
+
+def _canonical(value: object) -> object:
+    if isinstance(value, float):
+        return value + 0.0  # 0.0 and -0.0 are equal
+    return value if value is None or isinstance(value, str | int | list | dict) else str(value)
+
+
+def place(row: bytes) -> float:
+    """A number from 0 to 1 (exclusive) that the row alone decides."""
+    return int.from_bytes(hashlib.sha256(row).digest()[:6]) / 2**48

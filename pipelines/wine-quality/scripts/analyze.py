@@ -1,0 +1,5 @@
+"""Measure the splits that dataset.yaml names; write data/wine-quality/metadata.json."""
+
+from dreg.stages import profile
+
+profile.write()
