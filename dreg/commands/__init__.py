@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 import typer
@@ -23,7 +23,9 @@ def answers(kind: str) -> Callable[[Command], Command]:
     return declare
 
 
-def complete_dataset(incomplete: str) -> list[str]:
+# Typer evaluates the hints of these functions late, when the module `dreg.commands.list` has
+# taken the name `list` in this package.
+def complete_dataset(incomplete: str) -> Sequence[str]:
     """Dataset names for shell completion; an unusable registry completes nothing."""
     from dreg.errors import DregError
     from dreg.registry import Registry
@@ -41,7 +43,7 @@ DatasetsArg = Annotated[
 ]
 
 
-def complete_request(incomplete: str) -> list[str]:
+def complete_request(incomplete: str) -> Sequence[str]:
     """`name`, and behind an `@` the released versions, for shell completion."""
     from dreg.catalog import releases_of
     from dreg.errors import DregError
