@@ -125,5 +125,5 @@ def test_a_request_is_a_name_and_a_range():
 
 def test_a_version_that_is_none_is_a_bad_request():
     assert parse_version("v1.2.3") == Version(1, 2, 3)
-    with pytest.raises(BadRequest, match="`1.2` is not a version"):
+    with pytest.raises(BadRequest, match=r"`1\.2` is not a version"):
         parse_version("1.2")

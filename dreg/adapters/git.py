@@ -89,7 +89,14 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
             hint="free some space, then run the command again",
             details=lines[-3:],
         )
-    if "could not resolve host" in text or "connection refused" in text or "timed out" in text:
+    unreachable = (
+        "could not resolve host",
+        "refused",
+        "timed out",
+        "connect to",
+        "no route to host",
+    )
+    if any(sign in text for sign in unreachable) and "permission" not in text:
         return Outside(
             "the git server cannot be reached",
             hint="check the network and the URL",

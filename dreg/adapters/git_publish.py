@@ -166,15 +166,16 @@ class Publisher:
 
 
 def _outside(error: Any) -> Exception:
+    reported = str(error.stdout)  # with --porcelain, git reports each reference here
     said = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ")
     if "tell me who you are" in said.lower() or "empty ident name" in said.lower():
         return Outside(
             "git does not know who you are",
             hint='git config user.name "Your Name"; git config user.email you@example.com',
         )
-    if "pre-receive hook declined" in said or "protected branch" in said:
+    if "remote rejected" in reported or "protected branch" in said:
         return Refused(
-            "the git server declined the push",
+            "the git server declined the push; nothing was released",
             hint="ask for the right to push this branch and its tags, or release from CI",
             details=said.splitlines()[-5:],
         )
