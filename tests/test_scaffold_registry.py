@@ -81,8 +81,8 @@ def test_a_new_registry_is_a_git_repository_with_one_commit_of_all_its_files(tmp
     assert git("status", "--porcelain", cwd=soil) == ""
     assert git("log", "--format=%an %s", "main", cwd=soil) == "Ada Start the registry"
     assert everything(tmp_path) == sorted(
-        ["soil", *(f"soil/{path}" for path in [*FILES, ".dvc", ".github", "data", "pipelines"])]
-        + ["soil/.github/workflows"]
+        f"soil/{path}".rstrip("/")
+        for path in ["", *FILES, ".dvc", ".github", ".github/workflows", "data", "pipelines"]
     )
 
 
@@ -325,3 +325,11 @@ def test_a_move_that_fails_takes_back_those_before_it(tmp_path):
     with pytest.raises(FileNotFoundError):
         new_folders.move(moves)
     assert everything(tmp_path) == ["from", "from/a", "from/b", "to"]
+
+
+def test_its_storage_is_set_up_as_this_registrys(tmp_path):
+    """Guide and template stay in step: what is written about one holds for the other."""
+    ours = Path(__file__).parents[1]
+    dreg("init", "dreg", cwd=tmp_path)
+    for path in (".dvc/config", ".dvc/.gitignore", ".env.docker", ".env.minikube"):
+        assert (tmp_path / "dreg" / path).read_text() == (ours / path).read_text()
