@@ -12,7 +12,7 @@ from dreg.output import out
 OtherArg = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME@VERSION]",
+        metavar="NAME@VERSION",
         help="Another release to compare with; default: the work tree.",
         autocompletion=complete_request,
         show_default=False,

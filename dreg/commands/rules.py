@@ -20,7 +20,7 @@ def complete_rule(incomplete: str) -> list[str]:
 RuleArg = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RULE]",
+        metavar="RULE",
         help="Explain this one, with an example.",
         autocompletion=complete_rule,
         show_default=False,

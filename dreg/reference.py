@@ -1,0 +1,213 @@
+"""Writes docs/cli.md and docs/rules.md from the program itself: `python -m dreg.reference`.
+
+With `--check` it writes nothing and exits 1 when a page is stale, so that no page can be wrong.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import typer.main
+
+from dreg import cli
+from dreg.errors import BadRequest, DregError
+from dreg.output import out
+from dreg.rules import Explained, every_rule
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+WIDTH = 88
+WRITTEN_BY = "<!-- Written by `python -m dreg.reference`; edit the program, not this page. -->"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page: its name below docs/, and its text."""
+    return {
+        "cli.md": "\n".join(command_line()) + "\n",
+        "rules.md": "\n".join(rule_book()) + "\n",
+    }
+
+
+def command_line() -> Iterator[str]:
+    """The lines of docs/cli.md: every command's help and the object that `--json` gives."""
+    yield from ("# The command line", "", WRITTEN_BY, "")
+    yield from _block("text", _help(_Root.command, _Root.context))
+    yield from (
+        "An answer goes to stdout, notes and errors go to stderr. An error is one sentence and, "
+        "after a blank",
+        "line, a hint with the next move.",
+        "",
+        "| exit code | meaning |",
+        "|---|---|",
+        "| 0 | Done. |",
+    )
+    for kind in sorted(DregError.__subclasses__(), key=lambda kind: kind.exit_code):
+        yield f"| {kind.exit_code} | {_meaning(kind)} |"
+    yield from (
+        "",
+        "With `--json`, stdout is one object: the command's, as below, or when it failed",
+        '`{"error": {"fact": ..., "details": [...], "hint": ..., "exit_code": ...}}`.',
+        "Versions are strings; sizes are in bytes.",
+        "",
+    )
+    for path, command, context in commands():
+        yield from (f"## {path}", "")
+        yield from _block("text", _help(command, context))
+        for answer in answers(command):
+            yield from _described(answer)
+            yield from _block("text", _shape(answer))
+
+
+class _Root:
+    """The program as Typer sees it."""
+
+    command: Any = typer.main.get_command(cli.app)
+    context: Any = command.context_class(command, info_name="dreg", terminal_width=WIDTH)
+
+
+def commands() -> Iterator[tuple[str, Any, Any]]:
+    """Path (`dreg remote use`), command and context of every command, in the order of the help."""
+    yield from _below("dreg", _Root.command, _Root.context)
+
+
+def _below(path: str, group: Any, context: Any) -> Iterator[tuple[str, Any, Any]]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        inner = command.context_class(command, info_name=name, parent=context, terminal_width=WIDTH)
+        if hasattr(command, "list_commands"):
+            yield from _below(f"{path} {name}", command, inner)
+        else:
+            yield f"{path} {name}", command, inner
+
+
+def answers(command: Any) -> list[type]:
+    """The classes of which a command answers one, as it declared them with `@answers`."""
+    declared = getattr(inspect.unwrap(command.callback), "answers", "")
+    named = (name.strip().split(":") for name in declared.split("|") if name.strip())
+    return [getattr(import_module(module), name) for module, name in named]
+
+
+def rule_book() -> Iterator[str]:
+    """The lines of docs/rules.md: every rule, its price, who is hurt, an example."""
+    rules = every_rule().rules
+    yield from ("# Rules", "", WRITTEN_BY, "")
+    yield from (
+        "`dreg diff` and `dreg release` compare the profile of a dataset with its last release's. "
+        "Each kind of",
+        "difference has a rule with a price, and the highest price that is due is the bump: "
+        "`1.2.3` becomes",
+        "`2.0.0` (major), `1.3.0` (minor) or `1.2.4` (patch). Before `1.0.0`, major counts as "
+        "minor. Without any",
+        "finding there is nothing to release. `dreg rules RULE` shows a rule on the command line.",
+        "",
+        "| rule | price | who is hurt |",
+        "|---|---|---|",
+    )
+    for rule in rules:
+        yield f"| [{rule.rule}](#{rule.rule}) | {rule.bump} | {rule.hurts} |"
+    for rule in rules:
+        yield ""
+        yield from _rule(rule)
+
+
+def _rule(rule: Explained) -> Iterator[str]:
+    yield from (f"## {rule.rule}", "", f"**{rule.bump}.** {rule.hurts}")
+    tolerated = [f"{name.replace('_', ' ')} {value:g}" for name, value in rule.thresholds.items()]
+    if tolerated:
+        yield from ("", f"Tolerated: {', '.join(tolerated)}.")
+    yield from ("", "```yaml", f"# before\n{rule.before}", f"# after\n{rule.after}", "```", "")
+    yield from (f"Finds: {text}." for text in rule.finds)
+
+
+def _meaning(kind: type[DregError]) -> str:
+    return _paragraph(kind).replace(f" (exit code {kind.exit_code})", "")
+
+
+def _help(command: Any, context: Any) -> str:
+    return str(command.get_help(context)).strip()
+
+
+def _block(language: str, text: str) -> Iterator[str]:
+    yield from (f"```{language}", text, "```", "")
+
+
+def _paragraph(documented: type) -> str:
+    """A class's docstring on one line, in JSON's words."""
+    text = " ".join((inspect.getdoc(documented) or "").split())
+    return re.sub(r"\bNone\b", "null", text)
+
+
+def _described(answer: type) -> Iterator[str]:
+    """What an answer is, then what the objects within it are."""
+    yield from (_paragraph(answer), "")
+    inner = [f"- `{name}`: {_paragraph(kind)}" for name, kind in _inner(answer)]
+    if inner:
+        yield from (*inner, "")
+
+
+def _inner(answer: type) -> Iterator[tuple[str, type]]:
+    for name, kind in typing.get_type_hints(answer).items():
+        for part in (kind, *typing.get_args(kind)):
+            if isinstance(part, type) and dataclasses.is_dataclass(part):
+                yield name, part
+                yield from ((f"{name}.{below}", deeper) for below, deeper in _inner(part))
+
+
+def _shape(kind: Any, indent: str = "") -> str:
+    """The JSON of a type, with the names of types in the places of values."""
+    inside = indent + "  "
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        entries = [
+            f'{inside}"{field.name}": {_shape(hints[field.name], inside)}'
+            for field in dataclasses.fields(kind)
+        ]
+        return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_shape(part, indent) for part in parts)
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"{{NAME: {_shape(parts[1], indent)}, ...}}"
+    if parts:
+        return f"[{_shape(parts[0], indent)}, ...]"
+    return _word(kind)
+
+
+_WORDS = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def _word(kind: Any) -> str:
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return " or ".join(f'"{member.name.lower()}"' for member in kind)
+    return _WORDS.get(kind, "string")
+
+
+def main(arguments: list[str]) -> None:
+    """Write the pages; with `--check`, exit 1 naming those that are stale."""
+    if not DOCS.is_dir():
+        raise BadRequest(f"there is no `{DOCS}`", hint="run this in a clone of dreg")
+    stale = [
+        name
+        for name, text in pages().items()
+        if not (DOCS / name).is_file() or (DOCS / name).read_text(encoding="utf-8") != text
+    ]
+    if "--check" in arguments:
+        for name in stale:
+            out.warn(f"docs/{name} is stale: python -m dreg.reference")
+        sys.exit(1 if stale else 0)
+    for name in stale:
+        (DOCS / name).write_text(pages()[name], encoding="utf-8")
+        out.note(f"wrote docs/{name}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
