@@ -190,7 +190,7 @@ def test_the_workflow_is_yaml_and_installs_this_dreg(tmp_path):
     dreg("init", "soil", cwd=tmp_path)
     workflow = yaml.safe_load((tmp_path / "soil/.github/workflows/release.yaml").read_text())
     steps = "\n".join(step.get("run", "") for step in workflow["jobs"]["release"]["steps"])
-    assert "pip install -r requirements.txt" in steps
+    assert "pip install --requirement requirements.txt" in steps
     assert "dreg run" in steps
     assert "dreg release" in steps
     assert "${{" not in steps, "inputs come by `env:` only"
