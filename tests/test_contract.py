@@ -67,7 +67,7 @@ def test_a_contract_is_read():
         "train": ContractSplit("train", ("processed/train.parquet",), 1000),
         "val": ContractSplit("evaluation", ("processed/val.parquet",)),
     }
-    assert contract.columns["pH"] == Column("double", unit="1", range=(2.0, 5.0))
+    assert contract.columns["pH"] == Column("float64", unit="1", range=(2.0, 5.0))
     assert contract.columns["quality"] == Column("int32")
     assert contract.columns["picture"].shape == (28, 28)
     assert contract.columns["colour"].classes == ("red", "white")
@@ -148,13 +148,15 @@ def test_every_broken_promise_about_values_is_told():
     split = {
         "num_samples": 10,
         "class_distribution": {"red": 7, "rose": 3},
-        "columns": {"pH": {"nulls": 4, "min": -1.5, "max": float("nan")}},
+        "columns": {"pH": {"nulls": 4, "not_finite": 2, "min": -1.5, "max": 14}},
     }
     assert broken({"splits": {"train": split, "val": split}}, TEXT.replace(", samples: 1000", "")) == [
         "column `pH` goes down to -1.5 in split `train`, promised at least 2",
         "column `pH` goes down to -1.5 in split `val`, promised at least 2",
-        "column `pH` goes up to nan in split `train`, promised at most 5",
-        "column `pH` goes up to nan in split `val`, promised at most 5",
+        "column `pH` goes up to 14 in split `train`, promised at most 5",
+        "column `pH` goes up to 14 in split `val`, promised at most 5",
+        "column `pH` has 2 values that are NaN or infinite in split `train`, promised a range",
+        "column `pH` has 2 values that are NaN or infinite in split `val`, promised a range",
         "column `pH` has 4 nulls in split `train`, promised none",
         "column `pH` has 4 nulls in split `val`, promised none",
         "label `colour` has 3 samples of `rose` in split `train`, not a promised class",

@@ -19,14 +19,14 @@ splits:
   train: {files: [processed/train.csv]}
   val: {files: [processed/val.csv]}
 columns:
-  alcohol: {type: double, range: [8, 15]}
-  pH: double
+  alcohol: {type: float64, range: [8, 15]}
+  pH: float64
 """
 
 METADATA: dict[str, Any] = {
     "format": 1,
     "dataset": {"name": "wine-quality", "licence": "CC-BY-4.0"},
-    "schema": {"features": {"alcohol": {"type": "double"}, "pH": {"type": "double"}}},
+    "schema": {"features": {"alcohol": {"type": "float64"}, "pH": {"type": "float64"}}},
     "splits": {
         "train": {
             "num_samples": 800,
@@ -139,7 +139,7 @@ def test_json_has_the_findings(wine):
 
 def test_the_newest_release_is_compared_with_unless_another_is_named(wine):
     wine.release("1.0.0")
-    wine.metadata["schema"]["features"]["density"] = {"type": "double"}
+    wine.metadata["schema"]["features"]["density"] = {"type": "float64"}
     wine.measure("bbbb")
     wine.release("1.1.0")
     assert wine.dreg("diff", "wine-quality")[1] == "wine-quality 1.1.0: nothing changed\n"
@@ -258,8 +258,8 @@ def test_rules_are_listed_and_explained(tmp_path):
         "\n"
         "Training code that reads the column stops working.\n"
         "\n"
-        "before  schema: {features: {alcohol: {type: double}, pH: {type: double}}}\n"
-        "after   schema: {features: {alcohol: {type: double}}}\n"
+        "before  schema: {features: {alcohol: {type: float64}, pH: {type: float64}}}\n"
+        "after   schema: {features: {alcohol: {type: float64}}}\n"
         "finds   column `pH` is gone\n",
         "",
     )

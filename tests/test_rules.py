@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from dreg.core.profile import Feature, Profile, Published, Split
 from dreg.core.rules import RULES, assess
-from dreg.core.rules.columns import widens
 from dreg.core.rules.documents import duties
+from dreg.core.types import spelled, widens
 from dreg.core.version import Bump
 from dreg.rules import every_rule
 
@@ -111,7 +111,7 @@ NAME = st.text("abαé%{} .", min_size=1, max_size=3)
 COUNT = st.integers(0, 2**62)
 FIGURE = st.integers(-(2**63), 2**63) | st.floats()
 TYPE = st.sampled_from(
-    ["int8", "int64", "uint16", "float", "double", "string", "decimal128(9, 2)", "null", "?"]
+    ["int8", "int64", "uint16", "float32", "float64", "string", "decimal128(9, 2)", "null", "?"]
 )
 FEATURE = st.builds(
     Feature,
@@ -121,7 +121,9 @@ FEATURE = st.builds(
     classes=st.lists(NAME, max_size=4, unique=True).map(tuple),
     unit=st.sampled_from(["", "g", "mg"]),
 )
-FIGURES = st.dictionaries(st.sampled_from(["nulls", "min", "mean", "std"]), FIGURE)
+FIGURES = st.dictionaries(
+    st.sampled_from(["nulls", "not_finite", "min", "mean", "std", "mean_length"]), FIGURE
+)
 SPLIT = st.builds(
     Split,
     num_samples=COUNT,
@@ -214,9 +216,9 @@ def shuffled(p: Profile, dice: random.Random) -> Profile:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("int8", "int64"), ("uint8", "int16"), ("int16", "float"), ("int32", "double"),
-        ("halffloat", "float"), ("float", "double"), ("string", "large_string"), ("null", "bool"),
-        ("uint32", "double"), ("decimal128(9, 2)", "decimal128(12, 4)"),
+        ("int8", "int64"), ("uint8", "int16"), ("int16", "float32"), ("int32", "float64"),
+        ("float16", "float32"), ("float32", "float64"), ("null", "bool"),
+        ("uint32", "float64"), ("decimal128(9, 2)", "decimal128(12, 4)"),
     ],
 )  # fmt: skip
 def test_a_type_is_wider_when_every_value_fits_exactly(before, after):
@@ -227,13 +229,18 @@ def test_a_type_is_wider_when_every_value_fits_exactly(before, after):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ("int64", "double"), ("int32", "float"), ("uint8", "int8"), ("int8", "uint16"),
-        ("double", "string"), ("string", "dictionary<values=string, indices=int32, ordered=0>"),
+        ("int64", "float64"), ("int32", "float32"), ("uint8", "int8"), ("int8", "uint16"),
+        ("float64", "string"), ("string", "dictionary<values=string, indices=int32, ordered=0>"),
         ("decimal128(9, 2)", "decimal128(10, 4)"), ("timestamp[s]", "timestamp[ns]"),
     ],
 )  # fmt: skip
 def test_a_type_that_loses_values_is_not_wider(before, after):
     assert not widens(before, after)
+
+
+def test_a_type_has_one_spelling():
+    names = ["double", "float", "halffloat", "large_string", "int64"]
+    assert [spelled(name) for name in names] == ["float64", "float32", "float16", "string", "int64"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
 ROLES = ("train", "evaluation")
@@ -144,7 +145,7 @@ class _Reader:
         if len(set(classes)) < len(classes):
             raise self.fail(f"{at} names a class twice", "a class has one place, its index")
         return Column(
-            type=self.text(given, "type", at),
+            type=spelled(self.text(given, "type", at)),
             nullable=nullable,
             shape=tuple(shape),
             unit=self.text(given, "unit", at),

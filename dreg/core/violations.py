@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dreg.core.contract import Column, Contract
 from dreg.core.profile import Feature, Number, Profile, Split
+from dreg.core.types import spelled
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def _columns(contract: Contract, profile: Profile) -> Iterator[Violation]:
 
 
 def _as_promised(promised: Column, measured: Feature) -> Iterator[str]:
-    if measured.type != promised.type:
+    if spelled(measured.type) != spelled(promised.type):
         yield f"is {measured.type}, promised {promised.type}"
     if measured.shape != promised.shape:
         yield f"has the shape {list(measured.shape)}, promised {list(promised.shape)}"
@@ -72,6 +73,8 @@ def _values(name: str, promised: Column, profile: Profile) -> Iterator[str]:
             if not promised.nullable:
                 yield f"has {nulls:,} nulls {where}, promised none"
         if promised.range is not None:
+            if odd := figures.get("not_finite", 0):
+                yield f"has {odd:,} values that are NaN or infinite {where}, promised a range"
             yield from _range(promised.range, figures.get("min"), figures.get("max"), where)
     if profile.features[name].nullable and not promised.nullable and not counted:
         yield "is nullable, promised not to be"

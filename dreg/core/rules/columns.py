@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from dreg.core.profile import Profile
 from dreg.core.rules.rule import gone, rule, shared
+from dreg.core.types import spelled, widens
 from dreg.core.version import Bump
 
 
@@ -14,8 +14,8 @@ from dreg.core.version import Bump
 def column_removed(old: Profile, new: Profile) -> Iterator[str]:
     """Training code that reads the column stops working.
 
-    Before: schema: {features: {alcohol: {type: double}, pH: {type: double}}}
-    After: schema: {features: {alcohol: {type: double}}}
+    Before: schema: {features: {alcohol: {type: float64}, pH: {type: float64}}}
+    After: schema: {features: {alcohol: {type: float64}}}
     """
     for name in gone(old.features, new.features):
         yield f"column `{name}` is gone"
@@ -25,8 +25,8 @@ def column_removed(old: Profile, new: Profile) -> Iterator[str]:
 def column_added(old: Profile, new: Profile) -> Iterator[str]:
     """Nobody who reads columns by name; code that takes all columns gets one more.
 
-    Before: schema: {features: {alcohol: {type: double}}}
-    After: schema: {features: {alcohol: {type: double}, pH: {type: double}}}
+    Before: schema: {features: {alcohol: {type: float64}}}
+    After: schema: {features: {alcohol: {type: float64}, pH: {type: float64}}}
     """
     for name in gone(new.features, old.features):
         yield f"column `{name}` ({new.features[name].type}) is new"
@@ -60,20 +60,22 @@ def type_widened(old: Profile, new: Profile) -> Iterator[str]:
 def became_nullable(old: Profile, new: Profile) -> Iterator[str]:
     """Code that never met a null in the column fails on the first, or trains on NaN.
 
-    Before: schema: {features: {pH: {type: double, nullable: false}}}
-    After: schema: {features: {pH: {type: double, nullable: true}}}
+    Before: schema: {features: {pH: {type: float64, nullable: false}}}
+    After: schema: {features: {pH: {type: float64, nullable: true}}}
     """
     for name in shared(old.features, new.features):
         if new.features[name].nullable and not old.features[name].nullable:
             yield f"column `{name}` has nulls now"
+        if _meets_no_number(new, name) and not _meets_no_number(old, name):
+            yield f"column `{name}` has values now that are NaN or infinite"
 
 
 @rule(Bump.PATCH)
 def nulls_filled(old: Profile, new: Profile) -> Iterator[str]:
     """Nobody: code that copes with nulls meets none any more.
 
-    Before: schema: {features: {pH: {type: double, nullable: true}}}
-    After: schema: {features: {pH: {type: double, nullable: false}}}
+    Before: schema: {features: {pH: {type: float64, nullable: true}}}
+    After: schema: {features: {pH: {type: float64, nullable: false}}}
     """
     for name in shared(old.features, new.features):
         if old.features[name].nullable and not new.features[name].nullable:
@@ -97,8 +99,8 @@ def shape_changed(old: Profile, new: Profile) -> Iterator[str]:
 def unit_changed(old: Profile, new: Profile) -> Iterator[str]:
     """Numbers keep their type and mean something else: models go wrong without an error.
 
-    Before: schema: {features: {sulphates: {type: double, unit: g/l}}}
-    After: schema: {features: {sulphates: {type: double, unit: mg/l}}}
+    Before: schema: {features: {sulphates: {type: float64, unit: g/l}}}
+    After: schema: {features: {sulphates: {type: float64, unit: mg/l}}}
     """
     for name in shared(old.features, new.features):
         before, after = old.features[name].unit, new.features[name].unit
@@ -108,33 +110,14 @@ def unit_changed(old: Profile, new: Profile) -> Iterator[str]:
 
 def _types(old: Profile, new: Profile) -> Iterator[tuple[str, str, str]]:
     for name in shared(old.features, new.features):
-        yield name, old.features[name].type, new.features[name].type
+        yield name, spelled(old.features[name].type), spelled(new.features[name].type)
 
 
-_NUMBER = re.compile(r"(int|uint|float)(8|16|32|64)")
-_DECIMAL = re.compile(r"decimal(?:32|64|128|256)\((\d+), *(-?\d+)\)")
-_ALIASES = {"halffloat": "float16", "float": "float32", "double": "float64"}
-_LARGER = {("string", "large_string"), ("binary", "large_binary"), ("date32[day]", "date64[ms]")}
-_MANTISSA = {16: 11, 32: 24, 64: 53}  # bits of an integer that a float of that width holds exactly
-
-
-def widens(before: str, after: str) -> bool:
-    """Whether every value of Arrow type `before` is a value of `after`, exactly."""
-    if before == "null" or (before, after) in _LARGER:
-        return True
-    decimals = _DECIMAL.fullmatch(before), _DECIMAL.fullmatch(after)
-    if decimals[0] and decimals[1]:
-        (precision, scale), (wider, finer) = ([int(n) for n in m.groups()] for m in decimals if m)
-        return finer >= scale and wider - finer >= precision - scale
-    numbers = [_NUMBER.fullmatch(_ALIASES.get(name, name)) for name in (before, after)]
-    if not numbers[0] or not numbers[1]:
-        return False
-    (kind, bits), (wider_kind, wider_bits) = ((m[1], int(m[2])) for m in numbers if m)
-    if kind == wider_kind:
-        return wider_bits > bits
-    if wider_kind == "float":
-        return bits - (kind == "int") <= _MANTISSA.get(wider_bits, 0)
-    return kind == "uint" and wider_kind == "int" and wider_bits > bits
+def _meets_no_number(profile: Profile, column: str) -> bool:
+    """Whether some value of a column of numbers is NaN or infinite."""
+    return any(
+        split.columns.get(column, {}).get("not_finite", 0) for split in profile.splits.values()
+    )
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -152,13 +152,17 @@ def _columns(
 
 
 def _drift(before: Mapping[str, Number], after: Mapping[str, Number], shift: float) -> str:
-    """What moved by more than `shift` old standard deviations, in words; empty if nothing."""
-    unit = before.get("std", 0)
-    for name in ("mean", "std"):
+    """What moved by more than `shift` old standard deviations, in words; empty if nothing.
+
+    Texts have no deviation: their mean length counts in shares of itself.
+    """
+    units = {"mean": "std", "std": "std", "mean_length": "mean_length"}
+    for name, unit in units.items():
         if name not in before or name not in after or not differs(before[name], after[name]):
             continue
-        if beyond(before[name], after[name], shift * abs(unit)):
-            return f"{name} {before[name]:.6g} -> {after[name]:.6g}"
+        if beyond(before[name], after[name], shift * abs(before.get(unit, 0))):
+            shown = name.replace("_", " ")
+            return f"{shown} {before[name]:.6g} -> {after[name]:.6g}"
     return ""
 
 
