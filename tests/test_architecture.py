@@ -91,9 +91,11 @@ def test_core_knows_no_outside(module):
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))
-def test_a_module_is_short(module):
-    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST, f"{module} has {lines} lines: split it by what its parts are about"
+def test_a_module_is_short_or_says_why_not(module):
+    text = MODULES[module].read_text(encoding="utf-8")
+    lines = len(text.splitlines())
+    reason = "longer than" in (ast.get_docstring(ast.parse(text)) or "").lower()
+    assert lines <= LONGEST or reason, f"{module} has {lines} lines: split it, or say why not"
 
 
 def test_nothing_has_a_name_that_says_nothing():
