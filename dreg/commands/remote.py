@@ -21,12 +21,13 @@ app = typer.Typer(
 
 def complete_remote(incomplete: str) -> list[str]:
     """Remote names for shell completion; an unusable registry completes nothing."""
-    from dreg.adapters.dvc_config import read_remotes
     from dreg.errors import DregError
     from dreg.registry import Registry
+    from dreg.remote import listing
 
     try:
-        return [n for n in read_remotes(Registry.here().root).by_name if n.startswith(incomplete)]
+        names = [remote.name for remote in listing(Registry.here()).remotes]
+        return [name for name in names if name.startswith(incomplete)]
     except DregError:
         return []
 
