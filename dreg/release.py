@@ -189,7 +189,7 @@ def plan(dataset: Dataset, *, bump: Bump | None = None, branch: str | None = Non
     decision = decide(old, profile, last.version if last else None)
     decision = _raised(dataset, decision, bump, last.version if last else None)
     version = decision.version
-    held = holdings(dataset, last)
+    held = holdings(dataset)
     manifest = Manifest(dataset.name, version, held.snapshot, held.directories)
     return Plan(
         dataset=dataset.name,
@@ -374,5 +374,5 @@ def _verify(held: Holdings) -> None:
         raise Outside(
             f"{count(len(absent))} objects are not on {held.store.location} although they were pushed",
             hint="check the remote: dreg remote check; then release again",
-            details=absent[:10],
+            details=[entry.path for entry in absent[:10]],
         )
