@@ -2,14 +2,66 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
 from dreg.errors import BadRequest
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+
+_BASES = {"0x": 16, "0o": 8, "0b": 2}
+_SCALARS = {
+    "bool": (r"(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    "int": (
+        r"(?:[-+]?0b[01_]+|[-+]?0o[0-7_]+|[-+]?0x[0-9a-fA-F_]+|[-+]?[0-9][0-9_]*)$",
+        "-+0123456789",
+    ),
+    "float": (
+        r"(?:[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+        r"|[-+]?\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
+        "-+0123456789.",
+    ),
+}
+
+_Fastest: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_Fastest):  # type: ignore[misc]
+    """Reads scalars by YAML 1.2, as DVC does: `1e-4` is a number, `no` and `12:30` are texts.
+
+    PyYAML follows YAML 1.1; scripts would get other values than those DVC compares.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {
+        first: [(tag, form) for tag, form in forms if tag.split(":")[-1] not in _SCALARS]
+        for first, forms in _Fastest.yaml_implicit_resolvers.items()
+    }
+
+    def whole_number(self, node: yaml.ScalarNode) -> int:
+        text = str(node.value).replace("_", "").lower()
+        digits = text.lstrip("+-")
+        number = int(digits, _BASES[digits[:2]]) if digits[:2] in _BASES else int(digits)
+        return -number if text.startswith("-") else number
+
+    def mapping(self, node: yaml.MappingNode) -> Any:
+        """A key written twice is an error, as it is to DVC."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    text = f"the key `{key.value}` is there twice"
+                    raise yaml.constructor.ConstructorError(None, None, text, key.start_mark)
+                seen.add((key.tag, key.value))
+        return self.construct_yaml_map(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:map", _Loader.mapping)
+for _kind, (_form, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_form), list(_first))
 
 
 def read_yaml(path: Path) -> Any:
@@ -30,6 +82,12 @@ def parse_yaml(text: str, where: str) -> Any:
     try:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - the C build of the safe loader
     except yaml.MarkedYAMLError as error:
+        if conflict := CONFLICT.search(text):
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise BadRequest(
+                f"{where}:{line} has the marks of a merge conflict",
+                hint=f"keep one side: git checkout --ours {where}; then run the command again",
+            ) from error
         mark = error.problem_mark or error.context_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         raise BadRequest(

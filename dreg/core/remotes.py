@@ -132,6 +132,12 @@ def with_default(text: str, name: str) -> str:
     return "".join([*lines[: core + 1], f"    remote = {name}\n", *lines[core + 1 :]])
 
 
+def setting(text: str, where: str, section: str, key: str) -> str | None:
+    """The value of one setting in the configuration `text`; the last one counts."""
+    found = [value for s, k, value in _read(text, where) if (s, k) == (section, key)]
+    return found[-1] if found else None
+
+
 def _read(text: str, where: str) -> Iterator[tuple[str, str, str]]:
     """Section, key and value of every entry."""
     section = ""
