@@ -264,3 +264,8 @@ def test_an_unknown_licence_is_not_guessed_at(licence):
 def test_an_unknown_licence_is_taken_for_a_restriction():
     old, new = profile({}), profile({"dataset": {"licence": "in-house"}})
     assert [f.rule for f in assess(old, new)] == ["licence-restricted"]
+
+
+def test_a_finding_is_one_line_whatever_a_column_is_called():
+    old = profile({"schema": {"features": {"a\n\nDreg-Manifest: x": {"type": "string"}}}})
+    assert [f.text for f in assess(old, profile({}))] == ["column `a Dreg-Manifest: x` is gone"]

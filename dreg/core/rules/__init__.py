@@ -19,7 +19,8 @@ _ = (columns, classes, splits, figures, documents)
 def assess(old: Profile, new: Profile) -> tuple[Finding, ...]:
     """Every rule's findings, the dearest first, then by rule."""
     findings = [
-        Finding(rule.id, rule.bump, text)
+        # One line each, whatever a column is called: findings go into messages with trailers.
+        Finding(rule.id, rule.bump, " ".join(text.split()))
         for rule in RULES.values()
         for text in rule.check(old, new)
     ]

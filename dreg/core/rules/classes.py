@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dreg.core.profile import Profile
-from dreg.core.rules.rule import few, gone, rule, shared, ticked
+from dreg.core.rules.rule import counted, few, gone, rule, shared, ticked
 from dreg.core.version import Bump
 
 
@@ -78,12 +78,7 @@ def class_added(old: Profile, new: Profile) -> Iterator[str]:
 
 def _met(profile: Profile) -> set[str]:
     """Classes of which there is a sample in some split."""
-    return {
-        label
-        for split in profile.splits.values()
-        for label, samples in split.class_distribution.items()
-        if samples
-    }
+    return {label for split in profile.splits.values() for label in counted(split)}
 
 
 def _indexes(profile: Profile, column: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from dreg.core.profile import Number, Profile
-from dreg.core.rules.rule import few, gone, rule, shared, ticked
+from dreg.core.rules.rule import counted, few, gone, rule, shared, ticked
 from dreg.core.version import Bump
 
 METRIC_SHARE = 0.05
@@ -71,9 +71,7 @@ def class_balance_drifted(
     After: splits: {train: {num_samples: 100, class_distribution: {cat: 80, dog: 20}}}
     """
     for split in shared(old.splits, new.splits):
-        moved = _moved_shares(
-            old.splits[split].class_distribution, new.splits[split].class_distribution, share
-        )
+        moved = _moved_shares(counted(old.splits[split]), counted(new.splits[split]), share)
         if moved:
             yield f"in split `{split}`, {few(moved)}"
 
@@ -104,8 +102,7 @@ def statistics_changed(
         if columns:
             yield f"split `{split}` has slightly other statistics of {ticked(columns)}"
     for split in shared(old.splits, new.splits):
-        counts = old.splits[split].class_distribution
-        recounts = new.splits[split].class_distribution
+        counts, recounts = counted(old.splits[split]), counted(new.splits[split])
         if counts != recounts and not _moved_shares(counts, recounts, class_share):
             yield f"split `{split}` has slightly other counts per class"
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dreg.core.profile import Profile
+from dreg.core.profile import Profile, Split
 from dreg.core.version import Bump
 
 
@@ -72,6 +72,11 @@ def shared(old: Iterable[str], new: Iterable[str]) -> list[str]:
 def gone(old: Iterable[str], new: Iterable[str]) -> list[str]:
     """Names in `old` only, sorted."""
     return sorted(set(old) - set(new))
+
+
+def counted(split: Split) -> dict[str, int]:
+    """Samples by class, without classes that have none: those may be listed or not."""
+    return {label: samples for label, samples in split.class_distribution.items() if samples}
 
 
 def few(items: list[str], most: int = 5) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from dreg.core.profile import Profile, Split
 from dreg.core.rules.figures import changed_figures
-from dreg.core.rules.rule import gone, rule, shared, ticked
+from dreg.core.rules.rule import counted, gone, rule, shared, ticked
 from dreg.core.version import Bump
 
 SHARE = 0.05
@@ -59,8 +59,8 @@ def evaluation_split_changed(old: Profile, new: Profile) -> Iterator[str]:
         if before.role != "evaluation":
             continue
         if before.num_samples != after.num_samples:
-            yield f"evaluation {_counted(name, before, after)}"
-        elif before.class_distribution != after.class_distribution:
+            yield f"evaluation {_amounts(name, before, after)}"
+        elif counted(before) != counted(after):
             yield f"evaluation split `{name}` has other counts per class"
         elif columns := _other_values(old, new, name):
             yield f"evaluation split `{name}` has other values of {ticked(columns)}"
@@ -75,7 +75,7 @@ def samples_added(old: Profile, new: Profile, *, share: float = SHARE) -> Iterat
     """
     for name, before, after in _compared(old, new):
         if after.num_samples - before.num_samples > share * before.num_samples:
-            yield _counted(name, before, after)
+            yield _amounts(name, before, after)
 
 
 @rule(Bump.MINOR)
@@ -87,7 +87,7 @@ def samples_removed(old: Profile, new: Profile, *, share: float = SHARE) -> Iter
     """
     for name, before, after in _compared(old, new):
         if before.num_samples - after.num_samples > share * before.num_samples:
-            yield _counted(name, before, after)
+            yield _amounts(name, before, after)
 
 
 @rule(Bump.PATCH)
@@ -99,7 +99,7 @@ def samples_corrected(old: Profile, new: Profile, *, share: float = SHARE) -> It
     """
     for name, before, after in _compared(old, new):
         if 0 < abs(after.num_samples - before.num_samples) <= share * before.num_samples:
-            yield _counted(name, before, after)
+            yield _amounts(name, before, after)
 
 
 def _compared(old: Profile, new: Profile) -> Iterator[tuple[str, Split, Split]]:
@@ -109,7 +109,7 @@ def _compared(old: Profile, new: Profile) -> Iterator[tuple[str, Split, Split]]:
             yield name, old.splits[name], new.splits[name]
 
 
-def _counted(name: str, before: Split, after: Split) -> str:
+def _amounts(name: str, before: Split, after: Split) -> str:
     share = ""
     if before.num_samples:
         share = f" ({after.num_samples / before.num_samples - 1:+.1%})"
