@@ -241,15 +241,19 @@ def check_empty(root: Path) -> bool:
     return ".git" in inside
 
 
+def kinds() -> tuple[str, ...]:
+    """Kinds of dataset that can be made, sorted."""
+    return dataset_kinds()
+
+
 def check_kind(name: str, kind: str | None) -> str:
     """`kind` if there is a template for it. Raises BadRequest, suggesting the closest."""
-    kinds = dataset_kinds()
-    if kind in kinds:
+    if kind in kinds():
         return kind
-    close = difflib.get_close_matches(kind or "", kinds, n=1)
+    close = difflib.get_close_matches(kind or "", kinds(), n=1)
     raise BadRequest(
         f"no kind of dataset is called `{kind}`" if kind else f"what kind of dataset is `{name}`?",
-        hint=f"dreg new {name} --kind {close[0] if close else '|'.join(kinds)}",
+        hint=f"dreg new {name} --kind {close[0] if close else '|'.join(kinds())}",
     )
 
 

@@ -11,9 +11,9 @@ from dreg.output import out
 
 
 def complete_kind(incomplete: str) -> list[str]:
-    from dreg.adapters.templates import dataset_kinds
+    from dreg.scaffold import kinds
 
-    return [kind for kind in dataset_kinds() if kind.startswith(incomplete)]
+    return [kind for kind in kinds() if kind.startswith(incomplete)]
 
 
 @answers("dreg.scaffold:Scaffolded")
