@@ -70,16 +70,26 @@ class Publisher:
 
         Neither HEAD nor the user's index is touched. Returns the commit's id.
         """
+        tree = self._tree(base, folders)
+        if tree == self._git("rev-parse", f"{base}^{{tree}}"):
+            return base
+        commit: str = self._git("commit-tree", tree, "-p", base, "-F", "-", stdin=message)
+        return commit
+
+    def equals(self, commit: str, folders: Sequence[str]) -> bool:
+        """Whether the work tree's files below `folders` are those of `commit`."""
+        tree: str = self._git("rev-parse", f"{commit}^{{tree}}")
+        return self._tree(commit, folders) == tree
+
+    def _tree(self, base: str, folders: Sequence[str]) -> str:
+        """The tree of `base` with the work tree's files below `folders`; as an object only."""
         with tempfile.TemporaryDirectory(dir=self.repo.git_dir, prefix="dreg-") as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             with self.repo.git.custom_environment(**index):
                 self._git("read-tree", base)
                 self._git("add", "--all", "--", *folders)
                 tree = self._git("write-tree")
-        if tree == self._git("rev-parse", f"{base}^{{tree}}"):
-            return base
-        commit: str = self._git("commit-tree", tree, "-p", base, "-F", "-", stdin=message)
-        return commit
+        return str(tree)
 
     def tag(self, name: str, commit: str, message: str) -> Published:
         """An annotated tag object on `commit`; no reference to it is made yet."""
