@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from dreg.core.remotes import Remote, Remotes, with_default
+from dreg.core.remotes import URL, Remote, Remotes, with_default
 
 
-def read_remotes(root: Path) -> Remotes:
-    """The remotes of the registry whose work tree is at `root`. Raises BadRequest if malformed."""
+def read_remotes(root: Path, committed: str | None = None) -> Remotes:
+    """The remotes of the registry at `root`; `committed` is the text of its config at a commit.
+
+    Raises BadRequest if malformed.
+    """
     folder = root / ".dvc"
-    return Remotes.parse(
-        _text(folder / "config"), _text(folder / "config.local"), folder=str(folder)
-    )
+    text = _text(folder / "config") if committed is None else committed
+    return Remotes.parse(text, _text(folder / "config.local"), folder=str(folder))
 
 
 def remote_of(root: Path, given: str | None = None) -> Remote:
@@ -23,7 +25,10 @@ def remote_of(root: Path, given: str | None = None) -> Remote:
 
 def wanted_remote(given: str | None) -> str | None:
     """`given` on the command line, else DREG_REMOTE, else DVC_REMOTE: a name, URL or path."""
-    return given or os.environ.get("DREG_REMOTE") or os.environ.get("DVC_REMOTE") or None
+    wanted = given or os.environ.get("DREG_REMOTE") or os.environ.get("DVC_REMOTE") or None
+    if wanted and "/" in wanted and not URL.fullmatch(wanted):
+        return str(Path(wanted).expanduser().absolute())  # from where the user is
+    return wanted
 
 
 def write_default(root: Path, name: str, *, local: bool) -> Path:

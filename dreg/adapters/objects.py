@@ -108,11 +108,11 @@ class Store:
         sha256: str | None = None,
         advance: Advance = lambda n: None,
         called: str = "",
-    ) -> None:
+    ) -> str:
         """The object as the file `into`, placed only if size and checksums are as given.
 
-        `called` is the file's name in messages. Raises Outside naming expected and actual
-        checksum; nothing is placed then.
+        Returns the SHA-256 of the bytes. `called` is the file's name in messages. Raises Outside
+        naming expected and actual checksum; nothing is placed then.
         """
         into.parent.mkdir(parents=True, exist_ok=True)
         part = into.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
@@ -130,6 +130,7 @@ class Store:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+        return checksums.sha256
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""

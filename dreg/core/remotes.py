@@ -87,9 +87,8 @@ class Remotes:
         if name is None:
             raise BadRequest(
                 "the registry has no default remote",
-                hint=f"dreg remote use {next(iter(self.by_name))}"
-                if self.by_name
-                else "dvc remote add -d disk PATH",
+                hint="name one with --remote or DREG_REMOTE; "
+                "in the registry, make one the default: dreg remote use NAME",
             )
         return self.named(name)
 

@@ -1,0 +1,35 @@
+"""`dreg.lock` on disk: read, and rewritten as a whole under a temporary name."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from dreg.core.lock import Lock, Pin
+
+LOCK = "dreg.lock"
+
+
+def read_lock(folder: Path) -> Lock:
+    """The lock in `folder`, empty where there is none. Raises BadRequest when malformed."""
+    try:
+        return Lock.parse((folder / LOCK).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Lock()
+
+
+def write_pin(folder: Path, pin: Pin) -> None:
+    """Put `pin` into the lock in `folder`; another process's pins written meanwhile stay."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        part = folder / f".{LOCK}.{os.getpid()}"
+        try:
+            text = read_lock(folder).with_pin(pin).to_text()
+            part.write_text(text, encoding="utf-8")
+            part.replace(folder / LOCK)
+        finally:
+            part.unlink(missing_ok=True)
+    finally:
+        os.close(handle)

@@ -1,0 +1,51 @@
+"""`dreg fetch`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dreg.commands import answers
+from dreg.output import out
+
+
+@answers("dreg.fetch:Fetches")
+def fetch(
+    request: Annotated[
+        str | None, typer.Argument(metavar="NAME[@RANGE]", show_default=False)
+    ] = None,
+    repo: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The registry, by URL or path; default: DREG_REPO, DVC_REPO, the lock, here.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Folder to fill; default: data/NAME."),
+    ] = None,
+    remote: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|URL", help="Where the bytes are, if not the default; or DREG_REMOTE."
+        ),
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="With the raw files.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move a folder with local changes aside first.")
+    ] = False,
+) -> None:
+    """Bring a release into a training repository, verified, and pin it in dreg.lock.
+
+    Without a name: everything in dreg.lock, exactly.
+
+    \b
+    Example:
+      dreg fetch wine-quality@^1.0 --repo https://github.com/acme/data-registry -o data/wine
+      dreg fetch
+    """
+    from dreg.fetch import fetch
+
+    out.answer(fetch(request, repo=repo, output=output, remote=remote, raw=raw, force=force))

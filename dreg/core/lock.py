@@ -1,0 +1,147 @@
+"""A training repository's pins: `dreg.lock`, each request resolved to exact bytes.
+
+One `[[dataset]]` table a dataset, sorted by name, one line a value, so that changes to different
+datasets merge and a moved version reads well in a diff.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from semver import Version
+
+from dreg.core.snapshot import DIGEST
+from dreg.core.version import check_name
+from dreg.errors import BadRequest, DregError, Refused
+
+FORMAT = 1
+HEADER = (
+    "# Written by `dreg fetch`; commit it. `dreg fetch` without a name restores exactly this.\n"
+)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A request and what it was resolved to.
+
+    `request` is the range, `digest` Snapshot.digest of the files, `output` the folder they are
+    in, relative to the lock. `manifest` (SHA-256) is None for a plain DVC repository.
+    """
+
+    dataset: str
+    request: str
+    repo: str
+    version: Version
+    tag: str
+    commit: str
+    manifest: str | None
+    digest: str
+    output: str
+    raw: bool = False
+
+    def check_not_moved(self, commit: str, manifest: str | None) -> None:
+        """Raises Refused unless the tag still leads to this commit and manifest."""
+        for what, locked, now in (
+            ("commit", self.commit, commit),
+            ("manifest", self.manifest or "none", manifest or "none"),
+        ):
+            if locked != now:
+                raise Refused(
+                    f"the tag `{self.tag}` moved: dreg.lock has the {what} {locked[:12]}, "
+                    f"the registry now {now[:12]}",
+                    hint="releases never change, so ask the registry's owner; to accept this one, "
+                    f"remove `{self.dataset}` from dreg.lock",
+                )
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The pins by dataset."""
+
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+
+    def with_pin(self, pin: Pin) -> Lock:
+        """This lock with the dataset's pin replaced or added."""
+        return Lock({**self.pins, pin.dataset: pin})
+
+    def to_text(self) -> str:
+        """The TOML; equal locks have equal text."""
+        tables = [_table(self.pins[name]) for name in sorted(self.pins)]
+        return "\n".join([HEADER + f"format = {FORMAT}\n", *tables])
+
+    @classmethod
+    def parse(cls, text: str, where: str = "dreg.lock") -> Lock:
+        """The lock in `text`. Raises BadRequest that names `where` when it is not one."""
+        again = f"restore {where} from git, or remove it and fetch by name"
+        try:
+            data = tomllib.loads(text)
+            if data.get("format", FORMAT) > FORMAT:
+                raise BadRequest(
+                    f"`{where}` has format {data['format']}, and this dreg reads up to {FORMAT}",
+                    hint="upgrade dreg: pip install --upgrade dreg",
+                )
+            pins = [_pin(item) for item in data.get("dataset", [])]
+        except tomllib.TOMLDecodeError as error:
+            raise BadRequest(f"`{where}` is not TOML: {error}", hint=again) from error
+        except DregError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadRequest(
+                f"`{where}` is not a lock that dreg wrote ({type(error).__name__}: {error})",
+                hint=again,
+            ) from error
+        return cls({pin.dataset: pin for pin in pins})
+
+
+def _table(pin: Pin) -> str:
+    values: dict[str, str] = {
+        "name": pin.dataset,
+        "request": pin.request,
+        "repo": pin.repo,
+        "version": str(pin.version),
+        "tag": pin.tag,
+        "commit": pin.commit,
+        **({"manifest": f"sha256:{pin.manifest}"} if pin.manifest else {}),
+        "digest": f"sha256:{pin.digest}",
+        "output": pin.output,
+    }
+    lines = ["[[dataset]]", *(f"{key} = {_quoted(value)}" for key, value in values.items())]
+    return "\n".join([*lines, *(["raw = true"] if pin.raw else [])]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string. It escapes what JSON escapes, and DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _pin(item: Any) -> Pin:
+    manifest = item.get("manifest")
+    return Pin(
+        dataset=check_name(item["name"]),
+        request=_text(item["request"]),
+        repo=_text(item["repo"]),
+        version=Version.parse(item["version"]),
+        tag=_text(item["tag"]),
+        commit=_text(item["commit"]),
+        manifest=None if manifest is None else _sha256(manifest),
+        digest=_sha256(item["digest"]),
+        output=_text(item["output"]),
+        raw=bool(item.get("raw", False)),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
+
+
+def _sha256(value: Any) -> str:
+    digest = _text(value).removeprefix("sha256:")
+    if not DIGEST.fullmatch(digest):
+        raise ValueError(f"{value!r} is not a sha256")
+    return digest

@@ -1,0 +1,198 @@
+"""From a request to exact bytes: which release is meant, which registry has it, what it lists."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from dreg.adapters import git
+from dreg.adapters.dvc_config import read_remotes, wanted_remote
+from dreg.adapters.objects import Store, open_store
+from dreg.catalog import choose
+from dreg.core.lock import Lock, Pin
+from dreg.core.manifest import Manifest, manifest_digest, manifest_key
+from dreg.core.release import Release
+from dreg.core.remotes import Remotes
+from dreg.core.snapshot import Snapshot
+from dreg.core.version import Range, parse_request, parse_tag
+from dreg.errors import BadRequest, DregError, Refused
+from dreg.plain import plain_snapshot
+from dreg.registry import Registry, unknown_dataset
+
+MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that."""
+
+    dataset: str
+    wanted: Range
+    repo: str
+    output: str
+    raw: bool
+    pin: Pin | None
+    exact: bool = False
+
+    @property
+    def same_registry(self) -> bool:
+        return self.pin is not None and self.pin.repo == self.repo
+
+    @property
+    def settled(self) -> Pin | None:
+        """The pin, when it answers the request for good: no newer release could."""
+        pin = self.pin
+        if pin is None or not self.same_registry:
+            return None
+        only = self.wanted.bounds == (("=", pin.version),)
+        return pin if self.exact or only else None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A release to be placed, where its bytes are, and where what is in git is read."""
+
+    release: Release
+    snapshot: Snapshot
+    store: Store
+    revision: git.Revision
+
+
+def requests(
+    lock: Lock, text: str | None, *, repo: str | None, output: str | None, raw: bool
+) -> list[Request]:
+    """What `dreg fetch` is to bring: `text`, or all that is locked.
+
+    Raises BadRequest when that is nothing, or no registry is known.
+    """
+    environment = os.environ.get("DVC_DATA_VERSION", "")
+    if text is None and not lock.pins:
+        text = environment or None
+    if text is None:
+        if not lock.pins:
+            raise BadRequest(
+                "there is no dreg.lock here that says what to fetch",
+                hint="name a dataset: dreg fetch NAME@^1.0 --repo URL",
+            )
+        if output is not None:
+            raise BadRequest(
+                "-o is the folder of one dataset", hint="name it: dreg fetch NAME -o DIR"
+            )
+        return [_locked(pin, repo, raw) for _, pin in sorted(lock.pins.items())]
+    name, wanted = _parsed(text, environment, lock)
+    pin = lock.pins.get(name)
+    found = without_secrets(repo or _default_repo(pin))
+    place = output or (pin.output if pin else f"data/{name}")
+    return [Request(name, wanted, found, place, raw, pin)]
+
+
+def _locked(pin: Pin, repo: str | None, raw: bool) -> Request:
+    if repo is not None:  # a mirror of the registry: the commit and manifest must be the same
+        pin = Pin(**{**vars(pin), "repo": without_secrets(repo)})
+    exactly = Range.parse(str(pin.version))
+    return Request(pin.dataset, exactly, pin.repo, pin.output, raw or pin.raw, pin, exact=True)
+
+
+def _parsed(text: str, environment: str, lock: Lock) -> tuple[str, Range]:
+    """Dataset and range of `name@range` or of a tag; a bare name asks the environment, then the lock."""
+    tag = parse_tag(text)
+    if tag is not None:
+        return tag[0], Range.parse(str(tag[1]))
+    name, wanted = parse_request(text)
+    if "@" in text:
+        return name, wanted
+    set_by_environment = parse_tag(environment)
+    if set_by_environment is not None and set_by_environment[0] == name:
+        return name, Range.parse(str(set_by_environment[1]))
+    pin = lock.pins.get(name)
+    return name, Range.parse(pin.request) if pin else wanted
+
+
+def _default_repo(pin: Pin | None) -> str:
+    given = os.environ.get("DREG_REPO") or os.environ.get("DVC_REPO")
+    if given:
+        return given
+    if pin is not None:
+        return pin.repo
+    try:
+        return str(Registry.here().root)
+    except DregError as error:
+        raise BadRequest(
+            "no registry to fetch from", hint="name it with --repo URL, or set DREG_REPO"
+        ) from error
+
+
+def without_secrets(repo: str) -> str:
+    """`repo` without a user and password: it is written to the lock; git's helpers have them."""
+    match = re.fullmatch(r"(https?://)[^/@]*@(.*)", repo)
+    return match.group(1) + match.group(2) if match else repo
+
+
+def resolve(request: Request) -> Release:
+    """The release meant, by the registry's tags only (`ls-remote`).
+
+    Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused when
+    the tag moved away from the locked commit.
+    """
+    tags = git.remote_tags(request.repo, "*-v*").values()
+    releases = [r for tag in tags if (r := Release.of(tag.name, tag.commit)) is not None]
+    names = tuple(sorted({release.dataset for release in releases}))
+    if not names:
+        raise BadRequest(
+            f"`{request.repo}` has no releases", hint="check the URL: releases are tags NAME-v1.0.0"
+        )
+    if request.dataset not in names:
+        raise unknown_dataset(request.dataset, names)
+    own = [release for release in releases if release.dataset == request.dataset]
+    release = choose(request.dataset, request.wanted, own)
+    pin = request.pin
+    if pin is not None and request.same_registry and pin.version == release.version:
+        pin.check_not_moved(release.commit, pin.manifest)
+    return release
+
+
+def find(request: Request, release: Release, remote: str | None) -> Found:
+    """The release's files, by its manifest or by DVC's own files.
+
+    Raises Refused when the tag moved or lists what cannot be trusted, Outside when a neighbour
+    fails.
+    """
+    revision = git.revision(request.repo, release.tag)
+    digest = manifest_digest(revision.message)
+    pin = request.pin
+    if pin is not None and request.same_registry and pin.version == release.version:
+        pin.check_not_moved(revision.commit, digest)
+    release = Release(
+        release.dataset, release.version, release.tag, revision.commit, manifest=digest
+    )
+    store = open_store(_remotes(request.repo, revision).choose(wanted_remote(remote)))
+    if digest is None:
+        snapshot = plain_snapshot(revision, store, release.dataset)
+    else:
+        manifest = Manifest.parse(store.get_bytes(manifest_key(digest), MANIFEST_LIMIT), digest)
+        if (manifest.dataset, manifest.version) != (release.dataset, release.version):
+            raise Refused(
+                f"the tag `{release.tag}` signs for {manifest.dataset} {manifest.version}",
+                hint="nothing was written; tell the registry's owner",
+            )
+        snapshot = manifest.snapshot
+    return Found(release, snapshot if request.raw else snapshot.published, store, revision)
+
+
+def _remotes(repo: str, revision: git.Revision) -> Remotes:
+    """The remotes as the release's commit has them; a local registry's own config.local counts."""
+    root = _local(repo)
+    text = (revision.read(".dvc/config") or b"").decode(errors="replace")
+    if root is None:
+        return Remotes.parse(text)
+    return read_remotes(root, committed=text)
+
+
+def _local(repo: str) -> Path | None:
+    if repo.startswith("file://"):
+        return Path(unquote(urlsplit(repo).path))
+    path = Path(repo).expanduser()
+    return path.resolve() if "://" not in repo and path.is_dir() else None

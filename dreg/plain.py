@@ -1,0 +1,84 @@
+"""A release that dreg did not make: the snapshot of a tag in a plain DVC repository.
+
+Its files are in `pipelines/<name>/dvc.lock` and `data/<name>/*.dvc`. DVC records md5 only, and
+no sizes inside folders: those are asked of the remote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from dreg.adapters.git import Revision
+from dreg.adapters.objects import Checksums, Store, many, missing
+from dreg.adapters.yaml_files import parse_yaml
+from dreg.core.dvc_files import Out, children, outs
+from dreg.core.remotes import object_key
+from dreg.core.snapshot import File, Snapshot
+from dreg.errors import Outside, Refused
+
+FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object; about ten million files
+
+
+def plain_snapshot(revision: Revision, store: Store, name: str) -> Snapshot:
+    """The dataset's files at `revision`. Raises Refused when DVC's files say nothing usable."""
+    data = f"data/{name}/"
+    in_git = set(revision.files(data))
+    locks = [f"pipelines/{name}/dvc.lock", *sorted(p for p in in_git if p.endswith(".dvc"))]
+    found: dict[str, Out] = {}
+    for where in locks:
+        text = revision.read(where)
+        if text is not None:
+            for out in outs(parse_yaml(text.decode(), where), where):
+                if f"{out.path}/".startswith(data):
+                    found[out.path] = out
+    if not found:
+        raise Refused(
+            f"the tag has no manifest, and DVC tracks nothing of `{name}` at it",
+            hint="tell the registry's owner: `dreg release` makes releases that can be fetched",
+        )
+    metadata = f"{data}metadata.json"
+    committed = [path for path in sorted({*found, metadata}) if path in in_git]
+    files = [_committed(revision, path, data) for path in committed]
+    tracked = [out for path, out in found.items() if path not in in_git]
+    return Snapshot.of([*files, *_sized(store, _leaves(store, tracked), data)])
+
+
+def _leaves(store: Store, tracked: Iterable[Out]) -> Iterable[Out]:
+    for out in tracked:
+        if not out.is_folder:
+            yield out
+            continue
+        text = store.get_bytes(object_key(out.md5), FOLDER_LIMIT)
+        actual = hashlib.md5(text, usedforsecurity=False).hexdigest()
+        if f"{actual}.dir" != out.md5:
+            raise Outside(
+                f"the list of `{out.path}` arrived corrupt from {store.location}: "
+                f"expected md5 {out.md5.removesuffix('.dir')}, got {actual}",
+                hint="nothing was written; tell the registry's owner",
+            )
+        yield from children(out, text)
+
+
+def _sized(store: Store, leaves: Iterable[Out], data: str) -> Iterable[File]:
+    listed = list(leaves)
+    keys = sorted({object_key(out.md5) for out in listed})
+    sizes = dict(zip(keys, many([lambda k=k: store.size(k) for k in keys]), strict=True))  # type: ignore[misc]
+    for out in listed:
+        size = sizes[object_key(out.md5)]
+        if size is None:
+            raise missing(object_key(out.md5), store.location)
+        yield File(out.path.removeprefix(data), size, out.md5)
+
+
+def _committed(revision: Revision, path: str, data: str) -> File:
+    content = revision.read(path) or b""
+    checksums = Checksums()
+    checksums.update(content)
+    return File(
+        path=path.removeprefix(data),
+        size=checksums.size,
+        md5=checksums.md5,
+        sha256=checksums.sha256,
+        in_git=True,
+    )
