@@ -18,7 +18,6 @@ from dreg import __version__
 from dreg.adapters import new_folders
 from dreg.adapters.git import Repository, git
 from dreg.adapters.templates import dataset_kinds, read_template, render
-from dreg.adapters.yaml_files import shown
 from dreg.core.version import check_name
 from dreg.errors import BadRequest, Outside, Refused
 from dreg.registry import Dataset, Registry
@@ -99,12 +98,11 @@ def plan_dataset(
     """Raises BadRequest for an unusable name or unknown kind, Refused where something is."""
     check_length(check_name(name))
     kind = check_kind(name, kind)
-    dataset = Dataset(registry.root, name)
-    for folder in (dataset.pipeline, dataset.data):
-        if new_folders.taken(folder):
+    for folder in Dataset(registry.root, name).folders:
+        if new_folders.taken(registry.root / folder):
             known = name in registry.names
             raise Refused(
-                f"`{shown(folder)}` is there already",
+                f"`{folder}` is there already",
                 hint=f"choose another name{'' if known else ', or move that away'}",
             )
     words = name.replace("-", " ")
