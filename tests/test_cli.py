@@ -1,0 +1,137 @@
+"""The command line as its users meet it: help, errors, exit codes, output modes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dreg import __version__
+from dreg.cli import COMMANDS
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+UPDATE = "DREG_UPDATE_SNAPSHOTS" in os.environ
+
+
+def dreg(*arguments, folder=None, **environment):
+    """Code, stdout and stderr of `dreg arguments`, as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "dreg", *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100", "TERMINAL_WIDTH": "100", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def assert_snapshot(name, text):
+    """`text` is what tests/snapshots has; DREG_UPDATE_SNAPSHOTS=1 writes it anew."""
+    path = SNAPSHOTS / f"{name}.txt"
+    if UPDATE:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help(command):
+    done = dreg(*command.split(), "--help")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert_snapshot(f"help-{command or 'dreg'}", done.stdout)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_an_example_and_the_shared_options(command):
+    text = dreg(command, "--help").stdout
+    if command == "remote":
+        text += dreg(command, "check", "--help").stdout
+    assert "Example:" in text
+    for option in ("--json", "--quiet", "-C DIR", "--debug"):
+        assert option in text
+
+
+def test_version():
+    assert dreg("--version").stdout == f"dreg {__version__}\n"
+
+
+def outside(tmp_path, *arguments):
+    done = dreg(*arguments, folder=tmp_path)
+    return f"exit {done.returncode}\n--- stdout\n{done.stdout}--- stderr\n{done.stderr}".replace(
+        str(tmp_path), "FOLDER"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("no-command", []),
+        ("unknown-command", ["lst"]),
+        ("unknown-option", ["list", "--colour"]),
+        ("missing-argument", ["show"]),
+        ("bad-choice", ["release", "--bump", "huge"]),
+        ("no-folder", ["list", "-C", "nowhere"]),
+        ("not-in-a-registry", ["list"]),
+        ("not-in-a-registry-json", ["list", "--json"]),
+        ("bad-name", ["show", "Wine"]),
+        ("bad-range", ["show", "wine@one", "--repo", "."]),
+        ("repo-is-no-repository", ["list", "--repo", "."]),
+        ("repo-is-an-option", ["list", "--repo", "--upload-pack=id"]),
+    ],
+)
+def test_errors(tmp_path, name, arguments):
+    assert_snapshot(f"error-{name}", outside(tmp_path, *arguments))
+
+
+def test_an_error_as_json_is_one_object(tmp_path):
+    done = dreg("list", "--json", folder=tmp_path)
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert sorted(error) == ["details", "exit_code", "fact", "hint"]
+    assert error["fact"] in done.stderr
+
+
+def test_a_traceback_only_with_debug(tmp_path):
+    assert "Traceback" not in dreg("list", folder=tmp_path).stderr
+    assert "Traceback" in dreg("list", "--debug", folder=tmp_path).stderr
+
+
+def test_an_outer_option_means_the_same(tmp_path):
+    assert dreg("-C", str(tmp_path), "list").stderr == dreg("list", "-C", str(tmp_path)).stderr
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m dreg rules | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("no_color", "painted"), [(None, True), ("1", False)])
+def test_colours_are_for_terminals_that_want_them(tmp_path, no_color, painted):
+    import pty
+
+    environment = {k: v for k, v in os.environ.items() if k != "NO_COLOR"}
+    if no_color:
+        environment["NO_COLOR"] = no_color
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dreg", "list"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    process.wait()
+    os.close(theirs)
+    text = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "not inside a registry" in text
+    assert ("\x1b[" in text) == painted

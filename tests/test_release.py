@@ -1,0 +1,418 @@
+"""Releasing: what is published, what is refused, and what a crash leaves."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from dreg.core.manifest import Manifest, manifest_digest, manifest_key
+from dreg.core.remotes import object_key
+from tests.small_registry import NAME
+
+
+def tag_message(registry, tag, folder=None):
+    return registry.git("cat-file", "tag", tag, folder=folder or registry.remote)
+
+
+def manifest_of(registry, tag):
+    digest = manifest_digest(tag_message(registry, tag).partition("\n\n")[2])
+    return Manifest.parse((registry.store / manifest_key(digest)).read_bytes(), digest)
+
+
+def state(registry):
+    """Everything a release could change: references, index, tree, objects on the remote."""
+    objects = sorted(
+        str(p.relative_to(registry.store)) for p in registry.store.rglob("*") if p.is_file()
+    )
+    return {
+        "refs": registry.git("for-each-ref"),
+        "remote refs": registry.git("for-each-ref", folder=registry.remote),
+        "status": registry.git("status", "--porcelain"),
+        "head": registry.git("rev-parse", "HEAD"),
+        "objects": objects,
+    }
+
+
+def refused(registry, *arguments, code=1, **environment):
+    """The stderr of a command that must end with `code`, print no answer, and change nothing."""
+    before = state(registry)
+    done = registry.dreg(*arguments, **environment)
+    assert (done.code, done.stdout) == (code, ""), done.stderr
+    assert done.stderr.startswith("error: ") or "\nerror: " in done.stderr
+    assert "\nhint: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert state(registry) == before
+    return done.stderr
+
+
+def test_the_first_release_is_1_0_0_and_every_byte_is_on_the_remote(ready):
+    done = ready.ok("release", NAME)
+    assert "released toy 1.0.0" in done.stdout
+    assert ready.remote_tags() == ["toy-v1.0.0"]
+    manifest = manifest_of(ready, "toy-v1.0.0")
+    paths = [file.path for file in manifest.snapshot.files]
+    assert paths == [
+        "metadata.json",
+        "processed/train.csv",
+        "processed/train.parquet",
+        "processed/val.csv",
+        "processed/val.parquet",
+        "raw/seedlings.csv",
+    ]
+    for file in manifest.snapshot.files:
+        if file.in_git:
+            content = subprocess.run(
+                ["git", "show", f"toy-v1.0.0:data/{NAME}/{file.path}"],
+                cwd=ready.remote, capture_output=True, check=True,
+            ).stdout  # fmt: skip
+        else:
+            content = (ready.store / object_key(file.md5)).read_bytes()
+        assert len(content) == file.size
+        assert hashlib.sha256(content).hexdigest() == file.sha256
+    for folder in manifest.directories.values():
+        assert (ready.store / object_key(folder)).is_file()
+
+
+def test_the_clone_follows_what_was_released(ready):
+    ready.ok("release", NAME)
+    assert ready.git("status", "--porcelain") == ""
+    tip = ready.git("rev-parse", "main", folder=ready.remote)
+    assert ready.git("rev-parse", "HEAD") == tip == ready.git("rev-parse", "toy-v1.0.0^{commit}")
+    assert ready.git("rev-parse", "origin/main") == tip
+    changed = ready.git("show", "--name-only", "--format=", "HEAD").splitlines()
+    assert all(path.startswith((f"pipelines/{NAME}/", f"data/{NAME}/")) for path in changed)
+
+
+def test_plain_dvc_can_pull_a_release(ready, tmp_path):
+    ready.ok("release", NAME)
+    ready.git("clone", "-q", "registry.git", "plain", folder=tmp_path)
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "pull", "--quiet"],
+        cwd=tmp_path / "plain", env=ready.environment, check=True,
+    )  # fmt: skip
+    for name in ("processed/train.parquet", "processed/val.csv", "raw/seedlings.csv"):
+        pulled = tmp_path / "plain" / "data" / NAME / name
+        assert pulled.read_bytes() == (ready.path / "data" / NAME / name).read_bytes()
+
+
+def test_git_show_of_the_tag_reads_well(ready):
+    ready.release()
+    ready.drop_column("leaf_mm")
+    ready.release()
+    message = tag_message(ready, "toy-v2.0.0").partition("\n\n")[2]
+    assert message.startswith("toy 2.0.0\n\nA major release, since 1.0.0:\n\n- column `leaf_mm`")
+    parsed = subprocess.run(
+        ["git", "interpret-trailers", "--parse"],
+        input=message,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "Dreg-Bump: major\n" in parsed
+    assert "Dreg-Previous: toy-v1.0.0\n" in parsed
+
+
+def test_removing_a_column_is_major(ready):
+    assert ready.release()["version"] == "1.0.0"
+    ready.drop_column("leaf_mm")
+    released = ready.release()
+    assert (released["version"], released["bump"]) == ("2.0.0", "major")
+    assert any("column-removed" in reason for reason in released["reasons"])
+
+
+def test_nothing_changed_is_nothing_to_release(ready):
+    ready.release()
+    before = state(ready)
+    done = ready.ok("release", NAME)
+    assert done.stdout == "toy 1.0.0: nothing to release, the tree is this release\n"
+    assert state(ready) == before
+    assert ready.ok("release").stdout == (
+        "nothing to release: no dataset has changed since its last release\n"
+    )
+
+
+def test_the_plan_of_a_dry_run_is_what_is_then_done(ready):
+    before = state(ready)
+    (planned,) = ready.ok("release", NAME, "--dry-run", "--json").json["releases"]
+    assert state(ready) == before
+    (released,) = ready.ok("release", NAME, "--json").json["releases"]
+    assert planned["state"] == "planned"
+    assert released["state"] == "released"
+    for key in ("version", "bump", "tag", "manifest", "files", "size", "objects_pushed", "reasons"):
+        assert planned[key] == released[key]
+
+
+def test_without_a_name_every_changed_dataset_is_released(ready):
+    ready.ok("new", "other", "--kind", "tabular")
+    ready.ok("run", "other")
+    ready.release()
+    done = ready.ok("release", "--json").json
+    assert [(r["dataset"], r["version"]) for r in done["releases"]] == [("other", "1.0.0")]
+
+
+def test_a_bump_may_be_raised_and_not_lowered(ready):
+    ready.release()
+    ready.drop_column("leaf_mm")
+    ready.ok("run", NAME)
+    said = refused(ready, "release", NAME, "--bump", "minor")
+    assert "`--bump minor` is lower than what changed in `toy`: major" in said
+    assert "column-removed" in said
+    ready.git("checkout", "-q", ".")
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
+    ready.ok("run", NAME)
+    (released,) = ready.ok("release", NAME, "--bump", "major", "--json").json["releases"]
+    assert released["version"] == "2.0.0"
+
+
+def test_unchanged_objects_are_not_pushed_again(ready):
+    ready.release()
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
+    assert ready.release()["objects_pushed"] == 0
+
+
+def test_changes_outside_the_datasets_are_refused(ready):
+    (ready.path / "README.md").write_text("changed\n")
+    said = refused(ready, "release", NAME)
+    assert "uncommitted changes outside the datasets" in said
+    assert "README.md" in said
+
+
+def test_staged_work_on_another_dataset_stays_staged(ready):
+    ready.ok("new", "other", "--kind", "tabular")
+    ready.git("add", "pipelines/other")
+    ready.ok("release", NAME)
+    staged = ready.git("diff", "--cached", "--name-only").splitlines()
+    assert staged
+    assert all(path.startswith("pipelines/other/") for path in staged)
+
+
+def test_a_pipeline_that_was_never_run_is_refused(registry):
+    assert "hint: dreg run toy" in refused(registry, "release", NAME)
+
+
+def test_a_pipeline_that_changed_since_its_run_is_refused(ready):
+    ready.edit(f"pipelines/{NAME}/params.yaml", "validation_share: .*", "validation_share: 0.5")
+    said = refused(ready, "release", NAME)
+    assert "process" in said
+    assert "hint: dreg run toy" in said
+
+
+def test_data_edited_by_hand_is_refused(ready):
+    file = ready.path / "data" / NAME / "processed" / "train.csv"
+    file.unlink()
+    file.write_text("mine\n")
+    assert "hint: dreg run toy" in refused(ready, "release", NAME)
+    assert file.read_text() == "mine\n"
+
+
+def test_a_broken_contract_is_refused_with_every_violation(ready):
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", r"range: \[0, 100\]", "range: [0, 1]")
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", r"range: \[0, 500\]", "range: [0, 1]")
+    ready.ok("run", NAME)
+    said = refused(ready, "release", NAME)
+    assert "does not keep its contract" in said
+    assert "leaves" in said
+    assert "height_mm" in said
+
+
+def test_a_detached_head_at_the_tip_is_what_ci_checks_out(ready):
+    ready.git("checkout", "-q", "--detach")
+    ready.ok("release", NAME)
+    assert ready.remote_tags() == ["toy-v1.0.0"]
+    tip = ready.git("rev-parse", "main", folder=ready.remote)
+    assert ready.git("rev-parse", "HEAD") == tip
+
+
+def test_a_detached_head_elsewhere_is_refused(ready):
+    ready.git("checkout", "-q", "--detach")
+    ready.git("commit", "-q", "--allow-empty", "-m", "on no branch")
+    said = refused(ready, "release", NAME)
+    assert "HEAD is detached" in said
+    assert "--branch NAME" in said
+
+
+def test_a_shallow_clone_without_tags_knows_the_last_release(ready, tmp_path):
+    ready.release()
+    ready.git(
+        "clone", "-q", "--depth=1", "--no-tags", f"file://{ready.remote}", "ci", folder=tmp_path
+    )
+    shallow = type(ready)(ready.home, ready.environment)
+    ci = tmp_path / "ci"
+    shallow.ok("run", NAME, folder=ci)
+    done = shallow.ok("release", NAME, "--json", folder=ci).json["releases"]
+    assert [(r["state"], r["version"]) for r in done] == [("unchanged", "1.0.0")]
+    contract = ci / "pipelines" / NAME / "dataset.yaml"
+    contract.write_text(contract.read_text().replace('title: "Toy"', 'title: "Seedlings"'))
+    shallow.ok("run", NAME, folder=ci)
+    shallow.ok("release", NAME, folder=ci)
+    assert ready.remote_tags() == ["toy-v1.0.0", "toy-v1.0.1"]
+
+
+def test_branches_that_diverged_are_refused(ready, tmp_path):
+    push_from_elsewhere(ready, tmp_path, "README.md")
+    ready.git("commit", "-q", "--allow-empty", "-m", "mine")
+    said = refused(ready, "release", NAME)
+    assert "`main` and `origin/main` have diverged" in said
+    assert "git pull --rebase" in said
+
+
+def test_a_clone_that_is_behind_releases_on_the_tip(ready, tmp_path):
+    tip = push_from_elsewhere(ready, tmp_path, "README.md")
+    ready.ok("release", NAME)
+    assert ready.git("rev-parse", "main~1", folder=ready.remote) == tip
+    assert (ready.path / "README.md").read_text() == "from elsewhere\n"
+    assert ready.git("status", "--porcelain") == ""
+
+
+def test_a_dataset_that_changed_elsewhere_is_stale(ready, tmp_path):
+    push_from_elsewhere(ready, tmp_path, f"pipelines/{NAME}/params.yaml")
+    assert "stale: `toy` was changed on `origin/main`" in refused(ready, "release", NAME)
+
+
+def push_from_elsewhere(registry, tmp_path, path):
+    registry.git("clone", "-q", "registry.git", "elsewhere", folder=tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / path).write_text("from elsewhere\n")
+    registry.git("commit", "-q", "-a", "-m", "elsewhere", folder=elsewhere)
+    registry.git("push", "-q", folder=elsewhere)
+    return registry.git("rev-parse", "HEAD", folder=elsewhere)
+
+
+def test_without_a_git_remote_the_release_stays_here(ready):
+    ready.git("remote", "remove", "origin")
+    (released,) = ready.ok("release", NAME, "--json").json["releases"]
+    assert released["pushed_to"] is None
+    assert ready.git("tag", "--list") == "toy-v1.0.0"
+    assert ready.git("status", "--porcelain") == ""
+
+
+def test_a_git_server_that_declines_leaves_no_tag(ready):
+    hook = ready.remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\necho 'main is protected' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    done = ready.dreg("release", NAME)
+    assert done.code == 1
+    assert "main is protected" in done.stderr
+    assert ready.remote_tags() == []
+    assert ready.git("tag", "--list") == ""
+    hook.unlink()
+    assert ready.ok("release", NAME, "--json").json["releases"][0]["version"] == "1.0.0"
+
+
+def test_an_unreachable_object_store_is_outside_and_nothing_is_visible(ready):
+    said = refused(
+        ready, "release", NAME, code=3,
+        DREG_REMOTE="local", AWS_ENDPOINT_URL="http://127.0.0.1:9",
+        AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="top-secret",
+    )  # fmt: skip
+    assert "127.0.0.1:9" in said
+    assert "top-secret" not in said
+
+
+def test_no_credentials_is_outside_and_says_what_is_looked_for(ready, tmp_path):
+    environment = {
+        "DREG_REMOTE": "local", "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_EC2_METADATA_DISABLED": "true", "HOME": str(tmp_path),
+        "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "",
+    }  # fmt: skip
+    said = refused(ready, "release", NAME, code=3, **environment)
+    assert "AWS_ACCESS_KEY_ID" in said
+
+
+def test_a_damaged_cache_is_found_before_anything_is_pushed(ready):
+    lock = (ready.path / "pipelines" / NAME / "dvc.lock").read_text()
+    assert "md5" in lock
+    cached = next((ready.path / ".dvc" / "cache").rglob("*"), None)
+    assert cached is not None
+    for file in (ready.path / ".dvc" / "cache" / "files").rglob("*"):
+        if file.is_file() and not file.name.endswith(".dir") and b"height_mm" in file.read_bytes():
+            file.chmod(0o644)
+            file.write_bytes(file.read_bytes().replace(b"basil", b"bazil"))
+    said = refused(ready, "release", NAME, code=3)
+    assert "is damaged" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_a_full_disk_is_outside_and_the_next_try_succeeds(ready):
+    ready.store.mkdir(exist_ok=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(ready.store)],
+        check=False,
+        capture_output=True,
+    )
+    if mounted.returncode != 0:
+        pytest.skip("this machine does not let us mount a tmpfs")
+    try:
+        done = ready.dreg("release", NAME)
+        assert (done.code, done.stdout) == (3, "")
+        assert "the disk is full" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert ready.remote_tags() == []
+    finally:
+        subprocess.run(["umount", str(ready.store)], check=True)
+    ready.ok("release", NAME)
+    assert ready.remote_tags() == ["toy-v1.0.0"]
+
+
+def test_killed_after_the_push_the_same_command_finishes(ready, tmp_path):
+    pid = tmp_path / "pid"
+    hook = ready.remote / "hooks" / "post-receive"
+    hook.write_text(f"#!/bin/sh\nkill -9 $(cat {pid})\n")
+    hook.chmod(0o755)
+    process = subprocess.Popen(
+        ["sh", "-c", f'echo $$ > {pid}; exec {sys.executable} -m dreg release {NAME}'],
+        cwd=ready.path, env=ready.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert ready.remote_tags() == ["toy-v1.0.0"]
+    hook.unlink()
+    done = ready.ok("release", NAME)
+    assert "nothing to release" in done.stdout
+    assert ready.git("status", "--porcelain") == ""
+    tip = ready.git("rev-parse", "main", folder=ready.remote)
+    assert ready.git("rev-parse", "HEAD") == tip
+    assert ready.git("tag", "--list") == "toy-v1.0.0"
+
+
+def test_two_datasets_released_at_once_from_two_clones_both_land(ready, tmp_path):
+    ready.ok("new", "other", "--kind", "tabular")
+    ready.ok("run", "other")
+    ready.git("add", "pipelines/other", "data/other")
+    ready.git("commit", "-q", "-m", "other")
+    ready.git("push", "-q")
+    second = tmp_path / "second"
+    ready.git("clone", "-q", "registry.git", "second", folder=tmp_path)
+    ready.ok("run", "other", folder=second)
+    results = {}
+
+    def go(name, folder):
+        results[name] = ready.dreg("release", name, "--json", folder=folder)
+
+    jobs = [
+        threading.Thread(target=go, args=(NAME, ready.path)),
+        threading.Thread(target=go, args=("other", second)),
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert [done.code for done in results.values()] == [0, 0], [d.stderr for d in results.values()]
+    assert ready.remote_tags() == ["other-v1.0.0", "toy-v1.0.0"]
+    for tag in ready.remote_tags():
+        assert ready.git("merge-base", tag, "main", folder=ready.remote)
+
+
+def test_the_answer_as_json_has_the_documented_fields(ready):
+    (released,) = json.loads(ready.ok("release", NAME, "--json", "--quiet").stdout)["releases"]
+    assert sorted(released) == [
+        "bump", "commit", "dataset", "files", "manifest", "objects_pushed", "previous",
+        "pushed_to", "reasons", "samples", "size", "state", "tag", "version",
+    ]  # fmt: skip
