@@ -1,3 +1,44 @@
-"""Fixtures that many tests share; each lives in a module that says what it is."""
+"""What all tests share: an environment of their own, and the fixtures that start real things."""
 
-pytest_plugins = ["tests.small_registry"]
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.hand_made import HandMade
+
+pytest_plugins = ["tests.s3_server", "tests.small_registry"]
+
+FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "MLFLOW_")
+OURS = ("DREG_UPDATE_SNAPSHOTS", "DREG_MIRROR")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Nothing of the user's configuration counts, and nothing of it is touched."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN) and name not in OURS:
+            del os.environ[name]
+    home = tmp_path_factory.mktemp("home")
+    (home / "gitconfig").write_text(
+        "[user]\n\tname = Ada\n\temail = ada@example.com\n"
+        '[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n'
+    )
+    os.environ.update(
+        HOME=str(home),
+        XDG_CACHE_HOME=str(home / "cache"),
+        GIT_CONFIG_GLOBAL=str(home / "gitconfig"),
+        GIT_CONFIG_NOSYSTEM="1",
+        AWS_EC2_METADATA_DISABLED="true",  # asking who is not there takes seconds
+        DVC_NO_ANALYTICS="true",
+        NO_COLOR="1",
+        COLUMNS="100",
+    )
+
+
+@pytest.fixture
+def hand_made(tmp_path: Path) -> HandMade:
+    """A registry whose releases a test makes by hand, and an empty training repository."""
+    return HandMade(tmp_path, {"DREG_CACHE": str(tmp_path / "cache")})
