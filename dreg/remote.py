@@ -65,6 +65,11 @@ class Checked:
         )
 
 
+def names(registry: Registry) -> tuple[str, ...]:
+    """Names of the configured remotes."""
+    return tuple(read_remotes(registry.root).by_name)
+
+
 def listing(registry: Registry) -> Listing:
     """What `dreg remote list` answers."""
     remotes = read_remotes(registry.root)

@@ -7,7 +7,7 @@ what dreg needs is read, and changing the default leaves every other line as it 
 from __future__ import annotations
 
 import difflib
-import os.path
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -169,7 +169,7 @@ def _remote(name: str, entries: Mapping[str, Mapping[str, str]], folder: str | N
     entry = _inherited(name, entries, ())
     url = entry.get("url", "")
     if not URL.fullmatch(url) and not url.startswith("~") and folder is not None:
-        url = os.path.normpath(os.path.join(folder, url))  # noqa: PTH118 - arithmetic, no disk
+        url = posixpath.normpath(posixpath.join(folder, url))
     return Remote(
         name=name,
         url=url.removeprefix("file://"),
