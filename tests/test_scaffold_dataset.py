@@ -64,18 +64,16 @@ def refusal(fact: str, hint: str) -> str:
     return f"error: {fact}\n\nhint: {hint}\n"
 
 
-def untracked(registry: Path) -> list[str]:
+def untracked(soil: Path) -> list[str]:
     command = ["git", "status", "--porcelain", "--untracked-files=all"]
-    done = subprocess.run(command, cwd=registry, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=soil, capture_output=True, text=True, check=True)
     assert all(line.startswith("?? ") for line in done.stdout.splitlines())
     return [line[3:] for line in done.stdout.splitlines()]
 
 
 @pytest.fixture
-def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ada@example.com")
+def soil(tmp_path: Path) -> Path:
+    """A new registry."""
     new_registry(tmp_path / "soil")
     return tmp_path / "soil"
 
@@ -84,12 +82,12 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_new_dataset_is_its_two_folders(registry, kind):
-    made = dreg("new", "my-dataset", "--kind", kind, cwd=registry)
+def test_a_new_dataset_is_its_two_folders(soil, kind):
+    made = dreg("new", "my-dataset", "--kind", kind, cwd=soil)
     assert (made.returncode, made.stderr) == (0, "")
-    files = untracked(registry)
+    files = untracked(soil)
     assert made.stdout.splitlines() == [
-        f"wrote {len(files)} files in {registry}",
+        f"wrote {len(files)} files in {soil}",
         *(f"  {path}" for path in files),
         "",
         "next: dreg run my-dataset",
@@ -103,57 +101,53 @@ def test_a_new_dataset_is_its_two_folders(registry, kind):
         "pipelines/my-dataset/scripts/download.py",
         "pipelines/my-dataset/scripts/process.py",
     } <= set(files)
-    assert Registry(registry).names == ("my-dataset",)
+    assert Registry(soil).names == ("my-dataset",)
 
 
-def test_it_is_made_from_anywhere_in_the_registry(registry):
-    dreg("new", "one", "--kind", "tabular", cwd=registry / "pipelines")
-    assert (
-        dreg("-C", "soil", "new", "two", "--kind", "tabular", cwd=registry.parent).returncode == 0
-    )
-    assert Registry(registry).names == ("one", "two")
+def test_it_is_made_from_anywhere_in_the_registry(soil):
+    dreg("new", "one", "--kind", "tabular", cwd=soil / "pipelines")
+    assert dreg("-C", "soil", "new", "two", "--kind", "tabular", cwd=soil.parent).returncode == 0
+    assert Registry(soil).names == ("one", "two")
 
 
-def test_a_registry_that_lost_its_empty_data_folder_gets_it_again(registry):
-    (registry / "data/README.md").unlink()
-    (registry / "data").rmdir()
-    assert dreg("new", "one", "--kind", "tabular", cwd=registry).returncode == 0
-    assert (registry / "data/one/.gitignore").is_file()
+def test_a_registry_that_lost_its_empty_data_folder_gets_it_again(soil):
+    (soil / "data/README.md").unlink()
+    (soil / "data").rmdir()
+    assert dreg("new", "one", "--kind", "tabular", cwd=soil).returncode == 0
+    assert (soil / "data/one/.gitignore").is_file()
 
 
-def test_answers_reach_the_contract(registry):
+def test_answers_reach_the_contract(soil):
     options = ["--title", "Seedlings", "--description", "Of herbs.", "--licence", "CC-BY-4.0"]
-    made = dreg(
-        "new", "herbs", "--kind", "tabular", *options, "--owner", "Ada <a@b.c>", cwd=registry
-    )
+    made = dreg("new", "herbs", "--kind", "tabular", *options, "--owner", "Ada <a@b.c>", cwd=soil)
     assert (made.returncode, made.stderr) == (0, "")
-    contract = Registry(registry).dataset("herbs").contract()
+    contract = Registry(soil).dataset("herbs").contract()
     assert (contract.title, contract.description) == ("Seedlings", "Of herbs.")
     assert (contract.licence, contract.owner) == ("CC-BY-4.0", "Ada <a@b.c>")
 
 
-def test_without_answers_the_name_is_the_title_and_the_sample_has_its_own_licence(registry):
-    new_dataset(Registry(registry), "wild-herbs", "tabular", title="  ")
-    contract = Registry(registry).dataset("wild-herbs").contract()
+def test_without_answers_the_name_is_the_title_and_the_sample_has_its_own_licence(soil):
+    new_dataset(Registry(soil), "wild-herbs", "tabular", title="  ")
+    contract = Registry(soil).dataset("wild-herbs").contract()
     assert (contract.title, contract.licence) == ("Wild herbs", "CC0-1.0")
 
 
-def test_a_dry_run_lists_the_files_and_writes_none(registry):
-    made = dreg("new", "my-dataset", "--kind", "tabular", "--dry-run", cwd=registry)
+def test_a_dry_run_lists_the_files_and_writes_none(soil):
+    made = dreg("new", "my-dataset", "--kind", "tabular", "--dry-run", cwd=soil)
     assert (made.returncode, made.stderr) == (0, "")
-    assert made.stdout.startswith(f"would write 8 files in {registry}\n  data/my-dataset/.git")
-    assert untracked(registry) == []
-    assert sorted(p.name for p in (registry / "data").iterdir()) == ["README.md"]
+    assert made.stdout.startswith(f"would write 8 files in {soil}\n  data/my-dataset/.git")
+    assert untracked(soil) == []
+    assert sorted(p.name for p in (soil / "data").iterdir()) == ["README.md"]
 
 
-def test_json_has_the_files_and_the_next_command(registry):
-    made = dreg("new", "my-dataset", "--kind", "tabular", "--json", cwd=registry)
+def test_json_has_the_files_and_the_next_command(soil):
+    made = dreg("new", "my-dataset", "--kind", "tabular", "--json", cwd=soil)
     assert (made.returncode, made.stderr) == (0, "")
     assert json.loads(made.stdout) == {
         "name": "my-dataset",
         "kind": "tabular",
-        "root": str(registry),
-        "files": untracked(registry),
+        "root": str(soil),
+        "files": untracked(soil),
         "written": True,
         "commit": None,
         "next": ["dreg run my-dataset"],
@@ -208,11 +202,11 @@ def test_any_text_survives_yaml(text):
     assert len(line.splitlines()) == 2
 
 
-def test_hostile_answers_through_the_command_line(registry):
+def test_hostile_answers_through_the_command_line(soil):
     text = "{{ 7*7 }} 'a': \"b\"\n# c"
-    made = dreg("new", "herbs", "--kind", "tabular", "--title", text, cwd=registry)
+    made = dreg("new", "herbs", "--kind", "tabular", "--title", text, cwd=soil)
     assert (made.returncode, made.stderr) == (0, "")
-    assert Registry(registry).dataset("herbs").contract().title == text
+    assert Registry(soil).dataset("herbs").contract().title == text
 
 
 def test_a_template_asks_for_nothing_it_is_not_given():
@@ -264,17 +258,17 @@ def test_only_jinja_files_are_rendered_but_every_path_is():
         ("a" * 101, "a name of 101 characters is too long", "use at most 100 characters"),
     ],
 )
-def test_a_name_that_cannot_be_one_is_refused(registry, name, fact, hint):
-    made = dreg("new", name, "--kind", "tabular", cwd=registry)
+def test_a_name_that_cannot_be_one_is_refused(soil, name, fact, hint):
+    made = dreg("new", name, "--kind", "tabular", cwd=soil)
     assert (made.returncode, made.stdout, made.stderr) == (2, "", refusal(fact, hint))
-    assert untracked(registry) == []
+    assert untracked(soil) == []
 
 
-def test_a_dataset_is_not_made_twice(registry):
-    dreg("new", "herbs", "--kind", "tabular", cwd=registry)
-    contract = registry / "pipelines/herbs/dataset.yaml"
+def test_a_dataset_is_not_made_twice(soil):
+    dreg("new", "herbs", "--kind", "tabular", cwd=soil)
+    contract = soil / "pipelines/herbs/dataset.yaml"
     contract.write_text("mine")
-    made = dreg("new", "herbs", "--kind", "image", cwd=registry)
+    made = dreg("new", "herbs", "--kind", "image", cwd=soil)
     assert (made.returncode, made.stdout, made.stderr) == (
         1,
         "",
@@ -285,31 +279,31 @@ def test_a_dataset_is_not_made_twice(registry):
 
 @pytest.mark.parametrize("there", ["pipelines/herbs", "data/herbs"])
 @pytest.mark.parametrize("what", ["file", "empty folder", "broken link"])
-def test_whatever_is_in_its_place_is_left_alone(registry, there, what):
+def test_whatever_is_in_its_place_is_left_alone(soil, there, what):
     if what == "file":
-        (registry / there).write_text("mine")
+        (soil / there).write_text("mine")
     elif what == "empty folder":
-        (registry / there).mkdir()
+        (soil / there).mkdir()
     else:
-        (registry / there).symlink_to("nowhere")
-    before = untracked(registry)
-    made = dreg("new", "herbs", "--kind", "tabular", cwd=registry)
+        (soil / there).symlink_to("nowhere")
+    before = untracked(soil)
+    made = dreg("new", "herbs", "--kind", "tabular", cwd=soil)
     assert (made.returncode, made.stdout, made.stderr) == (
         1,
         "",
         refusal(f"`{there}` is there already", "choose another name, or move that away"),
     )
-    assert untracked(registry) == before
+    assert untracked(soil) == before
 
 
-def test_an_unknown_kind_is_told_the_closest(registry):
-    made = dreg("new", "herbs", "--kind", "images", cwd=registry)
+def test_an_unknown_kind_is_told_the_closest(soil):
+    made = dreg("new", "herbs", "--kind", "images", cwd=soil)
     assert (made.returncode, made.stdout, made.stderr) == (
         2,
         "",
         refusal("no kind of dataset is called `images`", "dreg new herbs --kind image"),
     )
-    made = dreg("new", "herbs", "--kind", "../registry", cwd=registry)
+    made = dreg("new", "herbs", "--kind", "../registry", cwd=soil)
     assert (made.returncode, made.stdout, made.stderr) == (
         2,
         "",
@@ -319,8 +313,8 @@ def test_an_unknown_kind_is_told_the_closest(registry):
     )
 
 
-def test_a_kind_is_asked_for(registry):
-    made = dreg("new", "herbs", cwd=registry)
+def test_a_kind_is_asked_for(soil):
+    made = dreg("new", "herbs", cwd=soil)
     assert (made.returncode, made.stdout, made.stderr) == (
         2,
         "",
@@ -340,10 +334,10 @@ def test_outside_a_registry_there_is_nowhere_to_put_it(tmp_path):
     )
 
 
-def test_text_that_is_not_utf8_is_refused(registry):
+def test_text_that_is_not_utf8_is_refused(soil):
     made = subprocess.run(
         [sys.executable, "-m", "dreg", "new", "herbs", "--kind", "tabular", "--title", b"\xff"],
-        cwd=registry,
+        cwd=soil,
         capture_output=True,
         text=True,
         check=False,
@@ -353,14 +347,14 @@ def test_text_that_is_not_utf8_is_refused(registry):
         "",
         refusal("the title is not UTF-8 text", "type it in UTF-8"),
     )
-    assert untracked(registry) == []
+    assert untracked(soil) == []
 
 
-def test_without_jinja_it_says_what_to_install(registry):
+def test_without_jinja_it_says_what_to_install(soil):
     code = "import sys; sys.modules['jinja2'] = None; from dreg.cli import main; main()"
     made = subprocess.run(
         [sys.executable, "-c", code, "new", "herbs", "--kind", "tabular"],
-        cwd=registry,
+        cwd=soil,
         capture_output=True,
         text=True,
         check=False,
@@ -372,27 +366,27 @@ def test_without_jinja_it_says_what_to_install(registry):
             "templates need Jinja, which is not installed here", "pip install 'dreg[registry]'"
         ),
     )
-    assert untracked(registry) == []
+    assert untracked(soil) == []
 
 
-def test_what_appears_in_the_meantime_is_kept_and_nothing_of_ours_stays(registry):
-    plan = plan_dataset(Registry(registry), "herbs", "tabular", {})
-    (registry / "pipelines/herbs").mkdir()  # the second of the two to be placed
+def test_what_appears_in_the_meantime_is_kept_and_nothing_of_ours_stays(soil):
+    plan = plan_dataset(Registry(soil), "herbs", "tabular", {})
+    (soil / "pipelines/herbs").mkdir()  # the second of the two to be placed
     with pytest.raises(Refused, match="appeared in the meantime"):
         carry_out(plan)
-    assert untracked(registry) == []
-    assert not (registry / "data/herbs").exists()
-    assert list(registry.rglob(".dreg-new-*")) == []
+    assert untracked(soil) == []
+    assert not (soil / "data/herbs").exists()
+    assert list(soil.rglob(".dreg-new-*")) == []
 
 
-def test_a_full_disk_leaves_nothing(registry):
+def test_a_full_disk_leaves_nothing(soil):
     """A file size limit of the process stands in for the disk: writing fails in the middle."""
     limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (900, 900))"
     ignore = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
     code = f"{limit}; {ignore}; from dreg.cli import main; main()"
     made = subprocess.run(
         [sys.executable, "-B", "-c", code, "new", "herbs", "--kind", "tabular"],
-        cwd=registry,
+        cwd=soil,
         capture_output=True,
         text=True,
         check=False,
@@ -400,6 +394,6 @@ def test_a_full_disk_leaves_nothing(registry):
     assert (made.returncode, made.stdout) == (3, "")
     assert made.stderr.startswith("error: File too large")
     assert made.stderr.count("\nhint: ") == 1
-    assert untracked(registry) == []
-    assert list(registry.rglob(".dreg-new-*")) == []
-    assert not (registry / "data/herbs").exists()
+    assert untracked(soil) == []
+    assert list(soil.rglob(".dreg-new-*")) == []
+    assert not (soil / "data/herbs").exists()

@@ -16,6 +16,7 @@ from dreg import __version__
 from dreg.adapters import new_folders
 from dreg.scaffold import carry_out, plan_registry
 
+ADA = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 FILES = [
     ".dvc/.gitignore",
     ".dvc/config",
@@ -53,13 +54,6 @@ def everything(folder: Path) -> list[str]:
     """Paths of all that is below `folder`, git's own files aside."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
     return sorted(path for path in found if ".git/" not in f"{path}/")
-
-
-@pytest.fixture(autouse=True)
-def identity(monkeypatch: pytest.MonkeyPatch) -> None:
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "Ada")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "ada@example.com")
 
 
 def refusal(fact: str, hint: str) -> str:
@@ -155,7 +149,7 @@ def test_a_folder_with_an_odd_name_gets_a_store_that_needs_no_quotes(tmp_path):
 
 def test_a_users_own_ignore_rules_do_not_thin_the_first_commit(tmp_path):
     (tmp_path / "ignore").write_text(".env*\n*.txt\ndata/\n")
-    (tmp_path / "gitconfig").write_text(f"[core]\n\texcludesFile = {tmp_path}/ignore\n")
+    (tmp_path / "gitconfig").write_text(f"{ADA}[core]\n\texcludesFile = {tmp_path}/ignore\n")
     env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
     assert dreg("init", "soil", cwd=tmp_path, env=env).returncode == 0
     assert git("ls-files", cwd=tmp_path / "soil").splitlines() == FILES
@@ -288,7 +282,7 @@ def test_a_failing_commit_leaves_nothing(tmp_path):
     hooks.mkdir()
     (hooks / "pre-commit").write_text("#!/bin/sh\necho not today >&2\nexit 1\n")
     (hooks / "pre-commit").chmod(0o755)
-    (tmp_path / "gitconfig").write_text(f"[core]\n\thooksPath = {hooks}\n")
+    (tmp_path / "gitconfig").write_text(f"{ADA}[core]\n\thooksPath = {hooks}\n")
     env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
     made = dreg("init", "soil", cwd=tmp_path, env=env)
     assert (made.returncode, made.stdout) == (3, "")

@@ -1,0 +1,155 @@
+"""A new dataset runs, checks, releases and is fetched without an edit; and can be made one's own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from dreg.adapters.templates import dataset_kinds
+from dreg.core.violations import violations
+from dreg.registry import Registry
+from dreg.scaffold import new_dataset, new_registry
+
+KINDS = dataset_kinds()
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(autouse=True)
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches of its own; `python` in a stage is the one that runs the tests."""
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+
+
+@pytest.fixture
+def soil(tmp_path: Path) -> Path:
+    """A new registry."""
+    new_registry(tmp_path / "soil")
+    return tmp_path / "soil"
+
+
+def run(*command: str, cwd: Path) -> str:
+    """Stdout of a command that must succeed."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def dvc(*arguments: str, cwd: Path) -> str:
+    return run(sys.executable, "-m", "dvc", *arguments, cwd=cwd)
+
+
+def dreg(*arguments: str, cwd: Path) -> str:
+    return run(sys.executable, "-m", "dreg", *arguments, cwd=cwd)
+
+
+def files_of(soil: Path) -> set[str]:
+    """What git sees that is not committed."""
+    listed = run("git", "status", "--porcelain", "--untracked-files=all", cwd=soil)
+    return {line[3:] for line in listed.splitlines()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_dvc_runs_it_as_it_is_and_it_keeps_its_contract(soil, kind):
+    made = new_dataset(Registry(soil), "herbs", kind)
+    assert files_of(soil) == set(made.files)
+    ignored = (soil / "data/herbs/.gitignore").read_bytes()
+
+    dvc("repro", "pipelines/herbs/dvc.yaml", cwd=soil)
+
+    made_by_run = {"pipelines/herbs/dvc.lock", "data/herbs/metadata.json"}
+    assert files_of(soil) == {*made.files, *made_by_run}
+    assert (soil / "data/herbs/.gitignore").read_bytes() == ignored, "as DVC writes it"
+    dataset = Registry(soil).dataset("herbs")
+    profile = dataset.profile()
+    assert profile is not None
+    assert violations(dataset.contract(), profile) == ()
+    for split in profile.splits.values():
+        assert all(split.class_distribution.values()), "the sample has every class in every split"
+    assert "up to date" in dvc("status", cwd=soil)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_gives_the_same_bytes_again_and_elsewhere(soil, kind, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "another machine"
+    new_registry(elsewhere)
+    results = []
+    for root in (soil, elsewhere):
+        monkeypatch.setenv("DREG_CACHE", str(tmp_path / f"cache-{root.name}"))
+        new_dataset(Registry(root), "herbs", kind)
+        for again in ([], ["--force"]):
+            dvc("repro", *again, "pipelines/herbs/dvc.yaml", cwd=root)
+            results.append(
+                [
+                    (root / p).read_bytes()
+                    for p in ("pipelines/herbs/dvc.lock", "data/herbs/metadata.json")
+                ]
+            )
+    assert results[1:] == results[:1] * 3
+
+
+def test_a_csv_of_ones_own_takes_two_files_to_change(soil, tmp_path, monkeypatch):
+    """What the comments say: list the file in params.yaml, its columns in dataset.yaml."""
+    new_dataset(Registry(soil), "weather", "tabular")
+    pipeline = soil / "pipelines/weather"
+    table = "".join(f"{day},{day / 10},{'rain' if day % 3 else 'sun'}\n" for day in range(100))
+    content = f"day,temperature,sky\n{table}".encode()
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror/weather.csv").write_bytes(content)
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+
+    params = (pipeline / "params.yaml").read_text()
+    sources, process = params[params.index("sources:") :].split("process:")
+    checksum = hashlib.sha256(content).hexdigest()
+    mine = f"sources:\n  weather.csv:\n    sha256: {checksum}\n    size: {len(content)}\n"
+    mine += "    mirrors:\n      - local: weather.csv\n\n"
+    (pipeline / "params.yaml").write_text(params.replace(sources, mine))
+    assert process in (pipeline / "params.yaml").read_text()
+    contract = (pipeline / "dataset.yaml").read_text()
+    contract = contract.replace("label: variety", "label: sky")
+    contract = contract[: contract.index("columns:")] + (
+        "columns:\n  day: int64\n  temperature: { type: float64, unit: C, range: [-50, 60] }\n"
+        "  sky: { type: string, classes: [rain, sun] }\n"
+    )
+    (pipeline / "dataset.yaml").write_text(contract)
+    run("rm", "-r", "sample", cwd=pipeline)
+
+    dvc("repro", "pipelines/weather/dvc.yaml", cwd=soil)
+
+    dataset = Registry(soil).dataset("weather")
+    profile = dataset.profile()
+    assert profile is not None
+    assert violations(dataset.contract(), profile) == ()
+    assert profile.num_samples == 100
+
+
+def test_images_in_colour_take_a_shape_with_three_channels(soil):
+    new_dataset(Registry(soil), "shapes", "image")
+    contract = soil / "pipelines/shapes/dataset.yaml"
+    contract.write_text(contract.read_text().replace("[16, 16]", "[8, 12, 3]"))
+    dvc("repro", "pipelines/shapes/dvc.yaml", cwd=soil)
+    train = pq.read_table(soil / "data/shapes/processed/train.parquet")
+    assert train["image"].combine_chunks().to_numpy_ndarray().shape[1:] == (8, 12, 3)
+    dataset = Registry(soil).dataset("shapes")
+    assert violations(dataset.contract(), dataset.profile()) == ()
+
+
+def test_the_title_can_change_without_processing_everything_again(soil):
+    new_dataset(Registry(soil), "herbs", "tabular")
+    dvc("repro", "pipelines/herbs/dvc.yaml", cwd=soil)
+    contract = soil / "pipelines/herbs/dataset.yaml"
+    contract.write_text(contract.read_text().replace('title: "Herbs"', 'title: "Kitchen herbs"'))
+    again = dvc("repro", "pipelines/herbs/dvc.yaml", cwd=soil)
+    assert "dvc.yaml:process' didn't change, skipping" in again
+    assert "Running stage 'pipelines/herbs/dvc.yaml:analyze'" in again
+    assert json.loads((soil / "data/herbs/metadata.json").read_text())["dataset"]["title"] == (
+        "Kitchen herbs"
+    )
