@@ -19,7 +19,6 @@ from dreg.core.remotes import Remotes
 from dreg.core.snapshot import Snapshot
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.errors import BadRequest, DregError, Refused
-from dreg.plain import plain_snapshot
 from dreg.registry import Registry, unknown_dataset
 
 MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
@@ -170,6 +169,8 @@ def find(request: Request, release: Release, remote: str | None) -> Found:
     )
     store = open_store(_remotes(request.repo, revision).choose(wanted_remote(remote)))
     if digest is None:
+        from dreg.plain import plain_snapshot
+
         snapshot = plain_snapshot(revision, store, release.dataset)
     else:
         manifest = Manifest.parse(store.get_bytes(manifest_key(digest), MANIFEST_LIMIT), digest)
