@@ -1,5 +1,6 @@
 """Decode the images of the archives, split them, publish images and labels as Parquet."""
 
+import sys
 import zipfile
 from pathlib import PurePosixPath
 
@@ -24,16 +25,19 @@ def read(archive):
     with zipfile.ZipFile(archive) as members:
         for name in sorted(members.namelist()):
             path = PurePosixPath(name)
-            if path.suffix.lower() in ENDINGS:
-                with members.open(name) as file, Image.open(file) as image:
-                    sized = image.convert("RGB" if channels else "L").resize((width, height))
-                yield np.asarray(sized), classes.index(path.parent.name)
+            if path.suffix.lower() not in ENDINGS:
+                continue
+            if path.parent.name not in classes:
+                sys.exit(f"{archive.name}: the folder of {name} is no class in dataset.yaml")
+            with members.open(name) as file, Image.open(file) as image:
+                sized = image.convert("RGB" if channels else "L").resize((width, height))
+            yield np.asarray(sized), classes.index(path.parent.name)
 
 
 # Change: more images than fit into memory go to `write_parquet` in batches.
 samples = [sample for archive in sorted(work.raw.glob("*.zip")) for sample in read(archive)]
 images = np.stack([image for image, _ in samples])
-labels = np.array([label for _, label in samples], dtype=np.uint8)
+labels = np.array([label for _, label in samples], dtype=np.int64)
 
 held_out = np.array([place(image.tobytes()) < params["validation_share"] for image in images])
 for name, chosen in (("train", ~held_out), ("val", held_out)):
