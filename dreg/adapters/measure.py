@@ -76,7 +76,7 @@ def kind(feature: Feature) -> str:
 
 def nothing(field: pa.Field) -> Column:
     """The figures of a column without rows: which figures there are depends on its type alone."""
-    return figures.column(pa.array([], type=figures.storage(field.type)))
+    return figures.column(pa.nulls(0, figures.storage(field.type)))
 
 
 def part(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> Samples:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dreg.adapters.sources import Cache, place
+from dreg.adapters.sources import Cache, Mirrors
 from dreg.core.sources import parse_sources
 from dreg.stages.progress import Progress, say
 from dreg.stages.workspace import here
@@ -15,8 +15,9 @@ def run() -> None:
     """
     workspace = here()
     where = f"pipelines/{workspace.name}/params.yaml"
-    cache = Cache.of_user()
-    for source in parse_sources(workspace.params.get("sources"), where):
+    sources = parse_sources(workspace.params.get("sources"), where)
+    mirrors = Mirrors(Cache.of_user(), note=say)
+    for source in sources:
         with Progress(source.path, source.size) as progress:
-            origin = place(source, workspace.raw, cache, note=progress.say, position=progress.at)
+            origin = mirrors.place(source, workspace.raw, progress.at)
         say(f"{source.path}: {source.size:,} bytes from {origin}")

@@ -1,7 +1,7 @@
 """Writing what is published. The same rows give the same bytes, on every machine.
 
 Every setting that reaches the bytes is fixed here: Arrow's own defaults may change with its
-version. What a pipeline writes depends on the rows and on pyarrow's pinned version, on nothing else.
+version. So they depend on the rows and on pyarrow's version (which the file names), on nothing else.
 """
 
 from __future__ import annotations
@@ -12,46 +12,42 @@ from typing import Any
 
 import pyarrow as pa
 
+from dreg.adapters.figures import has_pixels
 from dreg.adapters.written import written
 
 PARQUET: dict[str, Any] = {
     "version": "2.6",
     "data_page_version": "1.0",
+    "data_page_size": 1 << 20,
     "compression": "zstd",
-    "compression_level": 3,
-    "use_dictionary": True,
+    "compression_level": 1,
     "write_statistics": True,
     "write_page_index": False,
-    "data_page_size": 1 << 20,
-    "store_schema": True,  # Arrow's types come back as they were: tensors, for one
+    "store_schema": True,  # Arrow's own types come back as they were, tensors among them
 }
 ROWS_IN_GROUP = 1 << 17
 
 
 def write_parquet(
-    rows: pa.Table | Iterable[pa.RecordBatch],
-    path: Path,
-    *,
-    schema: pa.Schema | None = None,
-    rows_in_group: int = ROWS_IN_GROUP,
-    **settings: Any,
+    rows: pa.Table | Iterable[pa.RecordBatch], path: Path, schema: pa.Schema | None = None
 ) -> None:
-    """Write a table, or batches of `schema` (one row group each), to `path`.
-
-    `settings` override the fixed ones, as keywords of pyarrow.parquet.ParquetWriter.
-    """
+    """Write a table, or batches of the given `schema` (one row group each), to `path`."""
     import pyarrow.parquet as pq
 
-    table = rows if isinstance(rows, pa.Table) else None
-    batches = [table] if table is not None else rows
+    if isinstance(rows, pa.Table):
+        # How a table is cut into chunks is an accident of how it was made.
+        schema, groups = rows.schema, iter([rows.combine_chunks()])
+    elif schema is not None:
+        groups = iter(rows)
+    else:
+        raise TypeError("batches need a schema: there may be none of them")
+    schema = without_pandas(schema)
     with (
         written(path) as file,
-        pq.ParquetWriter(
-            file, table.schema if table is not None else schema, **{**PARQUET, **settings}
-        ) as writer,
+        pq.ParquetWriter(file, schema, **PARQUET, **encodings(schema)) as writer,
     ):
-        for batch in batches:
-            writer.write(batch, row_group_size=rows_in_group)
+        for group in groups:
+            writer.write(group.replace_schema_metadata(schema.metadata), ROWS_IN_GROUP)
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
@@ -61,3 +57,23 @@ def write_csv(table: pa.Table, path: Path) -> None:
     options = csv.WriteOptions(include_header=True, delimiter=",", quoting_style="needed")
     with written(path) as file:
         csv.write_csv(table, file, options)
+
+
+def encodings(schema: pa.Schema) -> dict[str, Any]:
+    """A dictionary where values repeat; for pixels, which don't, the streams of their bytes.
+
+    A pixel is stored in four bytes of which three are zero: apart, these take no space and no time.
+    """
+    images = [field.name for field in schema if has_pixels(field.type)]
+    if not images:
+        return {"use_dictionary": True}
+    return {
+        "use_dictionary": [field.name for field in schema if field.name not in images],
+        "column_encoding": {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in images},
+    }
+
+
+def without_pandas(schema: pa.Schema) -> pa.Schema:
+    """The schema without the note that pandas leaves in it, which names pandas' version."""
+    kept = {key: value for key, value in (schema.metadata or {}).items() if key != b"pandas"}
+    return schema.with_metadata(kept or None)

@@ -8,11 +8,17 @@ import time
 
 SECONDS_ON_TERMINAL = 0.1
 SECONDS_ELSEWHERE = 10.0
+ERASE = "\r\x1b[K"
+
+
+def moving() -> bool:
+    """Whether stderr is a terminal on which a line can be written over."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def say(line: str) -> None:
-    """One line for people."""
-    print(line, file=sys.stderr, flush=True)
+    """One line for people, in place of a moving one."""
+    print(f"{ERASE if moving() else ''}{line}", file=sys.stderr, flush=True)
 
 
 class Progress:
@@ -21,7 +27,7 @@ class Progress:
     def __init__(self, what: str, total: int) -> None:
         self.what = what
         self.total = total
-        self.moving = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self.moving = moving()
         self.pause = SECONDS_ON_TERMINAL if self.moving else SECONDS_ELSEWHERE
         self.last = time.monotonic()
 
@@ -29,7 +35,8 @@ class Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.clear()
+        if self.moving:
+            print(ERASE, end="", file=sys.stderr, flush=True)
 
     def at(self, position: int) -> None:
         """There are `position` bytes now."""
@@ -39,15 +46,6 @@ class Progress:
         share = f"{100 * position // self.total} %" if self.total else ""
         line = f"{self.what}: {position / 1e6:.1f} of {self.total / 1e6:.1f} MB  {share}"
         if self.moving:
-            print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
+            print(f"{ERASE}{line}", end="", file=sys.stderr, flush=True)
         else:
             say(line)
-
-    def say(self, line: str) -> None:
-        """A line of its own, above the moving one."""
-        self.clear()
-        say(line)
-
-    def clear(self) -> None:
-        if self.moving:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 
-import numpy as np
 import pyarrow as pa
 
 from dreg.errors import BadRequest
@@ -26,8 +25,10 @@ def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
         raise BadRequest(
             f"a share of {share} leaves a split without rows", hint="choose it between 0 and 1"
         )
-    held_out = np.array([place(row) < share for row in canonical(table)], dtype=bool)
-    return table.filter(pa.array(~held_out)), table.filter(pa.array(held_out))
+    places = [place(row) for row in canonical(table)]
+    first = pa.array([at >= share for at in places])
+    second = pa.array([at < share for at in places])
+    return table.filter(first), table.filter(second)
 
 
 def canonical(table: pa.Table) -> list[bytes]:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -28,31 +29,57 @@ CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 
 
 class Interrupted(Exception):
-    """A request failed in a way that the next may not; `pause` is what the server asked for."""
+    """A request failed in a way that the next may not.
 
-    def __init__(self, why: str, *, retries: int = RETRIES, pause: float = 0.0) -> None:
+    `reached` tells whether there was a connection, `pause` for how long the server wants to be
+    left alone.
+    """
+
+    def __init__(self, why: str, *, reached: bool = True, pause: float = 0.0) -> None:
         super().__init__(why)
-        self.retries = retries
+        self.reached = reached
         self.pause = pause
+
+
+class Unreachable(Unavailable):
+    """There is no connection to the host; another file of it needs no try."""
 
 
 class Mismatch(Unavailable):
     """All bytes came, and they are not the ones that were asked for."""
 
 
-def download(url: str, source: Source, cache: Cache, position: Callable[[int], None]) -> None:
-    """Have `url` give the source's bytes to the cache. Raises Unavailable saying why not."""
-    part = cache.part(source.sha256)
-    taken_over = part.exists() and part.stat().st_size > 0
-    with requests.Session() as session:
-        session.max_redirects = REDIRECTS
+class Web:
+    """The `http` mirrors of one run: they share connections, and what was learnt about hosts."""
+
+    def __init__(self) -> None:
+        self.session = requests.Session()
+        self.session.max_redirects = REDIRECTS
+        self.unreachable: dict[str, str] = {}
+
+    def download(
+        self, url: str, source: Source, cache: Cache, position: Callable[[int], None]
+    ) -> None:
+        """Have `url` give the source to the cache. Raises Unavailable saying why not."""
+        host = urlsplit(url).netloc
+        if host in self.unreachable:
+            raise Unavailable(self.unreachable[host])
+        part = cache.part(source.sha256)
+        taken_over = part.exists() and part.stat().st_size > 0
         try:
-            Download(session, url, source, cache, position).finish()
-        except Mismatch:
-            if not taken_over:
-                raise
-            # The beginning was an earlier run's or another mirror's: this one gets a fair try.
-            Download(session, url, source, cache, position).finish()
+            try:
+                Download(self.session, url, source, cache, position).finish()
+            except Mismatch:
+                if not taken_over:
+                    raise
+                # The beginning was an earlier run's or another mirror's: a fair try without it.
+                Download(self.session, url, source, cache, position).finish()
+        except Unreachable as error:
+            self.unreachable[host] = str(error)
+            raise
+        finally:
+            if part.exists() and part.stat().st_size == 0:
+                part.unlink()
 
 
 class Download:
@@ -101,9 +128,10 @@ class Download:
                 self.ask()
             except Interrupted as error:
                 fruitless = 0 if self.done > before else fruitless + 1
-                if fruitless > error.retries:
-                    tries = f" ({fruitless} times)" if fruitless > 1 else ""
-                    raise Unavailable(f"{error}{tries}") from error
+                if not error.reached and fruitless > 1:
+                    raise Unreachable(str(error)) from error
+                if fruitless > RETRIES:
+                    raise Unavailable(f"{error} ({fruitless} times)") from error
                 pause = max(error.pause, BACKOFF_SECONDS * 2**fruitless)
                 time.sleep(min(pause, LONGEST_PAUSE))
         if self.done != self.source.size:
@@ -185,10 +213,10 @@ def told_apart() -> Iterator[None]:
     except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as error:
         raise Unavailable(f"its certificate is not trusted: {_reason(error)}") from error
     except requests.ConnectTimeout as error:
-        raise Unavailable(f"no connection within {CONNECT_SECONDS:.0f} s") from error
+        raise Unreachable(f"no connection within {CONNECT_SECONDS:.0f} s") from error
     except requests.ConnectionError as error:
         never_reached = _is_caused_by(error, urllib3.exceptions.NewConnectionError)
-        raise Interrupted(_reason(error), retries=1 if never_reached else RETRIES) from error
+        raise Interrupted(_reason(error), reached=not never_reached) from error
     except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
         raise Interrupted(f"no byte within {READ_SECONDS:.0f} s") from error
     except urllib3.exceptions.HTTPError as error:

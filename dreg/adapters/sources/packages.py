@@ -94,18 +94,23 @@ def apt_download(mirror: Deb, folder: Path) -> Path:
     """The .deb, fetched into `folder`; with package lists of our own where the system has none."""
     wanted = f"{mirror.package}={mirror.version}"
     try:
-        run(["apt-get", "-q", *UNSANDBOXED, "download", wanted], folder)
+        run([*APT, "download", wanted], folder)
     except Unavailable:
         if shutil.which("apt-get") is None:
             raise
         lists = private_lists(folder)
-        run(["apt-get", "-q", *lists, "update"], folder)
-        run(["apt-get", "-q", *lists, "download", wanted], folder)
+        run([*APT, *lists, "update"], folder)
+        run([*APT, *lists, "download", wanted], folder)
     return only(folder, "*.deb")
 
 
-# Root's apt would hand the download to the user `_apt`, who may not write into our folder.
-UNSANDBOXED = ("-o", "APT::Sandbox::User=root")
+APT = (
+    *("apt-get", "-q"),
+    # Root's apt would hand the download to the user `_apt`, who may not write into our folder.
+    *("-o", "APT::Sandbox::User=root"),
+    *("-o", "Acquire::Retries=1"),
+    *("-o", "Acquire::http::Timeout=15"),
+)
 
 
 def private_lists(folder: Path) -> tuple[str, ...]:
@@ -113,12 +118,10 @@ def private_lists(folder: Path) -> tuple[str, ...]:
     (folder / "lists" / "partial").mkdir(parents=True)
     (folder / "archives" / "partial").mkdir(parents=True)
     return (
-        *UNSANDBOXED,
         *("-o", f"Dir::State={folder}"),
         *("-o", f"Dir::State::Lists={folder / 'lists'}"),
         *("-o", f"Dir::Cache={folder}"),
         *("-o", "Acquire::Languages=none"),
-        *("-o", "Acquire::Retries=1"),
     )
 
 

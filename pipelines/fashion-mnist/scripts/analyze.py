@@ -1,0 +1,5 @@
+"""Measure the splits that dataset.yaml names; write data/fashion-mnist/metadata.json."""
+
+from dreg.stages import profile
+
+profile.write()  # images give `pixel_mean` and `pixel_std`, for pixels from 0 to 1
