@@ -55,7 +55,8 @@ class Released:
             return
         since = f"{self.previous} -> " if self.previous else ""
         would = "would release " if self.state == "planned" else "released "
-        yield f"{would}{self.dataset} {since}{self.version} ({self.bump})"
+        price = self.bump if self.previous else "first release"
+        yield f"{would}{self.dataset} {since}{self.version} ({price})"
         for reason in self.reasons:
             yield f"  {reason}"
         yield f"  {count(self.samples)} samples, {count(self.files)} files, {size(self.size)}"
@@ -170,8 +171,8 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         tag=plan.tag,
         reasons=plan.reasons,
         samples=plan.samples,
-        files=len(plan.manifest.snapshot.published.files),
-        size=plan.manifest.snapshot.published.size,
+        files=len(plan.manifest.snapshot.data.files),
+        size=plan.manifest.snapshot.data.size,
         objects_pushed=len(plan.holdings.missing) if state != "unchanged" else 0,
         manifest=plan.manifest.digest,
         commit=repository.tags().get(plan.tag),

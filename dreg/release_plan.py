@@ -72,7 +72,7 @@ class Plan:
             bump=self.bump,
             reasons=self.reasons,
             samples=self.samples,
-            size=self.manifest.snapshot.published.size,
+            size=self.manifest.snapshot.data.size,
             manifest=self.manifest.digest,
         )
 

@@ -58,6 +58,11 @@ class Snapshot:
         """Without the raw files: what consumers get."""
         return Snapshot(tuple(file for file in self.files if not file.is_raw))
 
+    @property
+    def data(self) -> Snapshot:
+        """What is published, without the profile that describes it: what the profile counts."""
+        return Snapshot(tuple(file for file in self.published.files if not file.in_git))
+
     def digest(self) -> str:
         """SHA-256 over path and checksum of every file: equal exactly when the bytes are."""
         whole = hashlib.sha256()
