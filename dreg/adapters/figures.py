@@ -73,6 +73,8 @@ def column(array: pa.Array) -> Column:
         return Texts(numbers(pc.utf8_length(array)))
     if pa.types.is_boolean(kind):
         return numbers(array.cast(pa.uint8()))
+    if pa.types.is_decimal(kind):
+        return numbers(array.cast(pa.float64()))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return numbers(array)
     return Others(array.null_count)

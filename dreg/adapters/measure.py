@@ -18,6 +18,8 @@ from dreg.errors import Outside
 
 Features = Mapping[str, Feature]
 
+MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
+
 
 def measure(files: Iterable[Path], contract: Contract) -> tuple[Samples, Features]:
     """The samples in `files`, and their columns as they are; `contract` adds units and classes.
@@ -37,6 +39,7 @@ def measure(files: Iterable[Path], contract: Contract) -> tuple[Samples, Feature
             for batch in rows.batches:
                 samples += part(batch, contract, path, row)
                 row += batch.num_rows
+                few_enough(samples, contract)
     return samples, {
         name: replace(feature, nullable=nulls(samples, name) > 0)
         for name, feature in features.items()
@@ -96,6 +99,8 @@ def labels(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> d
         return {}
     array = batch.column(name)
     classes = contract.columns[name].classes
+    if pa.types.is_floating(array.type) and not classes:
+        return {}  # a quantity to be predicted has no classes
     distribution = dict.fromkeys(classes, 0)
     for value, number in figures.counts(array).items():
         class_name = class_of(value, classes)
@@ -110,11 +115,20 @@ def labels(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> d
     return distribution
 
 
+def few_enough(samples: Samples, contract: Contract) -> None:
+    """Raises Outside when the label takes so many values that they can't be classes."""
+    if len(samples.classes) > MOST_CLASSES and not contract.columns[contract.label or ""].classes:
+        raise Outside(
+            f"the label `{contract.label}` has more than {MOST_CLASSES:,} different values",
+            hint="name a column of classes as `label` in dataset.yaml, or none",
+        )
+
+
 def class_of(value: object, classes: tuple[str, ...]) -> str | None:
     """The name of the class that `value` stands for: itself, or the one at that index."""
     if not classes:
         return str(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int):  # a truth value too: False is the first class
         return classes[value] if 0 <= value < len(classes) else None
     return str(value) if str(value) in classes else None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dreg.adapters.figures import has_pixels
+from dreg.adapters.figures import has_pixels, storage
 from dreg.adapters.written import written
 
 PARQUET: dict[str, Any] = {
@@ -69,8 +69,16 @@ def encodings(schema: pa.Schema) -> dict[str, Any]:
         return {"use_dictionary": True}
     return {
         "use_dictionary": [field.name for field in schema if field.name not in images],
-        "column_encoding": {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in images},
+        "column_encoding": {leaf(schema.field(name)): "BYTE_STREAM_SPLIT" for name in images},
     }
+
+
+def leaf(field: pa.Field) -> str:
+    """Where Parquet keeps the values of a column of lists, or of lists of lists."""
+    path, kind = field.name, storage(field.type)
+    while pa.types.is_fixed_size_list(kind):
+        path, kind = f"{path}.list.element", kind.value_type
+    return str(path)
 
 
 def without_pandas(schema: pa.Schema) -> pa.Schema:
