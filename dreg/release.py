@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from semver import Version
 
 from dreg.adapters.git import Repository
-from dreg.adapters.git_publish import LostRace, Publisher
+from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.objects import many
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message

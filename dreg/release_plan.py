@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from semver import Version
 
 from dreg.adapters.git import Repository, remote_tags
-from dreg.adapters.git_publish import Publisher
+from dreg.adapters.git.publish import Publisher
 from dreg.catalog import releases_of
 from dreg.core.decision import Decision, decide
 from dreg.core.manifest import Manifest

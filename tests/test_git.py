@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from dreg.adapters import git
-from dreg.adapters.git_publish import LostRace, Publisher
+from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.errors import BadRequest, DregError, Outside, Refused
 
 

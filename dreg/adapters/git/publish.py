@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreg.adapters.git import failure
+from dreg.adapters.git.process import failure
 from dreg.errors import Outside, Refused
 
 

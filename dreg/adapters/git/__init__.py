@@ -1,0 +1,22 @@
+"""git: the user's own, so that credential helpers, ssh configuration and proxies work.
+
+Reading takes a plain process per question (about 5 ms), so that `list`, `status` and `fetch` are
+quick and need no library: `repository` reads the one around us, `elsewhere` one at a URL. What
+writes history is in `publish`, and needs GitPython.
+"""
+
+from dreg.adapters.git.elsewhere import Revision, fetch_tags, remote_tags, revision
+from dreg.adapters.git.objects import Tag
+from dreg.adapters.git.process import check_url, git
+from dreg.adapters.git.repository import Repository
+
+__all__ = [
+    "Repository",
+    "Revision",
+    "Tag",
+    "check_url",
+    "fetch_tags",
+    "git",
+    "remote_tags",
+    "revision",
+]

@@ -1,0 +1,108 @@
+"""Running git, and saying in the user's terms why it failed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dreg.errors import BadRequest, DregError, Outside
+
+
+def git(
+    *arguments: str,
+    cwd: Path | None = None,
+    stdin: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """Stdout of `git arguments`. Raises Outside with git's last words when it fails."""
+    done = start(arguments, cwd, stdin, environment)
+    if done.returncode != 0:
+        raise failure(arguments, done.stderr.decode(errors="replace"))
+    return done.stdout
+
+
+def start(
+    arguments: Sequence[str],
+    cwd: Path | None,
+    stdin: bytes | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    # Messages are matched below, so they must be git's own English; prompts would hang in CI.
+    quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": os.environ.get("GIT_TERMINAL_PROMPT", "0")}
+    try:
+        return subprocess.run(
+            ["git", *arguments],
+            cwd=cwd,
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            check=False,
+            env={**os.environ, **quiet, **(environment or {})},
+        )
+    except FileNotFoundError as error:
+        if shutil.which("git"):
+            raise BadRequest(f"there is no folder `{cwd}`", hint="check the path") from error
+        raise Outside(
+            "git is not installed", hint="install git, then run the command again"
+        ) from error
+
+
+def failure(arguments: Sequence[str], stderr: str) -> DregError:
+    """The error for a git process that ended badly, said in the user's terms where known."""
+    lines = [line for line in stderr.strip().splitlines() if line.strip()]
+    text = stderr.lower()
+    words = " ".join(arguments[:1])
+    if "no space left on device" in text:
+        return Outside(
+            "the disk is full",
+            hint="free some space, then run the command again",
+            details=lines[-3:],
+        )
+    unreachable = (
+        "could not resolve host",
+        "refused",
+        "timed out",
+        "connect to",
+        "no route to host",
+    )
+    if any(sign in text for sign in unreachable) and "permission" not in text:
+        return Outside(
+            "the git server cannot be reached",
+            hint="check the network and the URL",
+            details=lines[-3:],
+        )
+    if any(
+        t in text
+        for t in (
+            "authentication failed",
+            "permission denied",
+            "could not read username",
+            "terminal prompts disabled",
+        )
+    ):
+        return Outside(
+            "the git server refused access",
+            hint="check that `git ls-remote URL` works for you (credential helper, ssh key, token)",
+            details=lines[-3:],
+        )
+    if "not a git repository" in text or "does not appear to be a git repository" in text:
+        return BadRequest(
+            "that is not a git repository", hint="check the path or URL", details=lines[-1:]
+        )
+    return Outside(
+        f"`git {words}` failed", hint="the lines above are git's own", details=lines[-5:]
+    )
+
+
+def check_url(repo: str) -> str:
+    """`repo` if git may be given it: no option, no helper that runs a command. Raises BadRequest."""
+    if repo.startswith("-") or re.match(r"[A-Za-z0-9+.-]*::", repo) or "\0" in repo:
+        raise BadRequest(
+            f"`{repo}` is not a repository URL that dreg opens",
+            hint="use https://, ssh://, git@host:path, file:// or a path",
+        )
+    return repo

@@ -1,0 +1,78 @@
+"""The repository around us. Everything here only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dreg.adapters.git.objects import Tag, files, read, tags_of
+from dreg.adapters.git.process import git, start
+
+
+class Repository:
+    """The git repository whose work tree is at `root`. Everything here only reads."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def ask(self, *arguments: str) -> str:
+        """Stdout of a git command in the work tree, stripped."""
+        return git(*arguments, cwd=self.root).decode(errors="replace").strip()
+
+    def try_(self, *arguments: str) -> str | None:
+        """Stdout of a git command that may fail; None if it did."""
+        done = start(arguments, self.root)
+        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+    def tags(self) -> dict[str, str]:
+        """Local tags: name -> commit."""
+        listed = self.ask(
+            "for-each-ref",
+            "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)",
+            "refs/tags/",
+        )
+        rows = (line.split("\0") for line in listed.splitlines())
+        return {name: commit or oid for name, oid, commit in rows}
+
+    def full_tags(self, pattern: str = "") -> list[Tag]:
+        """Local tags with their messages, those that match `pattern` (default: all)."""
+        return list(tags_of(self.root, pattern=pattern))
+
+    def read(self, commit: str, path: str) -> bytes | None:
+        """The file's bytes at `commit`, or None if it has no such file."""
+        return read(self.root, commit, path)
+
+    def files(self, commit: str, path: str) -> list[str]:
+        """Paths of all files below the folder `path` at `commit`."""
+        return files(self.root, commit, path)
+
+    def changed(self, paths: Sequence[str] = (), *, tracked_only: bool = False) -> list[str]:
+        """Paths that differ from HEAD or are untracked, below `paths` (default: everywhere)."""
+        untracked = "no" if tracked_only else "all"
+        listed = git(
+            "status",
+            "--porcelain=v1",
+            "-z",
+            "--no-renames",
+            f"--untracked-files={untracked}",
+            "--",
+            *paths,
+            cwd=self.root,
+        )
+        return [entry[3:].decode(errors="replace") for entry in listed.split(b"\0") if entry]
+
+    def head(self) -> str | None:
+        """The commit checked out; None in a repository without one."""
+        return self.try_("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+
+    def branch(self) -> str | None:
+        """The branch checked out; None when HEAD is detached."""
+        return self.try_("symbolic-ref", "--quiet", "--short", "HEAD")
+
+    def remote_url(self, name: str = "origin") -> str | None:
+        """Where the git remote `name` is; None if there is none."""
+        return self.try_("remote", "get-url", name)
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """Whether `newer` contains `older`."""
+        return start(["merge-base", "--is-ancestor", older, newer], self.root).returncode == 0
