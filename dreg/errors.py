@@ -6,12 +6,17 @@ Every error states one fact and hints at the next move. The class decides the ex
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class DregError(Exception):
-    """A fact and a hint. `details` are further lines, such as a failed stage's last words."""
+    """A fact and a hint. `details` are further lines, such as a failed stage's last words.
+
+    `answer` is what the command found out or did nevertheless; it is shown as answers are.
+    """
 
     exit_code = 3
+    answer: Any = None
 
     def __init__(self, fact: str, *, hint: str, details: Sequence[str] = ()) -> None:
         super().__init__(fact)

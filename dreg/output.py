@@ -120,7 +120,12 @@ class Output:
         self._say(f"{self._paint('warning:', '33')} {text}")
 
     def error(self, error: DregError) -> None:
-        """Fact, details, blank line, hint; with --json also an object on stdout."""
+        """Fact, details, blank line, hint; with --json also an object on stdout.
+
+        What was done nevertheless comes first, or with --json in the same object.
+        """
+        if error.answer is not None and not self.json:
+            self.answer(error.answer)
         lines = [f"{self._paint('error:', '31')} {error.fact}"]
         lines += [f"  {line}" for line in error.details]
         lines += ["", f"{self._paint('hint:', '36')} {error.hint}"]
@@ -132,7 +137,8 @@ class Output:
                 "hint": error.hint,
                 "exit_code": error.exit_code,
             }
-            print(json.dumps({"error": failed}, indent=2, ensure_ascii=False))
+            done = jsonable(error.answer) if error.answer is not None else {}
+            print(json.dumps({**done, "error": failed}, indent=2, ensure_ascii=False))
 
     @contextmanager
     def progress(

@@ -1,0 +1,32 @@
+"""DVC as the leader of a process group that ends with whoever started it, even by `kill -9`.
+
+`python -m dreg.adapters.dvc.child FD ARGUMENT...`: nothing is ever written to the pipe FD, so
+that reading from it returns only when the starter is gone. A script that outlived its `dvc`
+would go on writing into the outputs of the next run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+
+def _end_with(lifeline: int) -> None:
+    os.read(lifeline, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+def main() -> None:
+    """Run DVC's command line."""
+    lifeline, arguments = int(sys.argv[1]), sys.argv[2:]
+    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
+    sys.argv = ["dvc", *arguments]  # what DVC writes into its locks, for people to read
+    from dvc.cli import main as dvc
+
+    sys.exit(dvc(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""DVC's own program, for what changes things: repro, pull, push."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dreg.errors import Outside
+
+PATIENCE = 5.0  # seconds between asking a process to end, insisting, and ending it
+
+
+class Stopped(Exception):
+    """The processes were told to end."""
+
+
+class Processes:
+    """The DVC processes of one command, each with a process group of its own."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._stopping = False
+
+    def run(self, arguments: Sequence[str], log: Path, read: Callable[[str], None]) -> int:
+        """Run `dvc arguments`; every line goes to the end of `log` and to `read`. Its exit code.
+
+        Raises Stopped when `stop` ended it, Outside when DVC is not installed.
+        """
+        check_installed()
+        log.parent.mkdir(parents=True, exist_ok=True)
+        lifeline, ours = os.pipe()
+        try:
+            with log.open("a", encoding="utf-8") as file:
+                file.write(f"$ dvc {' '.join(arguments)}\n")
+                process = self._start(arguments, lifeline)
+                os.close(lifeline)
+                lifeline = -1
+                assert process.stdout is not None
+                with process.stdout as lines:
+                    for line in lines:
+                        file.write(line)
+                        file.flush()
+                        read(line.rstrip("\n"))
+                code = process.wait()
+        finally:
+            os.close(ours)
+            if lifeline >= 0:
+                os.close(lifeline)
+        with self._lock:
+            self._running.discard(process)
+            if self._stopping:
+                raise Stopped
+        return code
+
+    def _start(self, arguments: Sequence[str], lifeline: int) -> subprocess.Popen[str]:
+        # -P: a folder of the registry that is called as a module must not be taken for it.
+        command = [sys.executable, "-P", "-m", "dreg.adapters.dvc.child", str(lifeline), *arguments]
+        with self._lock:
+            if self._stopping:
+                raise Stopped
+            process = subprocess.Popen(
+                command,
+                cwd=self.root,
+                env=environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                pass_fds=[lifeline],
+                start_new_session=True,
+            )
+            self._running.add(process)
+        return process
+
+    def stop(self) -> None:
+        """End all of them with everything they started, and start no more."""
+        with self._lock:
+            self._stopping = True
+            running = list(self._running)
+        # DVC ignores SIGINT while a stage runs, and tidies up when the stage ends by it.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if not (running := [process for process in running if process.poll() is None]):
+                break
+            for process in running:
+                _signal(process, number)
+            _wait(running)
+        for process in self._running:
+            _signal(process, signal.SIGKILL)  # what a leader that has ended left behind
+
+
+def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _wait(running: list[subprocess.Popen[str]]) -> None:
+    until = time.monotonic() + PATIENCE
+    try:
+        while time.monotonic() < until and any(p.poll() is None for p in running):
+            time.sleep(0.02)
+    except KeyboardInterrupt:
+        return  # asked again: no more patience
+
+
+def check_installed() -> None:
+    """Raises Outside unless DVC is installed."""
+    if importlib.util.find_spec("dvc") is None:
+        raise Outside(
+            "DVC is not installed, and pipelines run on it",
+            hint="pip install 'dreg[registry]'",
+        )
+
+
+def environment() -> dict[str, str]:
+    """For DVC and the stages: `python` is the one that runs dreg; no analytics, no questions."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return {
+        **os.environ,
+        "PATH": path,
+        "DVC_NO_ANALYTICS": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def stage_states(root: Path, files: Sequence[str]) -> dict[str, list[object]]:
+    """What `dvc status` says of the stages in these dvc.yaml that are not up to date.
+
+    Raises Outside when DVC fails.
+    """
+    check_installed()
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "dvc", "status", "--json", *files],
+        cwd=root,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 0:
+        with contextlib.suppress(ValueError):
+            return dict(json.loads(done.stdout))
+    last = [line for line in done.stderr.splitlines() if line.strip()][-10:]
+    raise Outside(
+        f"`dvc status {' '.join(files)}` failed", hint="correct what DVC names", details=last
+    )
+
+
+def mend(root: Path) -> None:
+    """Remove DVC's record of running processes if a process that was killed left it half written.
+
+    DVC itself would refuse every command from then on.
+    """
+    record, guard = root / ".dvc/tmp/rwlock", root / ".dvc/tmp/rwlock.lock"
+    try:
+        with guard.open("a") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # so nobody is writing it just now
+            try:
+                json.loads(record.read_bytes())
+            except ValueError:
+                record.unlink()
+    except OSError:
+        return  # it is not there, or in use and so in order

@@ -1,0 +1,44 @@
+"""`dreg run`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dreg.commands import DatasetsArg, answers
+from dreg.output import out
+
+
+@answers("dreg.pipeline:Runs")
+def run(
+    names: DatasetsArg = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every dataset.")] = False,
+    push: Annotated[
+        bool, typer.Option("--push", help="Then push the outputs to the default remote.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", "-f", help="Run every stage, changed or not.")
+    ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="How many datasets at once; default: the cores, at most 4."
+        ),
+    ] = None,
+) -> None:
+    """Run pipelines: what is not up to date, after what it is made from, side by side.
+
+    Never commits. A dataset that fails stops only those made from it.
+
+    \b
+    Example:
+      dreg run wine-quality fashion-mnist
+      dreg run --all --push
+    """
+    from dreg.pipeline import run
+    from dreg.registry import Registry
+
+    out.answer(
+        run(Registry.here(), names, everything=everything, push=push, force=force, jobs=jobs)
+    )

@@ -1,0 +1,21 @@
+"""`dreg status`."""
+
+from __future__ import annotations
+
+from dreg.commands import DatasetsArg, answers
+from dreg.output import out
+
+
+@answers("dreg.status:Status")
+def status(names: DatasetsArg = None) -> None:
+    """Show whether each dataset is up to date, changed or never run, and what it is released as.
+
+    \b
+    Example:
+      dreg status
+      dreg status wine-quality
+    """
+    from dreg.registry import Registry
+    from dreg.status import status
+
+    out.answer(status(Registry.here(), names))

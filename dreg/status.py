@@ -1,0 +1,194 @@
+"""How things stand with datasets: run, released, or changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dreg.adapters.dvc import Pipeline
+from dreg.adapters.git import Repository
+from dreg.core.freshness import State, Verdict, whole
+from dreg.core.version import parse_tag
+from dreg.errors import BadRequest, DregError
+from dreg.output import out, table
+from dreg.registry import Dataset, Registry
+
+WORTH_A_BAR = 500_000_000  # bytes that are read only to find out whether they changed
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One dataset. `state`: up to date, missing, changed, never run, or broken; `why` lists why.
+
+    `released` is the version whose files the tree has, `last` the newest release; both may be
+    None. Missing means that outputs are not here, and nothing else differs.
+    """
+
+    name: str
+    state: str
+    why: tuple[str, ...]
+    released: str | None
+    last: str | None
+
+    @property
+    def release(self) -> str:
+        """The release in words."""
+        if self.released:
+            return f"released as {self.released}"
+        return f"changed since {self.last}" if self.last else "not released"
+
+
+@dataclass(frozen=True)
+class Status:
+    """The answer of `dreg status`."""
+
+    datasets: tuple[Standing, ...]
+
+    def lines(self) -> Iterable[str]:
+        if not self.datasets:
+            return ["no datasets; make one with `dreg new NAME --kind tabular`"]
+        rows = [(d.name, d.state, d.release, "; ".join(d.why)) for d in self.datasets]
+        return table(("DATASET", "STATE", "RELEASE", "WHY"), rows)
+
+
+def status(registry: Registry, names: list[str] | None = None) -> Status:
+    """How things stand with the named datasets, or with all.
+
+    Raises the BadRequest of a dataset whose files are malformed, with the others as its answer.
+    """
+    datasets = registry.datasets(names) if names or registry.names else ()
+    verdicts: dict[str, Verdict] = {}
+    broken: dict[str, DregError] = {}
+    for dataset in datasets:
+        try:
+            verdicts[dataset.name] = native_state(Pipeline(registry.root, dataset.name))
+        except BadRequest as error:
+            broken[dataset.name] = error
+    unknown = [name for name, verdict in verdicts.items() if verdict.state is State.UNKNOWN]
+    if unknown:
+        verdicts |= ask_dvc(registry.root, unknown)
+    releases = _Releases(registry.root)
+    answer = Status(
+        tuple(
+            _standing(dataset, verdicts.get(dataset.name), broken.get(dataset.name), releases)
+            for dataset in datasets
+        )
+    )
+    if broken:
+        first = next(iter(broken.values()))
+        first.answer = answer
+        raise first
+    return answer
+
+
+def state_of(dataset: Dataset) -> Verdict:
+    """How things stand with one dataset; what only DVC knows is asked of DVC.
+
+    Raises BadRequest for a malformed file, Outside when DVC fails.
+    """
+    verdict = native_state(Pipeline(dataset.root, dataset.name))
+    if verdict.state is State.UNKNOWN:
+        return ask_dvc(dataset.root, [dataset.name])[dataset.name]
+    return verdict
+
+
+def native_state(pipeline: Pipeline) -> Verdict:
+    """How things stand with a pipeline, as far as can be told without DVC. Raises BadRequest."""
+    with _reading(pipeline.name) as announce:
+        return whole(pipeline.verdicts(announce))
+
+
+@contextmanager
+def _reading(name: str) -> Iterator[Callable[[int], Callable[[int], None]]]:
+    """Gives what shows a progress bar once it turns out that much has to be read."""
+    with ExitStack() as open_bars:
+
+        def announce(total: int) -> Callable[[int], None]:
+            if total < WORTH_A_BAR:
+                return lambda n: None
+            return open_bars.enter_context(out.progress(f"reading {name}", total, "bytes"))
+
+        yield announce
+
+
+def ask_dvc(root: Path, names: Sequence[str]) -> dict[str, Verdict]:
+    """What `dvc status` says of these datasets, by one process. Raises Outside."""
+    from dreg.adapters.dvc.process import stage_states
+
+    files = {name: Pipeline(root, name).file for name in names}
+    said = stage_states(root, list(files.values()))
+    return {name: _from_dvc(root, name, said) for name in names}
+
+
+def _from_dvc(root: Path, name: str, said: Mapping[str, Sequence[Any]]) -> Verdict:
+    pipeline = Pipeline(root, name)
+    if not pipeline.locked():
+        return Verdict(State.NEVER_RUN)
+    why: list[str] = []
+    just_gone = True
+    for stage, differences in said.items():
+        if not stage.startswith(f"{pipeline.file}:"):
+            continue
+        for difference in differences:
+            if not isinstance(difference, dict):
+                just_gone = False
+                why.append(f"{difference} of {stage.rpartition(':')[2]}")
+                continue
+            for paths in difference.values():
+                for path, state in paths.items():
+                    just_gone = just_gone and state in ("deleted", "not in cache")
+                    text = "missing" if state == "deleted" else state
+                    why.append(f"{path.removeprefix(f'{pipeline.folder}/')} {_text(text)}")
+    if not why:
+        return Verdict(State.UP_TO_DATE)
+    return Verdict(State.MISSING if just_gone else State.CHANGED, tuple(dict.fromkeys(why)))
+
+
+def _text(state: Any) -> str:
+    """Of params, DVC names each key with its state."""
+    return ", ".join(state) if isinstance(state, dict) else str(state)
+
+
+class _Releases:
+    """The newest release of each dataset, by local tags; git is asked once for all."""
+
+    def __init__(self, root: Path) -> None:
+        self.repository = Repository(root)
+        self.newest: dict[str, tuple[Any, str]] = {}
+        for tag, commit in self.repository.tags().items():
+            if parsed := parse_tag(tag):
+                name, version = parsed
+                if name not in self.newest or version > self.newest[name][0]:
+                    self.newest[name] = version, commit
+
+    def of(self, dataset: Dataset) -> tuple[str | None, bool]:
+        """The newest version, and whether the tree has exactly its files."""
+        if dataset.name not in self.newest:
+            return None, False
+        version, commit = self.newest[dataset.name]
+        same = all(
+            self.repository.read(commit, path) == _bytes(dataset.root / path)
+            for path in (f"pipelines/{dataset.name}/dvc.lock", f"data/{dataset.name}/metadata.json")
+        )
+        return str(version), same
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def _standing(
+    dataset: Dataset, verdict: Verdict | None, error: DregError | None, releases: _Releases
+) -> Standing:
+    last, same = releases.of(dataset)
+    if verdict is None:
+        why = (error.fact,) if error else ()
+        return Standing(dataset.name, "broken", why, None, last)
+    fits = same and verdict.state in (State.UP_TO_DATE, State.MISSING)
+    return Standing(dataset.name, str(verdict.state), verdict.why, last if fits else None, last)
