@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from dreg.core.profile import Feature
 from dreg.core.statistics import SCALE, Column, Numbers, Others, Texts
+from dreg.core.types import spelled
 
 LIMB = 22
 LIMB_MASK = np.uint64((1 << LIMB) - 1)
@@ -23,8 +24,6 @@ MOST_ROWS = 1 << 18  # of which products of two limbs (44 bits) add up in 63 bit
 MANTISSA = 53
 UNIT = MANTISSA - SCALE
 PIXELS_AT_ONCE = 1 << 16  # as floats these stay in the processor's cache
-
-FLOATS = {"double": "float64", "float": "float32", "halffloat": "float16"}
 
 
 def feature(kind: pa.DataType) -> Feature:
@@ -38,15 +37,7 @@ def feature(kind: pa.DataType) -> Feature:
     if pa.types.is_fixed_size_list(kind):
         inner = feature(kind.value_type)
         return Feature(type=inner.type, shape=(kind.list_size, *inner.shape))
-    if is_text(kind):
-        return Feature(type="string")
-    return Feature(type=FLOATS.get(str(kind), str(kind)))
-
-
-def is_text(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+    return Feature(type=spelled(str(kind)))
 
 
 def storage(kind: pa.DataType) -> pa.DataType:
@@ -69,7 +60,7 @@ def column(array: pa.Array) -> Column:
     """The figures of a column's values."""
     array = plain(array)
     kind = array.type
-    if is_text(kind):
+    if spelled(str(kind)) == "string":
         return Texts(numbers(pc.utf8_length(array)))
     if pa.types.is_boolean(kind):
         return numbers(array.cast(pa.uint8()))
@@ -97,7 +88,7 @@ def values(array: pa.Array) -> npt.NDArray[Any]:
     if array.null_count:
         array = array.drop_null()
     memory = array.buffers()[1]
-    kind = np.dtype(FLOATS.get(str(array.type), str(array.type)))
+    kind = np.dtype(spelled(str(array.type)))
     if memory is None or not len(array):
         return np.empty(0, kind)
     return np.frombuffer(memory, kind, count=len(array), offset=array.offset * kind.itemsize)

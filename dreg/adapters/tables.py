@@ -15,6 +15,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from dreg.adapters.yaml_files import shown
+from dreg.core.types import spelled
 from dreg.errors import Outside
 
 BATCH_BYTES = 16 << 20
@@ -123,7 +124,7 @@ def _known(types: Mapping[str, str]) -> dict[str, pa.DataType]:
     known = {}
     for name, type_name in types.items():
         try:
-            known[name] = pa.type_for_alias(type_name)
+            known[name] = pa.type_for_alias(spelled(type_name))
         except ValueError:
             continue
     return known

@@ -164,7 +164,8 @@ class Download:
             self.session.get(self.url, headers=headers, timeout=timeout, stream=True) as response,
         ):
             self.judge(response)
-            for chunk in response.raw.stream(CHUNK, decode_content=False):
+            # What has come is taken as it comes: a failure loses no more than is on its way.
+            while chunk := response.raw.read1(CHUNK, decode_content=False):
                 self.take(chunk)
         if self.done < self.source.size:
             raise Interrupted(f"it ended after {self.done:,} of {self.source.size:,} bytes")
