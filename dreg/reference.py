@@ -143,7 +143,8 @@ def _block(language: str, text: str) -> Iterator[str]:
 def _paragraph(documented: type) -> str:
     """A class's docstring on one line, in JSON's words."""
     text = " ".join((inspect.getdoc(documented) or "").split())
-    return re.sub(r"\bNone\b", "null", text)
+    words = {"None": "null", "True": "true", "False": "false"}
+    return re.sub(r"\b(None|True|False)\b", lambda match: words[match[0]], text)
 
 
 def _described(answer: type) -> Iterator[str]:
