@@ -153,3 +153,31 @@ def test_the_title_can_change_without_processing_everything_again(soil):
     assert json.loads((soil / "data/herbs/metadata.json").read_text())["dataset"]["title"] == (
         "Kitchen herbs"
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_from_nothing_to_a_release_that_a_training_repository_fetches(soil, kind, tmp_path):
+    run("git", "init", "--quiet", "--bare", "--initial-branch=main", "origin.git", cwd=tmp_path)
+    run("git", "remote", "add", "origin", str(tmp_path / "origin.git"), cwd=soil)
+    run("git", "push", "--quiet", "--set-upstream", "origin", "main", cwd=soil)
+
+    dreg("new", "herbs", "--kind", kind, cwd=soil)
+    dreg("run", "herbs", cwd=soil)
+    dreg("check", "herbs", cwd=soil)
+    run("git", "add", "--all", cwd=soil)
+    run("git", "commit", "--quiet", "--message=New dataset herbs", cwd=soil)
+    [released] = json.loads(dreg("release", "herbs", "--json", cwd=soil))["releases"]
+    assert (released["version"], released["tag"]) == ("1.0.0", "herbs-v1.0.0")
+    assert files_of(soil) == set()
+
+    training = tmp_path / "training"
+    training.mkdir()
+    dreg("fetch", "herbs@^1.0", "--repo", str(tmp_path / "origin.git"), "-o", "herbs", cwd=training)
+    for name in ("train.parquet", "val.parquet"):
+        [here] = training.glob(f"herbs/**/{name}")
+        assert here.read_bytes() == (soil / "data/herbs/processed" / name).read_bytes()
+
+    dreg("run", "herbs", cwd=soil)
+    assert files_of(soil) == set(), "a run with nothing to do changes nothing"
+    [again] = json.loads(dreg("release", "herbs", "--json", cwd=soil))["releases"]
+    assert again["state"] == "unchanged"
