@@ -27,6 +27,7 @@ from dreg.output import count, out, size
 from dreg.pin import Found, Request, find, requests, resolve
 
 SHOWN = 10
+WORTH_KEEPING = 16_000_000  # bytes; less is fetched again sooner than it is wondered about
 
 
 @dataclass(frozen=True)
@@ -196,9 +197,12 @@ def _stage(request: Request, found: Found, staging: Staging, contents: Contents)
         what = f"fetching {request.dataset} {found.release.version}"
         with out.progress(what, total, "bytes") as advance:
             many([functools.partial(_download, found, file, staging, advance) for file in absent])
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            staging.discard()  # rather the space than a head start
+    except BaseException as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        if full or staging.size < WORTH_KEEPING:
+            staging.discard()
+        else:
+            out.note(f"what arrived is kept for the next try: {staging.path}")
         raise
     return total
 

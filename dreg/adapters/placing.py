@@ -77,8 +77,13 @@ class Staging:
         self.target = target
         self.path = target.with_name(f".{target.name}.dreg-new")
         self._old = target.with_name(f".{target.name}.dreg-old")
-        self._swapped = False
+        self._gone = False
         self.placed: dict[str, Placed] = {}
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files that are there and verified."""
+        return sum(placed.size for placed in self.placed.values())
 
     @contextlib.contextmanager
     def locked(self, wait: Callable[[], None]) -> Iterator[Staging]:
@@ -89,7 +94,7 @@ class Staging:
             self._recover()
             yield self
         finally:
-            if not self._swapped:
+            if not self._gone:
                 _remove_empty(self.path)
             os.close(handle)
 
@@ -175,7 +180,7 @@ class Staging:
         if backup:
             moved = _free_name(self.target)
             self.target.rename(moved)
-        self._swapped = True
+        self._gone = True
         if not self.target.is_dir() or not any(self.target.iterdir()):
             self.path.rename(self.target)
         elif _exchange(self.path, self.target):
@@ -187,7 +192,8 @@ class Staging:
         return moved
 
     def discard(self) -> None:
-        """Remove the staged tree."""
+        """Remove the staged tree; from then on its name may be another process's."""
+        self._gone = True
         shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -1,0 +1,408 @@
+"""Fetching what is damaged, hostile, moved, unknown or out of reach: said plainly, nothing changed."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+
+from dreg.core.manifest import manifest_key
+from dreg.core.snapshot import File
+from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
+from tests.s3_server import free_ports
+from tests.test_objects import tiny_disk
+
+__all__ = ["tiny_disk"]
+
+TRAIN, VAL = WINE.values()
+
+
+@pytest.fixture
+def wine(hand_made: HandMade) -> HandMade:
+    hand_made.release("1.0.0")
+    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
+    return hand_made
+
+
+def refused(made: HandMade, code: int, *arguments: str, **environment: str) -> str:
+    """Stderr of `dreg fetch`, which must fail with `code` and change nothing."""
+    before = tree(made.train)
+    done = made.dreg("fetch", *arguments, **environment)
+    assert (done.code, done.stdout) == (code, ""), done
+    assert "\n\nhint: " in done.stderr and "Traceback" not in done.stderr
+    assert tree(made.train) == before
+    return done.stderr
+
+
+# What is asked for does not exist
+
+
+def test_nothing_to_fetch(hand_made):
+    assert refused(hand_made, 2) == (
+        "error: there is no dreg.lock here that says what to fetch\n\n"
+        "hint: name a dataset: dreg fetch NAME@^1.0 --repo URL\n"
+    )
+
+
+def test_no_registry(hand_made):
+    assert refused(hand_made, 2, "wine") == (
+        "error: no registry to fetch from\n\nhint: name it with --repo URL, or set DREG_REPO\n"
+    )
+
+
+def test_an_unknown_dataset(wine):
+    assert refused(wine, 2, "wien@^1.0") == (
+        "error: no dataset named `wien`\n\nhint: did you mean `wine`?\n"
+    )
+
+
+def test_a_range_that_no_release_is_in(wine):
+    wine.release("1.1.0")
+    assert refused(wine, 2, "wine@^2.0") == (
+        "error: no release of `wine` is in `^2.0`\n\nhint: there are: 1.0.0, 1.1.0\n"
+    )
+
+
+def test_a_range_that_is_none(wine):
+    assert "`one` is not a version range" in refused(wine, 2, "wine@one")
+
+
+def test_a_registry_without_releases(hand_made):
+    hand_made.git("push", "-q", "origin", "main")
+    assert refused(hand_made, 2, "wine", "--repo", str(hand_made.bare)) == (
+        f"error: `{hand_made.bare}` has no releases\n\n"
+        "hint: check the URL: releases are tags NAME-v1.0.0\n"
+    )
+
+
+def test_no_repository_there(hand_made):
+    said = refused(hand_made, 2, "wine", "--repo", str(hand_made.home / "nowhere"))
+    assert "is not a git repository" in said
+
+
+@pytest.mark.parametrize("repo", ["--upload-pack=touch x", "ext::sh -c 'touch x'"])
+def test_a_url_that_would_run_a_command(hand_made, repo):
+    assert "is not a repository URL that dreg opens" in refused(
+        hand_made, 2, "wine", f"--repo={repo}"
+    )
+
+
+def test_a_git_server_out_of_reach(hand_made):
+    (port,) = free_ports(1)
+    said = refused(hand_made, 3, "wine", "--repo", f"http://127.0.0.1:{port}/r.git")
+    assert said.startswith("error: the git server cannot be reached\n")
+
+
+def test_output_without_a_name(wine):
+    wine.fetch("wine")
+    assert "-o is the folder of one dataset" in refused(wine, 2, "-o", "elsewhere")
+
+
+@pytest.mark.parametrize("output", [".", "..", "/"])
+def test_a_target_around_where_we_are(wine, output):
+    assert "is the folder you are in" in refused(wine, 2, "wine", "-o", output)
+
+
+def test_a_target_that_is_a_file(wine):
+    (wine.train / "file").write_text("mine")
+    assert "is not a folder" in refused(wine, 1, "wine", "-o", "file")
+
+
+def test_a_broken_lock(wine):
+    wine.fetch("wine")
+    (wine.train / "dreg.lock").write_text("<<<<<<< HEAD\n")
+    said = refused(wine, 2)
+    assert "`dreg.lock` is not TOML" in said and "restore dreg.lock from git" in said
+
+
+# The bytes are out of reach
+
+
+def test_a_folder_beside_a_registry_that_is_a_url(wine, tmp_path):
+    (port,) = free_ports(1)
+    daemon = subprocess.Popen(
+        ["git", "daemon", "--export-all", f"--base-path={wine.home}", "--listen=127.0.0.1",
+         f"--port={port}", str(wine.bare)],
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        _until_listening(port)
+        url = f"git://127.0.0.1:{port}/registry.git"
+        assert refused(wine, 2, "wine", "--repo", url) == (
+            "error: the remote `disk` is the folder `../../store` beside the registry, which a "
+            "URL does not lead to\n\n"
+            "hint: name one that can be reached from here: "
+            "--remote NAME|URL|PATH or DREG_REMOTE\n"
+        )
+        assert wine.fetch("wine", "--repo", url, "--remote", str(wine.store))["changed"]
+    finally:
+        daemon.terminate()
+        daemon.wait()
+
+
+def _until_listening(port: int) -> None:
+    for _ in range(100):
+        with socket.socket() as client:
+            if client.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail("git daemon did not start")
+
+
+def test_a_store_that_is_gone(wine):
+    shutil.rmtree(wine.store)
+    assert refused(wine, 3, "wine") == (
+        f"error: the remote `disk` at {wine.store} is not there\n\n"
+        "hint: check the path, or choose another: --remote NAME|URL|PATH or DREG_REMOTE\n"
+    )
+
+
+def test_an_unknown_remote(wine):
+    assert refused(wine, 2, "wine", "--remote", "dsik") == (
+        "error: no remote named `dsik`\n\nhint: did you mean `disk`?\n"
+    )
+
+
+def test_s3_with_a_wrong_key(wine, s3):
+    wrong = {**s3.environment, "AWS_SECRET_ACCESS_KEY": "my-wrong-secret"}
+    said = refused(wine, 3, "wine", "--remote", s3.url, AWS_ENDPOINT_URL=s3.endpoint, **wrong)
+    assert said == (
+        f"error: the remote `{s3.url}` ({s3.url}) at {s3.endpoint} refused access "
+        "(SignatureDoesNotMatch) to the keys in the environment (AWS_ACCESS_KEY_ID)\n\n"
+        "hint: check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose AWS_PROFILE\n"
+    )
+
+
+def test_s3_without_a_bucket(wine, s3):
+    environment = {**s3.environment, "AWS_ENDPOINT_URL": s3.endpoint}
+    said = refused(wine, 3, "wine", "--remote", "s3://no-such-bucket", **environment)
+    assert "has no bucket `no-such-bucket`" in said
+
+
+def test_s3_without_the_release(wine, s3):
+    environment = {**s3.environment, "AWS_ENDPOINT_URL": s3.endpoint}
+    said = refused(wine, 3, "wine", "--remote", s3.url, **environment)
+    assert f"lacks the object `{manifest_key(wine.made['wine-v1.0.0'].digest)}`" in said
+
+
+def test_s3_out_of_reach(wine, s3):
+    (port,) = free_ports(1)
+    environment = {**s3.environment, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}"}
+    said = refused(wine, 3, "wine", "--remote", s3.url, **environment)
+    assert "cannot be reached: Connection refused" in said
+
+
+# The bytes are not those that the tag signs for
+
+
+def test_a_corrupt_object(wine):
+    damaged = bytearray(TRAIN)
+    damaged[7] ^= 1
+    wine.object_path(TRAIN).write_bytes(damaged)
+    good, bad = (file_of("x", bytes(data)).sha256 for data in (TRAIN, damaged))
+    assert refused(wine, 3, "wine") == (
+        f"error: `processed/train.csv` arrived corrupt from the remote `disk` at {wine.store}: "
+        f"expected sha256 {good}, got {bad}\n\n"
+        "hint: nothing was placed; try again, and if it stays, tell the registry's owner\n"
+    )
+    assert not (wine.train / "data" / "wine").exists()
+    wine.object_path(TRAIN).write_bytes(TRAIN)
+    assert wine.fetch("wine")["changed"]
+
+
+@pytest.mark.parametrize("data", [TRAIN[:-1], TRAIN + b"!", b""])
+def test_a_cut_or_longer_object(wine, data):
+    wine.object_path(TRAIN).write_bytes(data)
+    assert "`processed/train.csv` arrived corrupt" in refused(wine, 3, "wine")
+
+
+def test_much_that_arrived_is_kept_for_the_next_try(wine):
+    large = {"processed/large.bin": bytes(20_000_000), "processed/small.csv": b"1\n"}
+    wine.release("1.1.0", large)
+    wine.object_path(b"1\n").unlink()
+    done = wine.dreg("fetch", "wine")
+    kept = wine.train / "data" / ".wine.dreg-new"
+    assert done.code == 3
+    assert done.stderr.startswith(f"what arrived is kept for the next try: {kept}\nerror: ")
+    wine.object_path(b"1\n").write_bytes(b"1\n")
+    assert wine.fetch("wine")["downloaded"] == 2
+    assert not kept.exists()
+
+
+def test_a_missing_object_leaves_the_old_release_in_place(wine):
+    wine.fetch("wine@1.0.0")
+    wine.release("1.1.0", {**WINE, "processed/new.csv": b"new\n"})
+    wine.object_path(b"new\n").unlink()
+    assert "lacks the object" in refused(wine, 3, "wine@1.1.0")
+    assert wine.fetch()["version"] == "1.0.0"
+
+
+def test_a_tampered_manifest(wine):
+    path = wine.store / manifest_key(wine.made["wine-v1.0.0"].digest)
+    path.write_bytes(path.read_bytes().replace(b"train.csv", b"other.csv"))
+    said = refused(wine, 3, "wine")
+    assert "the manifest on the remote is not the one the tag signs for" in said
+
+
+def test_a_manifest_of_another_release(wine):
+    beer = wine.release("1.0.0", name="beer")
+    wine.tag("wine-v1.1.0", beer.digest)
+    said = refused(wine, 1, "wine")
+    assert "the tag `wine-v1.1.0` signs for beer 1.0.0" in said
+
+
+def test_a_manifest_trailer_that_is_no_digest(wine):
+    wine.tag("wine-v1.1.0", "../../etc/passwd")
+    assert "is not a sha256" in refused(wine, 1, "wine")
+
+
+HOSTILE = [
+    "../x",
+    "/etc/x",
+    "a/../../x",
+    "a//x",
+    "./x",
+    "a\\..\\x",
+    "c:x",
+    "a/.",
+    "x\0y",
+    "",
+]
+
+
+@pytest.mark.parametrize("path", HOSTILE)
+def test_a_path_that_leaves_the_target(wine, path):
+    wine.release("1.1.0", WINE, listed=[_at(path, VAL)])
+    said = refused(wine, 1, "wine")
+    assert f"unsafe path {path!r}" in said
+    assert sorted(p.name for p in wine.home.iterdir()) == [
+        "cache", "registry", "registry.git", "store", "train",
+    ]  # fmt: skip
+
+
+def _at(path: str, data: bytes) -> File:
+    good = file_of("x", data)
+    return File(path, good.size, good.md5, good.sha256)
+
+
+@pytest.mark.parametrize(
+    ("paths", "words"),
+    [
+        (["a/Wine.csv", "a/wine.csv"], "one file where case does not count"),
+        (["stra\u00dfe.csv", "STRASSE.csv"], "one file where case does not count"),
+        (["caf\u00e9", "cafe\u0301"], "one file where case does not count"),
+        (["a", "a/b"], "'a' as a file and 'a/b' below it"),
+        (["A", "a/b"], "'A' as a file and 'a/b' below it"),
+        ([".dreg.json"], "where dreg keeps its receipt"),
+        (["x" * 256], "a name of more than 255 bytes"),
+    ],
+)
+def test_paths_that_cannot_lie_side_by_side(wine, paths, words):
+    wine.release("1.1.0", WINE, listed=[_at(path, VAL) for path in paths])
+    assert words in refused(wine, 1, "wine")
+
+
+# The tag moved
+
+
+def test_a_moved_tag(wine):
+    wine.fetch("wine@^1.0")
+    was = wine.git("rev-parse", "wine-v1.0.0^{commit}")[:12]
+    wine.release("1.0.0", {"processed/train.csv": b"other\n"}, force=True)
+    now = wine.git("rev-parse", "wine-v1.0.0^{commit}")[:12]
+    expected = (
+        f"error: the tag `wine-v1.0.0` moved: dreg.lock has the commit {was}, "
+        f"the registry now {now}\n\n"
+        "hint: releases never change, so ask the registry's owner; to accept this one, "
+        "remove `wine` from dreg.lock\n"
+    )
+    assert refused(wine, 1, "wine@^1.0") == expected
+    shutil.rmtree(wine.train / "data")
+    assert refused(wine, 1) == expected
+
+
+def test_a_tag_with_another_manifest_on_the_same_commit(wine):
+    wine.fetch("wine")
+    other = wine.release("9.9.9", {"processed/train.csv": b"other\n"}).digest
+    wine.git("tag", "-f", "-a", "-m", f"x\n\nDreg-Manifest: sha256:{other}", "wine-v1.0.0",
+             "wine-v1.0.0^{commit}")  # fmt: skip
+    wine.git("push", "-q", "-f", "origin", "--tags")
+    shutil.rmtree(wine.train / "data")
+    assert "moved: dreg.lock has the manifest" in refused(wine, 1)
+
+
+# Local changes
+
+
+def test_local_changes_are_listed_and_kept(wine):
+    wine.fetch("wine@1.0.0")
+    wine.release("1.1.0", {**WINE, "processed/val.csv": b"a,b\n5,6\n"})
+    folder = wine.train / "data" / "wine"
+    (folder / "processed" / "val.csv").write_bytes(VAL.replace(b"3", b"9"))
+    (folder / "notes.txt").write_text("mine")
+    expected = (
+        "error: `data/wine` has changes that fetching would lose\n"
+        "  modified: processed/val.csv\n"
+        "  not placed by dreg: notes.txt\n\n"
+        "hint: move them away, or keep a backup of the folder: dreg fetch --force\n"
+    )
+    assert refused(wine, 1, "wine@^1") == expected
+    assert refused(wine, 1) == expected
+
+
+def test_force_keeps_a_backup_that_shares_nothing_with_the_new_folder(wine):
+    wine.fetch("wine")
+    folder = wine.train / "data" / "wine"
+    (folder / "processed" / "val.csv").write_text("mine")
+    before = tree(folder)
+    done = wine.dreg("fetch", "--force")
+    backup = wine.train / "data" / "wine.backup-1"
+    assert (done.code, done.stderr) == (0, "")
+    assert done.stdout.endswith(f"  the old folder with local changes is {backup}\n")
+    assert tree(backup) == before
+    assert tree(folder) == {**WINE, "metadata.json": METADATA}
+    (backup / "processed" / "train.csv").write_text("edited in the backup")
+    assert tree(folder) == {**WINE, "metadata.json": METADATA}
+    (folder / "more.txt").write_text("mine")
+    assert wine.fetch("--force")["backup"] == str(wine.train / "data" / "wine.backup-2")
+
+
+def test_a_folder_that_dreg_did_not_fill(wine):
+    (wine.train / "data" / "wine" / "a").mkdir(parents=True)
+    (wine.train / "data" / "wine" / "a" / "b").write_text("mine")
+    assert "  not placed by dreg: a/b\n" in refused(wine, 1, "wine")
+
+
+def test_links_in_the_target_are_not_followed(wine, tmp_path):
+    wine.fetch("wine@1.0.0")
+    wine.release("1.1.0", {**WINE, "processed/train.csv": b"new\n"})
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "train.csv").write_text("precious")
+    folder = wine.train / "data" / "wine"
+    shutil.rmtree(folder / "processed")
+    (folder / "processed").symlink_to(tmp_path / "precious")
+    assert "  not placed by dreg: processed\n" in refused(wine, 1, "wine@^1")
+    assert wine.fetch("wine@^1", "--force")["version"] == "1.1.0"
+    assert (tmp_path / "precious" / "train.csv").read_text() == "precious"
+    assert not (folder / "processed").is_symlink()
+
+
+def test_a_damaged_receipt_counts_as_none(wine):
+    wine.fetch("wine")
+    (wine.train / "data" / "wine" / ".dreg.json").write_text("{}")
+    said = refused(wine, 1)
+    assert "  not placed by dreg: .dreg.json\n" in said
+
+
+# The disk is full
+
+
+def test_a_full_disk(wine, tiny_disk):
+    wine.release("1.1.0", {"processed/large.bin": bytes(500_000)})
+    said = refused(wine, 3, "wine", "-o", str(tiny_disk / "wine"))
+    assert said.startswith("error: the disk is full")
+    assert list(tiny_disk.iterdir()) == []
+    assert wine.fetch("wine@1.0.0", "-o", str(tiny_disk / "wine"))["changed"]
