@@ -328,6 +328,21 @@ def test_a_server_that_falls_silent_is_asked_again(server, downloads, monkeypatc
     assert server.ranges() == ["", "bytes=1000-"]
 
 
+def test_an_answer_of_unknown_length_that_breaks_off_is_gone_on_with(server, downloads):
+    def in_chunks(request: Request) -> None:
+        request.send_response(200)
+        request.send_header("Transfer-Encoding", "chunked")
+        request.end_headers()
+        request.wfile.write(b"3E8\r\n" + CONTENT[:1000] + b"\r\n" + b"3E8\r\n" + CONTENT[1000:1500])
+        request.hang_up()
+
+    server.behaviours = [in_chunks, whole]
+
+    assert downloads.get(server.url()) == CONTENT
+
+    assert server.ranges() == ["", "bytes=1500-"]
+
+
 def test_a_server_that_hands_out_crumbs_is_given_up(server, downloads):
     server.behaviours = [lambda request: request.part(CONTENT, end=request.start + 1)]
 

@@ -48,11 +48,13 @@ def storage(kind: pa.DataType) -> pa.DataType:
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """The array without extension types and dictionaries around its values."""
+    """The array's values, without extension types, dictionaries and views."""
     if isinstance(array, pa.ExtensionArray):
         return plain(array.storage)
     if pa.types.is_dictionary(array.type):
         return plain(array.dictionary_decode())
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.large_string())  # few functions take views
     return array
 
 

@@ -1,0 +1,248 @@
+"""Figures of columns: exact, and the same however the values were cut into parts."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from fractions import Fraction
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dreg.adapters import figures
+from dreg.core.statistics import Numbers, Others, Samples, Texts, joined, root, rounded
+
+FLOATS = st.lists(st.one_of(st.none(), st.floats(width=64)), max_size=50)
+INTEGERS = st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=50)
+TEXTS = st.lists(st.one_of(st.none(), st.text()), max_size=50)
+COLUMNS = st.one_of(
+    st.tuples(FLOATS, st.just(pa.float64())),
+    st.tuples(INTEGERS, st.just(pa.int64())),
+    st.tuples(TEXTS, st.just(pa.string())),
+    st.tuples(st.lists(st.one_of(st.none(), st.booleans()), max_size=50), st.just(pa.bool_())),
+)
+
+
+UNHURRIED = settings(deadline=None)  # the first example imports half of Arrow
+
+
+def exactly(numbers: Numbers) -> tuple[Fraction, Fraction]:
+    return numbers.mean, numbers.variance
+
+
+def reference(values: Sequence[float]) -> tuple[Fraction, Fraction]:
+    """Mean and variance by the book."""
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact) / len(exact)
+    return mean, sum((value - mean) ** 2 for value in exact) / len(exact)
+
+
+@UNHURRIED
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=50))
+def test_figures_of_floats_are_exact(values):
+    found = figures.numbers(pa.array(values, pa.float64()))
+
+    assert exactly(found) == reference(values)
+    assert (found.low, found.high) == (min(values), max(values))
+
+
+@pytest.mark.parametrize("width", [8, 16, 32, 64])
+@pytest.mark.parametrize("signed", [True, False])
+@UNHURRIED
+@given(data=st.data())
+def test_figures_of_integers_are_exact(data, width, signed):
+    low, high = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if signed else (0, 2**width - 1)
+    values = data.draw(st.lists(st.integers(low, high), min_size=1, max_size=50))
+    kind = getattr(pa, f"{'' if signed else 'u'}int{width}")()
+
+    found = figures.numbers(pa.array(values, kind))
+
+    assert exactly(found) == reference(values)
+    assert (found.low, found.high) == (min(values), max(values))
+
+
+@UNHURRIED
+@given(COLUMNS, st.integers(0, 50))
+def test_parts_merge_into_the_whole(column, cut):
+    values, kind = column
+    whole = figures.column(pa.array(values, kind))
+    parts = (
+        figures.column(pa.array(values[:cut], kind)),
+        figures.column(pa.array(values[cut:], kind)),
+    )
+
+    assert joined(*parts) == whole
+    assert joined(parts[1], parts[0]) == whole
+    assert joined(*parts).figures() == whole.figures()
+
+
+def test_a_long_column_is_as_exact_as_a_short_one():
+    """More rows than are summed at once, with magnitudes that swallow each other in floats."""
+    values = np.random.default_rng(7).normal(size=figures.MOST_ROWS + 1000)
+    values[::1000] *= 1e17
+    found = figures.numbers(pa.array(values))
+
+    assert found.count == len(values)
+    assert float(found.mean) == math.fsum(values) / len(values)
+    half = len(values) // 2
+    ends, middle = pa.array(values[half:]), pa.array(values[:half])
+    assert figures.numbers(ends) + figures.numbers(middle) == found
+
+
+def test_a_slice_of_an_array_is_measured_not_the_array():
+    array = pa.array([1.0, None, 3.0, 5.0, 100.0])
+
+    assert figures.numbers(array.slice(1, 3)).figures() == {
+        "nulls": 1, "min": 3.0, "max": 5.0, "mean": 4.0, "std": 1.0
+    }  # fmt: skip
+    assert figures.numbers(array.slice(2, 2)).figures()["mean"] == 4.0
+
+
+def test_what_is_not_finite_is_counted_and_left_out():
+    found = figures.numbers(pa.array([1.0, math.nan, math.inf, -math.inf, 3.0]))
+
+    assert found.figures() == {
+        "nulls": 0, "not_finite": 3, "min": 1.0, "max": 3.0, "mean": 2.0, "std": 1.0
+    }  # fmt: skip
+
+
+def test_a_column_without_values_has_no_extremes():
+    assert figures.column(pa.nulls(2, pa.float64())).figures() == {"nulls": 2}
+    assert figures.column(pa.nulls(0, pa.string())).figures() == {"nulls": 0}
+    assert figures.numbers(pa.array([math.nan])).figures() == {"nulls": 0, "not_finite": 1}
+
+
+def test_texts_have_lengths_in_characters():
+    found = figures.column(pa.array(["tea", "café", None, ""]))
+
+    assert found.figures() == {
+        "nulls": 1, "min_length": 0, "max_length": 4, "mean_length": rounded(7 / 3)
+    }  # fmt: skip
+
+
+def test_truth_values_and_decimals_are_numbers():
+    assert figures.column(pa.array([True, False, None])).figures()["mean"] == 0.5
+    prices = pa.array(["1.25", "2.75"]).cast(pa.decimal128(5, 2))
+    assert figures.column(prices).figures()["mean"] == 2.0
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_floats_of_every_width_are_measured(kind):
+    found = figures.column(pa.array(np.array([0.5, 1.5], dtype=kind.to_pandas_dtype()), kind))
+
+    assert found.figures() == {"nulls": 0, "min": 0.5, "max": 1.5, "mean": 1.0, "std": 0.5}
+
+
+def test_encodings_of_the_same_values_have_the_same_figures():
+    values = ["red", "white", None, "red"]
+    plain = figures.column(pa.array(values))
+
+    assert figures.column(pa.array(values).dictionary_encode()) == plain
+    assert figures.column(pa.array(values, pa.large_string())) == plain
+    assert figures.column(pa.array(values).cast(pa.string_view())) == plain
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+        assert figures.feature(kind).type == "string"
+
+
+def test_other_types_have_their_nulls_counted():
+    assert figures.column(pa.array([[1], None, [2, 3]])).figures() == {"nulls": 1}
+    assert figures.column(pa.array([b"x", None])) == Others(1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "shape"),
+    [
+        (pa.float64(), "float64", ()),
+        (pa.float32(), "float32", ()),
+        (pa.fixed_shape_tensor(pa.uint8(), [28, 28]), "uint8", (28, 28)),
+        (pa.list_(pa.list_(pa.uint8(), 3), 2), "uint8", (2, 3)),
+        (pa.list_(pa.float32(), 384), "float32", (384,)),
+        (pa.list_(pa.int64()), "list<item: int64>", ()),
+        (pa.timestamp("us"), "timestamp[us]", ()),
+    ],
+)
+def test_a_type_has_a_name_and_a_tensor_its_shape(kind, name, shape):
+    found = figures.feature(kind)
+
+    assert (found.type, found.shape) == (name, shape)
+
+
+def tensors(images: np.ndarray) -> pa.Array:
+    return pa.FixedShapeTensorArray.from_numpy_ndarray(images)
+
+
+def test_pixels_are_measured_exactly_from_zero_to_one():
+    images = np.random.default_rng(7).integers(0, 256, (300, 28, 28), dtype=np.uint8)
+    found = figures.pixels(tensors(images))
+
+    assert exactly(found) == (
+        Fraction(int(images.sum(dtype=np.int64)), images.size),
+        found.variance,
+    )
+    measured = Samples(300, pixels={"image": found}).metrics()
+    scaled = images.astype(np.float64) / 255
+    assert measured["pixel_mean"] == pytest.approx(scaled.mean(), abs=1e-12)
+    assert measured["pixel_std"] == pytest.approx(scaled.std(), abs=1e-12)
+    assert figures.pixels(tensors(images[:100])) + figures.pixels(tensors(images[100:])) == found
+    assert figures.pixels(tensors(images).slice(100, 50)) == figures.pixels(
+        tensors(images[100:150])
+    )
+
+
+def test_images_that_are_null_have_no_pixels():
+    kind = pa.fixed_shape_tensor(pa.uint8(), [1, 2])
+    storage = pa.array([[1, 3], None], pa.list_(pa.uint8(), 2))
+    found = figures.pixels(pa.ExtensionArray.from_storage(kind, storage))
+
+    assert (found.count, found.mean) == (2, 2)
+
+
+def test_several_image_columns_have_pixels_of_their_own():
+    one, other = figures.numbers(pa.array([0, 255])), figures.numbers(pa.array([255]))
+
+    assert Samples(1, pixels={"left": one, "right": other}).metrics() == {
+        "left_pixel_mean": 0.5,
+        "left_pixel_std": 0.5,
+        "right_pixel_mean": 1.0,
+        "right_pixel_std": 0.0,
+    }
+
+
+def test_samples_merge():
+    one = Samples(2, {"red": 2}, {"x": Others(1)}, {"image": Numbers(count=1)})
+    other = Samples(1, {"red": 1, "white": 0}, {"y": Others(0)}, {"image": Numbers(count=2)})
+
+    assert one + other == Samples(
+        3, {"red": 3, "white": 0}, {"x": Others(1), "y": Others(0)}, {"image": Numbers(count=3)}
+    )
+    assert Samples() + one == one
+
+
+def test_columns_of_different_kinds_do_not_merge():
+    with pytest.raises(TypeError, match="Numbers and Texts cannot be merged"):
+        joined(Numbers(), Texts())
+
+
+def test_figures_are_rounded_to_what_a_reader_can_use():
+    assert rounded(1 / 3) == 0.333333333333
+    assert rounded(2**63 - 1) == 2**63 - 1
+    assert math.copysign(1, rounded(-0.0)) == 1
+    assert rounded(1e300) == 1e300
+
+
+@UNHURRIED
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))
+def test_the_deviation_is_the_populations(values):
+    found = figures.numbers(pa.array(values))
+
+    assert root(found.variance) == pytest.approx(statistics.pstdev(values), rel=1e-9, abs=1e-12)
+
+
+def test_a_root_may_be_of_a_number_that_no_float_holds():
+    assert root(Fraction(10) ** 600) == pytest.approx(1e300)
+    assert root(Fraction(1, 10**600)) == pytest.approx(1e-300)
+    assert root(Fraction(0)) == 0.0
