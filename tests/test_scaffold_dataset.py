@@ -379,6 +379,21 @@ def test_what_appears_in_the_meantime_is_kept_and_nothing_of_ours_stays(soil):
     assert list(soil.rglob(".dreg-new-*")) == []
 
 
+def test_of_several_at_once_one_makes_it_and_the_others_are_refused(soil):
+    command = [sys.executable, "-m", "dreg", "new", "herbs", "--kind", "image"]
+    several = [
+        subprocess.Popen(command, cwd=soil, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
+    ends = [(process.communicate(), process.returncode) for process in several]
+    assert sorted(code for _, code in ends) == [0, 1, 1, 1]
+    for (stdout, stderr), code in ends:
+        assert (stdout == b"") == (code == 1)
+        assert (b"error: " in stderr) == (code == 1)
+    assert len(untracked(soil)) == 8
+    assert list(soil.rglob(".dreg-new-*")) == []
+
+
 def test_a_full_disk_leaves_nothing(soil):
     """A file size limit of the process stands in for the disk: writing fails in the middle."""
     limit = "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (900, 900))"
