@@ -5,6 +5,7 @@ Batches are bounded in bytes, not only in rows: a row may be a number or an imag
 
 from __future__ import annotations
 
+import csv as csv_text
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from dreg.errors import Outside
 BATCH_BYTES = 16 << 20
 BATCH_ROWS = 1 << 17
 FORMATS = (".parquet", ".csv", ".tsv", ".jsonl")
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 CSV_PLACE = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?")
 
 
@@ -46,17 +48,15 @@ def opened(path: Path, types: Mapping[str, str]) -> Iterator[Rows]:
             f"`{shown(path)}` is in no format that can be measured",
             hint=f"write it as one of: {', '.join(FORMATS)}",
         )
-    names: list[str] = []
     try:
         with path.open("rb") as file, reader(file, path.suffix, types) as rows:
-            names = rows.schema.names
-            _refuse_doubles(path, names)
+            _refuse_doubles(path, rows.schema.names)
             yield rows
     except FileNotFoundError as error:
         raise missing(shown(path)) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Outside(
-            f"`{shown(path)}` cannot be read: {_reason(error, names)}",
+            f"`{shown(path)}` cannot be read: {_reason(error, path)}",
             hint="see how the pipeline writes it, then run it again",
         ) from error
 
@@ -90,9 +90,7 @@ def _csv(file: BinaryIO, suffix: str, types: Mapping[str, str]) -> Iterator[Rows
         file,
         # Arrow tells a bad value's row only when it reads with one thread.
         read_options=csv.ReadOptions(use_threads=False, block_size=BATCH_BYTES),
-        parse_options=csv.ParseOptions(
-            delimiter="\t" if suffix == ".tsv" else ",", newlines_in_values=True
-        ),
+        parse_options=csv.ParseOptions(delimiter=DELIMITERS[suffix], newlines_in_values=True),
         convert_options=csv.ConvertOptions(
             column_types=_known(types),
             # Only nothing is null: "NA" may be a country, and NaN is a float.
@@ -139,13 +137,18 @@ def _refuse_doubles(path: Path, names: list[str]) -> None:
         )
 
 
-def _reason(error: Exception, names: list[str]) -> str:
-    """Arrow's words on one line, with a column's name for its number."""
-    reason = " ".join(str(error).split()).rstrip(".")
+def _reason(error: Exception, path: Path) -> str:
+    """Arrow's words on one line, with a CSV column's name for its number."""
 
     def place(match: re.Match[str]) -> str:
-        number = int(match[1])
-        column = f"column `{names[number]}`" if number < len(names) else f"column {number + 1}"
+        column = f"column `{_header(path)[int(match[1])]}`"
         return f"row {match[2]}, {column}: " if match[2] else f"{column}: "
 
+    reason = " ".join(str(error).split()).rstrip(".")
     return CSV_PLACE.sub(place, reason).replace("Row #", "row ")
+
+
+def _header(path: Path) -> list[str]:
+    """The names in a CSV's first row; Arrow doesn't tell them when the first values are wrong."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as file:
+        return next(csv_text.reader(file, delimiter=DELIMITERS[path.suffix]), [])

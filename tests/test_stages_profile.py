@@ -1,0 +1,464 @@
+"""`profile.write()`: what it measures of real files, how it writes it, what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from dreg.core.profile import Profile
+from dreg.core.snapshot import File, Snapshot
+from dreg.errors import BadRequest, DregError, Outside
+from dreg.stages import profile
+from dreg.stages.files import write_csv, write_parquet
+
+CONTRACT: dict[str, Any] = {
+    "title": "Wines",
+    "description": "A few wines",
+    "licence": "CC0-1.0",
+    "label": "color",
+    "facts": {"citation": "Ada, 2026"},
+    "splits": {
+        "train": {"files": ["processed/train.parquet"]},
+        "val": {"files": ["processed/val.parquet"]},
+    },
+    "columns": {
+        "alcohol": {"type": "float64", "unit": "% vol"},
+        "quality": {"type": "int64"},
+        "color": {"type": "string", "classes": ["red", "white"]},
+    },
+}
+DVC = {
+    "stages": {
+        "download": {"outs": ["../../data/wines/raw"]},
+        "process": {"outs": ["../../data/wines/processed"]},
+        "analyze": {"outs": [{"../../data/wines/metadata.json": {"cache": False}}]},
+    }
+}
+TRAIN = pa.table(
+    {"alcohol": [9.5, 10.5, 12.5], "quality": [5, 6, 8], "color": ["red", "white", "white"]}
+)
+VAL = pa.table({"alcohol": [11.0, None], "quality": [4, 7], "color": ["white", "white"]})
+
+
+@dataclass
+class Wines:
+    """A dataset whose pipeline's folder is the current one."""
+
+    root: Path
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data" / "wines"
+
+    @property
+    def processed(self) -> Path:
+        return self.data / "processed"
+
+    def contract(self, **changes: Any) -> None:
+        text = yaml.safe_dump(CONTRACT | changes, sort_keys=False)
+        (self.root / "pipelines/wines/dataset.yaml").write_text(text)
+
+    def files(self, **files: str) -> None:
+        """Measure these files, by split."""
+        self.contract(splits={split: {"files": [name]} for split, name in files.items()})
+
+    def csv(self, name: str, text: str) -> None:
+        """The file to be measured, as train."""
+        (self.processed / name).write_text(text)
+        self.files(train=f"processed/{name}")
+
+    def metadata(self) -> Any:
+        return json.loads((self.data / "metadata.json").read_text(), parse_constant=pytest.fail)
+
+
+@pytest.fixture
+def wines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wines:
+    wines = Wines(tmp_path)
+    for folder in ("pipelines/wines", "data/wines/raw", "data/wines/processed"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "pipelines/wines/dvc.yaml").write_text(yaml.safe_dump(DVC))
+    (wines.data / "raw" / "wines.csv").write_text("not measured\n")
+    wines.contract()
+    write_parquet(TRAIN, wines.processed / "train.parquet")
+    write_parquet(VAL, wines.processed / "val.parquet")
+    monkeypatch.chdir(tmp_path / "pipelines/wines")
+    return wines
+
+
+def refused(kind: type[DregError] = Outside, **metrics: Mapping[str, Any]) -> DregError:
+    with pytest.raises(kind) as caught:
+        profile.write(metrics)
+    assert caught.value.hint
+    return caught.value
+
+
+# What is measured
+
+
+def test_the_profile_of_a_table(wines, capsys):
+    written = profile.write()
+
+    assert wines.metadata() == written.to_json()
+    digest = written.snapshot.digest
+    assert wines.metadata() == {
+        "format": 1,
+        "dataset": {
+            "name": "wines",
+            "title": "Wines",
+            "description": "A few wines",
+            "licence": "CC0-1.0",
+            "kind": "tabular",
+            "citation": "Ada, 2026",
+        },
+        "schema": {
+            "features": {
+                "alcohol": {"type": "float64", "nullable": True, "unit": "% vol"},
+                "quality": {"type": "int64", "nullable": False},
+                "color": {"type": "string", "nullable": False, "classes": ["red", "white"]},
+            }
+        },
+        "splits": {
+            "train": {
+                "role": "train",
+                "num_samples": 3,
+                "class_distribution": {"red": 1, "white": 2},
+                "columns": {
+                    "alcohol": {
+                        "nulls": 0,
+                        "min": 9.5,
+                        "max": 12.5,
+                        "mean": 10.8333333333,
+                        "std": 1.24721912892,
+                    },
+                    "quality": {
+                        "nulls": 0,
+                        "min": 5,
+                        "max": 8,
+                        "mean": 6.33333333333,
+                        "std": 1.24721912892,
+                    },
+                    "color": {
+                        "nulls": 0,
+                        "min_length": 3,
+                        "max_length": 5,
+                        "mean_length": 4.33333333333,
+                    },
+                },
+            },
+            "val": {
+                "role": "evaluation",
+                "num_samples": 2,
+                "class_distribution": {"red": 0, "white": 2},
+                "columns": {
+                    "alcohol": {"nulls": 1, "min": 11.0, "max": 11.0, "mean": 11.0, "std": 0.0},
+                    "quality": {"nulls": 0, "min": 4, "max": 7, "mean": 5.5, "std": 1.5},
+                    "color": {"nulls": 0, "min_length": 5, "max_length": 5, "mean_length": 5.0},
+                },
+            },
+        },
+        "metrics": {},
+        "snapshot": {
+            "files": 2,
+            "size": sum(path.stat().st_size for path in wines.processed.iterdir()),
+            "digest": digest,
+        },
+    }
+    assert capsys.readouterr() == ("", "train: 3 samples\nval: 2 samples\n")
+
+
+def test_the_text_is_sorted_and_the_same_every_time(wines):
+    profile.write()
+    text = (wines.data / "metadata.json").read_text()
+    profile.write()
+
+    assert (wines.data / "metadata.json").read_text() == text
+    assert text == json.dumps(wines.metadata(), indent=2, sort_keys=True) + "\n"
+    assert Profile.from_json(wines.metadata()) == profile.write()
+
+
+def test_the_snapshot_is_what_dvc_keeps_of_the_dataset_but_its_raw_files(wines):
+    write_csv(TRAIN, wines.processed / "train.csv")
+    (wines.data / "README.md").write_text("in git\n")
+    (wines.data / ".gitignore").write_text("/raw\n/processed\n")
+
+    snapshot = profile.write().snapshot
+
+    names = ("train.csv", "train.parquet", "val.parquet")
+    files = [
+        File(
+            path=f"processed/{name}",
+            size=(wines.processed / name).stat().st_size,
+            md5="",
+            sha256=hashlib.sha256((wines.processed / name).read_bytes()).hexdigest(),
+        )
+        for name in names
+    ]
+    assert snapshot.files == 3
+    assert snapshot.digest == Snapshot.of(files).digest()
+    profile.write()
+    assert profile.write().snapshot == snapshot, "metadata.json is no part of it"
+
+
+def test_the_same_rows_have_the_same_figures_in_every_format_and_cut(wines):
+    """Parquet in small row groups, CSV, TSV, JSON lines, two files instead of one."""
+    wines.files(train="processed/train.parquet")
+    expected = profile.write().splits["train"]
+
+    pq.write_table(TRAIN, wines.processed / "small.parquet", row_group_size=1)
+    write_csv(TRAIN, wines.processed / "train.csv")
+    rows = TRAIN.to_pylist()
+    tsv = ["\t".join(rows[0]), *("\t".join(str(value) for value in row.values()) for row in rows)]
+    (wines.processed / "train.tsv").write_text("\n".join(tsv))
+    (wines.processed / "train.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    pq.write_table(TRAIN.slice(0, 1), wines.processed / "part-0.parquet")
+    pq.write_table(TRAIN.slice(1), wines.processed / "part-1.parquet")
+    for name in ("small.parquet", "train.csv", "train.tsv", "train.jsonl", "part-*.parquet"):
+        wines.files(train=f"processed/{name}")
+        assert profile.write().splits["train"] == expected, name
+
+
+def test_batches_are_small_where_rows_are_large(wines, monkeypatch):
+    """The figures of images are the same when they come one by one."""
+    from dreg.adapters import tables
+
+    images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
+    table = pa.table({"image": pa.FixedShapeTensorArray.from_numpy_ndarray(images)})
+    write_parquet(table, wines.processed / "images.parquet")
+    wines.contract(
+        label=None,
+        splits={"train": {"files": ["processed/images.parquet"]}},
+        columns={"image": {"type": "uint8", "shape": [28, 28]}},
+    )
+    at_once = profile.write()
+    monkeypatch.setattr(tables, "BATCH_BYTES", 1)
+
+    assert profile.write() == at_once
+    assert at_once.features["image"].shape == (28, 28)
+    scaled = images.astype(np.float64) / 255
+    assert at_once.metrics["train"]["pixel_mean"] == pytest.approx(scaled.mean(), abs=1e-9)
+    assert at_once.metrics["train"]["pixel_std"] == pytest.approx(scaled.std(), abs=1e-9)
+
+
+def test_labels_may_be_the_indices_of_their_classes(wines):
+    write_parquet(pa.table({"label": [1, 1, 0, None]}), wines.processed / "train.parquet")
+    wines.contract(
+        label="label",
+        splits={"train": {"files": ["processed/train.parquet"]}},
+        columns={"label": {"type": "int64", "classes": ["cat", "dog", "bird"]}},
+    )
+
+    distribution = profile.write().splits["train"].class_distribution
+
+    assert distribution == {"cat": 1, "dog": 2, "bird": 0}
+
+
+def test_labels_without_listed_classes_are_their_own_names(wines):
+    columns = CONTRACT["columns"] | {"color": "string"}
+    wines.contract(columns=columns)
+
+    assert profile.write().splits["train"].class_distribution == {"red": 1, "white": 2}
+
+
+def test_a_label_that_is_a_quantity_has_no_classes(wines):
+    wines.contract(label="alcohol")
+
+    assert profile.write().splits["train"].class_distribution == {}
+
+
+def test_facts_are_measured_whatever_the_contract_promises(wines):
+    """Whether they keep it is for `dreg check` to say, which needs both."""
+    table = TRAIN.drop_columns(["quality", "color"]).append_column("extra", pa.array([1, 2, 3]))
+    write_parquet(table, wines.processed / "train.parquet")
+    wines.files(train="processed/train.parquet")
+
+    written = profile.write()
+
+    assert set(written.features) == {"alcohol", "extra"}
+    assert written.splits["train"].class_distribution == {}
+
+
+def test_a_script_may_add_metrics_of_its_own(wines):
+    written = profile.write(
+        metrics={"train": {"words_mean": np.float32(0.5), "pages": np.int64(7)}}
+    )
+
+    assert written.metrics == {"train": {"words_mean": 0.5, "pages": 7}}
+    assert wines.metadata()["metrics"] == {"train": {"words_mean": 0.5, "pages": 7}}
+
+
+def test_what_is_not_a_number_never_reaches_a_figure(wines):
+    table = pa.table(
+        {"alcohol": [1.0, math.nan, math.inf], "quality": [1, 1, 1], "color": ["red"] * 3}
+    )
+    write_parquet(table, wines.processed / "train.parquet")
+
+    profile.write()
+
+    assert wines.metadata()["splits"]["train"]["columns"]["alcohol"] == {
+        "nulls": 0, "not_finite": 2, "min": 1.0, "max": 1.0, "mean": 1.0, "std": 0.0
+    }  # fmt: skip
+
+
+def test_in_a_csv_only_nothing_is_null(wines):
+    wines.csv("train.csv", 'alcohol,quality,color\n9.5,5,NA\n,6,""\nnan,7,\n')
+    wines.contract(
+        label=None,
+        splits={"train": {"files": ["processed/train.csv"]}},
+    )
+
+    columns = profile.write().splits["train"].columns
+
+    assert columns["alcohol"] == {
+        "nulls": 1, "not_finite": 1, "min": 9.5, "max": 9.5, "mean": 9.5, "std": 0.0
+    }  # fmt: skip
+    assert columns["color"] == {"nulls": 1, "min_length": 0, "max_length": 2, "mean_length": 1.0}
+
+
+# What is refused
+
+
+def test_an_empty_split(wines):
+    write_parquet(VAL.slice(0, 0), wines.processed / "val.parquet")
+
+    assert refused().fact == (
+        f"split `val` is empty: no row in `{wines.processed / 'val.parquet'}`"
+    )
+    assert not (wines.data / "metadata.json").exists()
+
+
+@pytest.mark.parametrize("name", ["processed/absent.parquet", "processed/part-*.parquet"])
+def test_a_file_that_nobody_wrote(wines, name):
+    wines.files(train=name)
+
+    assert refused().fact == f"there is no `{wines.data / name}`, which the contract names"
+
+
+def test_a_file_in_an_unknown_format(wines):
+    (wines.processed / "train.xlsx").write_bytes(b"PK")
+    wines.files(train="processed/train.xlsx")
+
+    error = refused()
+
+    assert error.fact.endswith("train.xlsx` is in no format that can be measured")
+    assert error.hint == "write it as one of: .parquet, .csv, .tsv, .jsonl"
+
+
+@pytest.mark.parametrize("keep", [0, 3, 100, -1])
+def test_a_truncated_parquet_file(wines, keep):
+    file = wines.processed / "train.parquet"
+    file.write_bytes(file.read_bytes()[:keep])
+
+    assert refused().fact.startswith(f"`{file}` cannot be read: ")
+
+
+def test_a_parquet_file_with_damaged_pages(wines):
+    file = wines.processed / "train.parquet"
+    content = bytearray(file.read_bytes())
+    content[4:60] = bytes(56)
+    file.write_bytes(content)
+
+    assert refused().fact.startswith(f"`{file}` cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "Empty CSV file"),
+        (
+            "alcohol,quality,color\n9.5,5,red\n9.6,good,red\n",
+            "row 3, column `quality`: CSV conversion error to int64: invalid value 'good'",
+        ),
+        ("alcohol,quality,color\n9.5,5\n", "CSV parse error: row 2: Expected 3 columns, got 2"),
+    ],
+)
+def test_a_csv_with_a_value_that_is_not_what_was_promised(wines, text, reason):
+    wines.csv("train.csv", text)
+
+    file = wines.processed / "train.csv"
+    assert refused().fact.startswith(f"`{file}` cannot be read: {reason}")
+
+
+def test_json_lines_that_are_no_json(wines):
+    wines.csv("train.jsonl", '{"alcohol": 9.5}\n{"alcohol": }\n')
+
+    assert "train.jsonl` cannot be read: JSON parse error: Invalid value" in refused().fact
+
+
+def test_two_columns_of_one_name(wines):
+    wines.csv("train.csv", "alcohol,alcohol\n1,2\n")
+
+    assert refused().fact.endswith("train.csv` has more than one column `alcohol`")
+
+
+def test_a_label_that_is_no_class_is_told_with_its_row(wines):
+    rose = pa.table({"alcohol": [9.0] * 3, "quality": [5] * 3, "color": ["red", "rosé", "rosé"]})
+    pq.write_table(rose, wines.processed / "val.parquet", row_group_size=1)
+
+    assert refused().fact == (
+        f"`{wines.processed / 'val.parquet'}` row 2: label 'rosé' in column `color` "
+        "is none of the 2 classes"
+    )
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_a_class_index_out_of_range(wines, index):
+    write_parquet(pa.table({"label": [0, index]}), wines.processed / "train.parquet")
+    wines.contract(
+        label="label",
+        splits={"train": {"files": ["processed/train.parquet"]}},
+        columns={"label": {"type": "int64", "classes": ["cat", "dog"]}},
+    )
+
+    fact = f"row 2: label {index} in column `label` is none of the 2 classes"
+    assert refused().fact.endswith(fact)
+
+
+def test_a_label_with_so_many_values_that_they_are_no_classes(wines):
+    write_parquet(pa.table({"id": list(range(10_001))}), wines.processed / "train.parquet")
+    wines.contract(
+        label="id",
+        splits={"train": {"files": ["processed/train.parquet"]}},
+        columns={"id": "int64"},
+    )
+
+    assert refused().fact == "the label `id` has more than 10,000 different values"
+
+
+def test_files_whose_columns_differ(wines):
+    write_parquet(VAL.drop_columns(["quality"]), wines.processed / "val.parquet")
+    train, val = wines.processed / "train.parquet", wines.processed / "val.parquet"
+    assert refused().fact == f"column `quality` is in `{train}` only"
+
+    quality = pa.array([4.0, 7.0])
+    write_parquet(VAL.set_column(1, "quality", quality), wines.processed / "val.parquet")
+    assert refused().fact == f"column `quality` is int64 in `{train}` and float64 in `{val}`"
+
+
+def test_metrics_that_json_or_the_splits_cannot_have(wines):
+    assert refused(BadRequest, test={"x": 1}).fact == (
+        "metrics are given for `test`, which is no split"
+    )
+    assert refused(BadRequest, train={"x": math.nan}).fact == (
+        "metric `x` of `train` is not finite: nan"
+    )
+    assert refused(BadRequest, train={"x": "7"}).fact == "metric `x` of `train` is no number: '7'"
+
+
+def test_a_script_that_runs_elsewhere(wines, monkeypatch):
+    monkeypatch.chdir(wines.root)
+
+    error = refused(BadRequest)
+
+    assert error.fact == f"`{wines.root}` is not a pipeline's folder"
+    assert error.hint == "run the script as its pipeline does: dreg run NAME"
