@@ -187,7 +187,7 @@ def run(arguments: list[str]) -> int:
 def _as_bad_request(error: Any) -> DregError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "dreg"
-    message = error.format_message().rstrip(".").replace("'", "`")
+    message = error.format_message().rstrip(".").replace("'", "`").replace("Value error, ", "")
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(context.get_help() if context else "")
         message = "a command is missing" if command == "dreg" else f"`{command}` needs a command"

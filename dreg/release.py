@@ -20,6 +20,7 @@ from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.objects import many
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
+from dreg.core.rules import Finding
 from dreg.core.version import Bump
 from dreg.errors import Outside, Refused
 from dreg.holdings import Holdings
@@ -40,7 +41,7 @@ class Released:
     previous: Version | None
     bump: Bump
     tag: str
-    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]
     samples: int
     files: int
     size: int
@@ -57,13 +58,21 @@ class Released:
         would = "would release " if self.state == "planned" else "released "
         price = self.bump if self.previous else "first release"
         yield f"{would}{self.dataset} {since}{self.version} ({price})"
-        for reason in self.reasons:
-            yield f"  {reason}"
+        yield from (f"  {line}" for line in self._why())
         yield f"  {count(self.samples)} samples, {count(self.files)} files, {size(self.size)}"
         yield f"  objects   {count(self.objects_pushed)} {'to push' if self.state == 'planned' else 'pushed'}"
         yield f"  manifest  sha256:{self.manifest}"
         where = f" on {self.pushed_to}" if self.pushed_to else ", only in this repository"
         yield f"  tag       {self.tag}{where}"
+
+    def _why(self) -> Iterator[str]:
+        """The whole plan; of a release that was made, the findings that decided it."""
+        dearest = max((finding.bump for finding in self.findings), default=Bump.NONE)
+        told = [f for f in self.findings if self.state == "planned" or f.bump is dearest]
+        for finding in told:
+            yield f"{finding.bump}  {finding.rule}: {finding.text}"
+        if len(told) < len(self.findings):
+            yield f"and {len(self.findings) - len(told)} lesser findings, in the tag's message"
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,7 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         previous=plan.previous,
         bump=plan.bump,
         tag=plan.tag,
-        reasons=plan.reasons,
+        findings=plan.decision.findings,
         samples=plan.samples,
         files=len(plan.manifest.snapshot.data.files),
         size=plan.manifest.snapshot.data.size,

@@ -12,7 +12,7 @@ from tests.hand_made import HandMade
 pytest_plugins = ["tests.s3_server", "tests.small_registry"]
 
 FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "MLFLOW_")
-OURS = ("DREG_UPDATE_SNAPSHOTS", "DREG_MIRROR")
+OURS = ("DREG_MIRROR",)
 
 
 @pytest.fixture(autouse=True, scope="session")

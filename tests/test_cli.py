@@ -12,7 +12,7 @@ from dreg import __version__
 from dreg.cli import COMMANDS
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-UPDATE = "DREG_UPDATE_SNAPSHOTS" in os.environ
+UPDATE = "UPDATE_SNAPSHOTS" in os.environ
 
 
 def dreg(*arguments, folder=None, **environment):
@@ -28,7 +28,7 @@ def dreg(*arguments, folder=None, **environment):
 
 
 def assert_snapshot(name, text):
-    """`text` is what tests/snapshots has; DREG_UPDATE_SNAPSHOTS=1 writes it anew."""
+    """`text` is what tests/snapshots has; UPDATE_SNAPSHOTS=1 writes it anew."""
     path = SNAPSHOTS / f"{name}.txt"
     if UPDATE:
         path.parent.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ def state(registry):
         str(p.relative_to(registry.store)) for p in registry.store.rglob("*") if p.is_file()
     )
     return {
-        "refs": registry.git("for-each-ref"),
+        "refs": registry.git("for-each-ref", "refs/heads", "refs/tags"),
         "remote refs": registry.git("for-each-ref", folder=registry.remote),
         "status": registry.git("status", "--porcelain"),
         "head": registry.git("rev-parse", "HEAD"),
@@ -124,7 +124,7 @@ def test_removing_a_column_is_major(ready):
     ready.drop_column("leaf_mm")
     released = ready.release()
     assert (released["version"], released["bump"]) == ("2.0.0", "major")
-    assert any("column-removed" in reason for reason in released["reasons"])
+    assert any(finding["rule"] == "column-removed" for finding in released["findings"])
 
 
 def test_nothing_changed_is_nothing_to_release(ready):
@@ -145,7 +145,16 @@ def test_the_plan_of_a_dry_run_is_what_is_then_done(ready):
     (released,) = ready.ok("release", NAME, "--json").json["releases"]
     assert planned["state"] == "planned"
     assert released["state"] == "released"
-    for key in ("version", "bump", "tag", "manifest", "files", "size", "objects_pushed", "reasons"):
+    for key in (
+        "version",
+        "bump",
+        "tag",
+        "manifest",
+        "files",
+        "size",
+        "objects_pushed",
+        "findings",
+    ):
         assert planned[key] == released[key]
 
 
@@ -413,6 +422,6 @@ def test_two_datasets_released_at_once_from_two_clones_both_land(ready, tmp_path
 def test_the_answer_as_json_has_the_documented_fields(ready):
     (released,) = json.loads(ready.ok("release", NAME, "--json", "--quiet").stdout)["releases"]
     assert sorted(released) == [
-        "bump", "commit", "dataset", "files", "manifest", "objects_pushed", "previous",
-        "pushed_to", "reasons", "samples", "size", "state", "tag", "version",
+        "bump", "commit", "dataset", "files", "findings", "manifest", "objects_pushed", "previous",
+        "pushed_to", "samples", "size", "state", "tag", "version",
     ]  # fmt: skip

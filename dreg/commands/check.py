@@ -8,9 +8,9 @@ from dreg.output import out
 
 @answers("dreg.review:Checked")
 def check(names: DatasetsArg = None) -> None:
-    """Check the measured data against the contract; refuse with every violation.
+    """Check the measured data against the contract.
 
-    Without a name: every dataset.
+    Names every violation. Without a name: every dataset.
 
     \b
     Example:

@@ -22,8 +22,9 @@ OtherArg = Annotated[
 
 @answers("dreg.review:Difference")
 def diff(request: RequestArg, other: OtherArg = None) -> None:
-    """Show what changed since a release, whom it hurts, and what the next version must be.
+    """Show what changed since a release, and what it costs.
 
+    Every finding says whom it hurts; the dearest decides the next version.
     Without a version: since the latest release. Reads profiles only, downloads nothing.
 
     \b

@@ -37,8 +37,9 @@ def fetch(
         bool, typer.Option("--force", help="Move a folder with local changes aside first.")
     ] = False,
 ) -> None:
-    """Bring a release into a training repository, verified, and pin it in dreg.lock.
+    """Bring a release into a training repository.
 
+    Every byte is verified, and the release pinned in dreg.lock.
     Without a name: everything in dreg.lock, exactly.
 
     \b

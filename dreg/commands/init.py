@@ -24,7 +24,7 @@ def init(
         bool, typer.Option("--dry-run", help="Only list the files it would write.")
     ] = False,
 ) -> None:
-    """Make a registry: a git repository with a DVC remote beside it and a first commit.
+    """Make a registry: git, DVC and a remote beside it.
 
     \b
     Example:

@@ -8,7 +8,7 @@ from dreg.output import out
 
 @answers("dreg.catalog:Listing")
 def list(repo: RepoOpt = None) -> None:
-    """List the datasets with their latest version, samples and size.
+    """List datasets with their latest version, samples and size.
 
     \b
     Example:

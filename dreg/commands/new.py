@@ -47,7 +47,9 @@ def new(
         bool, typer.Option("--dry-run", help="Only list the files it would write.")
     ] = False,
 ) -> None:
-    """Make a dataset that runs and releases as it is, on a small sample; then put your data in.
+    """Make a dataset that runs and releases as it is.
+
+    It has a small sample, and comments that say where your own data goes.
 
     \b
     Example:

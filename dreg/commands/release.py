@@ -31,8 +31,9 @@ def release(
         typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
     ] = None,
 ) -> None:
-    """Release datasets: compute the next version, push the bytes, prove them, tag.
+    """Release datasets: next version, bytes, proof, tag.
 
+    The version is computed from what changed; the tag comes last, when every byte is there.
     Without a name: every dataset that changed since its last release.
 
     \b

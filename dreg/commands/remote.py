@@ -11,7 +11,7 @@ from dreg.output import out
 
 app = typer.Typer(
     name="remote",
-    help="List the remotes that keep the bytes, choose the default, check one.",
+    help="List the places that keep the bytes, choose one, check one.",
     rich_markup_mode=None,
     add_completion=False,
     no_args_is_help=True,

@@ -30,7 +30,7 @@ RuleArg = Annotated[
 
 @answers("dreg.rules:Rules | dreg.rules:Explained")
 def rules(rule: RuleArg = None) -> None:
-    """List the rules that price a change, or explain one with an example.
+    """List the rules that price a change, or explain one.
 
     \b
     Example:

@@ -27,9 +27,9 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Run pipelines: what is not up to date, after what it is made from, side by side.
+    """Run pipelines: what is not up to date, side by side.
 
-    Never commits. A dataset that fails stops only those made from it.
+    A dataset waits for those it is made from. Never commits. A dataset that fails stops only those made from it.
 
     \b
     Example:

@@ -8,7 +8,7 @@ from dreg.output import out
 
 @answers("dreg.catalog:Shown")
 def show(request: RequestArg, repo: RepoOpt = None) -> None:
-    """Show a dataset as it was released: splits, columns, licence, tag and manifest.
+    """Show a release: splits, columns, licence, tag and manifest.
 
     \b
     Example:

@@ -8,7 +8,7 @@ from dreg.output import out
 
 @answers("dreg.status:Status")
 def status(names: DatasetsArg = None) -> None:
-    """Show whether each dataset is up to date, changed or never run, and what it is released as.
+    """Show what is up to date, changed, never run, and released as what.
 
     \b
     Example:

@@ -169,7 +169,7 @@ def _before_wildcard(numbers: Iterable[str | None]) -> list[str]:
 
 
 def _version(numbers: list[int], prerelease: str | None) -> Version:
-    major, minor, patch = (numbers + [0, 0, 0])[:3]
+    major, minor, patch = [*numbers, 0, 0, 0][:3]
     return Version(major, minor, patch, prerelease=prerelease)
 
 
