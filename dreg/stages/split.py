@@ -26,24 +26,22 @@ def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
             f"a share of {share} leaves a split without rows", hint="choose it between 0 and 1"
         )
     places = [place(row) for row in canonical(table)]
-    first = pa.array([at >= share for at in places])
-    second = pa.array([at < share for at in places])
+    first = pa.array([at >= share for at in places], pa.bool_())
+    second = pa.array([at < share for at in places], pa.bool_())
     return table.filter(first), table.filter(second)
 
 
 def canonical(table: pa.Table) -> list[bytes]:
     """Each row as JSON text: equal values give equal text, whatever file they came from."""
-    columns = [column.to_pylist() for column in table.columns]
+    columns = [[_canonical(value) for value in column.to_pylist()] for column in table.columns]
     return [
-        json.dumps([_canonical(value) for value in row], ensure_ascii=False).encode()
+        json.dumps(row, ensure_ascii=False, default=str).encode()
         for row in zip(*columns, strict=True)
     ]
 
 
 def _canonical(value: object) -> object:
-    if isinstance(value, float):
-        return value + 0.0  # 0.0 and -0.0 are equal
-    return value if value is None or isinstance(value, str | int | list | dict) else str(value)
+    return value + 0.0 if isinstance(value, float) else value  # 0.0 and -0.0 are equal
 
 
 def place(row: bytes) -> float:
