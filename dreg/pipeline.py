@@ -80,7 +80,7 @@ def run(
     schedule = Schedule(registry.root, plan, forced=set(wanted) if force else set(), push=push)
     fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
     runs = Runs(tuple(_measured(registry, fates[name]) for name in order))
-    errors = {name: fate.error for name, fate in fates.items() if fate.error}
+    errors = {name: error for name in order if (error := fates[name].error)}
     if errors:
         raise _summary(errors, runs)
     return runs

@@ -89,7 +89,9 @@ class Schedule:
                             name = running.pop(future)
                             fates[name] = future.result()
                             sorter.done(name)
-            except BaseException:
+            except BaseException as reason:
+                if isinstance(reason, KeyboardInterrupt):
+                    out.note("stopping; the same command takes up where it was")
                 processes.stop()
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
@@ -116,7 +118,8 @@ class Schedule:
             step(1)
 
         def tell(line: str) -> None:
-            out.note(f"{name.ljust(width)} | {line}")
+            if not processes.stopping:
+                out.note(f"{name.ljust(width)} | {line}")
 
         attempt = Attempt(Pipeline(self.root, name), processes, tell, one_stage, out.debug)
         fate = Fate(name, "failed")

@@ -127,29 +127,27 @@ def _from_dvc(root: Path, name: str, said: Mapping[str, Sequence[Any]]) -> Verdi
     pipeline = Pipeline(root, name)
     if not pipeline.locked():
         return Verdict(State.NEVER_RUN)
-    why: list[str] = []
-    just_gone = True
-    for stage, differences in said.items():
-        if not stage.startswith(f"{pipeline.file}:"):
-            continue
-        for difference in differences:
-            if not isinstance(difference, dict):
-                just_gone = False
-                why.append(f"{difference} of {stage.rpartition(':')[2]}")
-                continue
-            for paths in difference.values():
-                for path, state in paths.items():
-                    just_gone = just_gone and state in ("deleted", "not in cache")
-                    text = "missing" if state == "deleted" else state
-                    why.append(f"{path.removeprefix(f'{pipeline.folder}/')} {_text(text)}")
+    found = [d for s, ds in said.items() if s.startswith(f"{pipeline.file}:") for d in ds]
+    why = list(dict.fromkeys(text for item in found for text, _ in _differences(item, pipeline)))
     if not why:
         return Verdict(State.UP_TO_DATE)
-    return Verdict(State.MISSING if just_gone else State.CHANGED, tuple(dict.fromkeys(why)))
+    just_gone = all(gone for item in found for _, gone in _differences(item, pipeline))
+    return Verdict(State.MISSING if just_gone else State.CHANGED, tuple(why))
 
 
-def _text(state: Any) -> str:
-    """Of params, DVC names each key with its state."""
-    return ", ".join(state) if isinstance(state, dict) else str(state)
+def _differences(item: Any, pipeline: Pipeline) -> Iterator[tuple[str, bool]]:
+    """What one entry of `dvc status` says, and whether it is just that something is not here."""
+    if not isinstance(item, dict):
+        yield str(item), False
+        return
+    for paths in item.values():
+        for path, state in paths.items():
+            if isinstance(state, dict):  # a params file: keys with their states
+                yield from ((f"params {key}", False) for key in state)
+                continue
+            text = path.removeprefix(f"{pipeline.folder}/")
+            gone = state in ("deleted", "not in cache")
+            yield f"{text} {'missing' if state == 'deleted' else state}", gone
 
 
 class _Releases:

@@ -201,6 +201,9 @@ class PipelineRegistry:
     def dvc(self, *arguments: str) -> Done:
         return self._run([sys.executable, "-m", "dvc", *arguments])
 
+    def python(self, code: str) -> Done:
+        return self._run([sys.executable, "-c", code])
+
     def dreg(self, *arguments: str, **environment: str) -> Done:
         return self._run([sys.executable, "-m", "dreg", *arguments], environment)
 

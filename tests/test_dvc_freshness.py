@@ -13,11 +13,11 @@ import pytest
 from dvc.exceptions import DvcException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pipeline_registry import PipelineRegistry
 
 from dreg.adapters.dvc import Pipeline, directories, lock_outputs, tracked_files
 from dreg.core.freshness import State, whole
 from dreg.errors import BadRequest, Refused
+from tests.pipeline_registry import PipelineRegistry
 
 Edit = Callable[[PipelineRegistry], None]
 
@@ -247,9 +247,7 @@ def test_one_edit(registry: PipelineRegistry, edit: str) -> None:
     agree(registry)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(edits=st.lists(st.sampled_from(sorted(EDITS)), min_size=2, max_size=6))
 def test_many_edits(
     pristine: PipelineRegistry, tmp_path_factory: pytest.TempPathFactory, edits: list[str]
@@ -296,7 +294,9 @@ def test_says_why(
     [
         pipeline("cmd: python scripts/process.py", "cmd: python scripts/${process.factor}.py"),
         pipeline("cmd: python scripts/process.py", "wdir: .\n    cmd: python scripts/process.py"),
-        pipeline("cmd: python scripts/process.py", "frozen: true\n    cmd: python scripts/process.py"),
+        pipeline(
+            "cmd: python scripts/process.py", "frozen: true\n    cmd: python scripts/process.py"
+        ),
         pipeline("cmd: python scripts/process.py", "always_changed: true\n    cmd: x"),
         pipeline("stages:\n", "vars: [{a: 1}]\nstages:\n"),
         pipeline("- scripts/process.py", "- ./scripts/process.py"),

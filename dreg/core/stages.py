@@ -178,14 +178,9 @@ def _texts(value: Any) -> Iterator[str]:
 
 def parse_lock(data: Any, where: str) -> dict[str, LockedStage]:
     """The stages of a dvc.lock. Raises BadRequest naming `where` when it is none."""
-    if data is None:
-        return {}
-    stages = data.get("stages", {}) if isinstance(data, dict) else None
+    stages = data.get("stages", {}) if isinstance(data, dict) and "schema" in data else None
     if not isinstance(stages, dict):
-        raise BadRequest(
-            f"`{where}` is not a lock that DVC wrote",
-            hint=f"take it from git again: git checkout {where}",
-        )
+        raise _no_lock(where)
     schema = data.get("schema")
     beyond = "" if schema == "2.0" else f"schema {schema} of dvc.lock"
     return {str(name): _locked(item, beyond, where) for name, item in stages.items()}
@@ -205,10 +200,14 @@ def _locked(item: Any, beyond: str, where: str) -> LockedStage:
         params = {file: dict(values or {}) for file, values in (item.get("params") or {}).items()}
         return LockedStage(item.get("cmd"), records["deps"], params, records["outs"], beyond)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise BadRequest(
-            f"`{where}` is not a lock that DVC wrote",
-            hint=f"take it from git again: git checkout {where}",
-        ) from error
+        raise _no_lock(where) from error
+
+
+def _no_lock(where: str) -> BadRequest:
+    return BadRequest(
+        f"`{where}` is not a lock that DVC wrote",
+        hint=f"take it from git again: git checkout {where}; or remove it to start anew",
+    )
 
 
 def in_order(stages: Mapping[str, Stage], where: str) -> list[str]:

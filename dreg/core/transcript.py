@@ -22,6 +22,8 @@ _NOISE = re.compile(
     r"|\tgit add .*|To enable auto staging, run:|\tdvc config core\.autostage true"
     r"|Use `dvc push` to send your updates to remote storage\."
     r"|Data and pipelines are up to date\."
+    # Left by `kill -9`; DVC has just tidied up.
+    r"|WARNING: Process '.*', in RWLock-file '.*' had been killed\. Auto removed .*"
 )
 
 _KINDS: dict[int, type[DregError]] = {1: Refused, 2: BadRequest, 3: Outside}
@@ -62,7 +64,7 @@ class Transcript:
             self.said.append(line)
             return None
         (self.own if self.stages else self.said).append(line)
-        return line
+        return line if self.stages else None
 
     def failure(self, dataset: str, log: str) -> DregError:
         """Why the run failed, in the terms of the stage that did."""
@@ -109,7 +111,7 @@ class Transcript:
             return Outside(
                 f"another process is working on `{dataset}`",
                 hint="wait until it has ended, then run the command again",
-                details=[line for line in self.said if "(PID" in line][:LAST_WORDS],
+                details=[line.strip() for line in self.said if "(PID" in line][:LAST_WORDS],
             )
         if "RWLock-file" in self.reason:
             return Outside(

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dreg.errors import Outside
 
@@ -84,6 +85,11 @@ class Processes:
             )
             self._running.add(process)
         return process
+
+    @property
+    def stopping(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stopping
 
     def stop(self) -> None:
         """End all of them with everything they started, and start no more."""
@@ -161,17 +167,35 @@ def stage_states(root: Path, files: Sequence[str]) -> dict[str, list[object]]:
 
 
 def mend(root: Path) -> None:
-    """Remove DVC's record of running processes if a process that was killed left it half written.
+    """Tidy DVC's record of running processes after some were killed, as by a CI job's end.
 
-    DVC itself would refuse every command from then on.
+    DVC drops entries of processes that are gone. What it cannot cope with: a record that was half
+    written, and an entry whose process id has gone to another program since.
     """
     record, guard = root / ".dvc/tmp/rwlock", root / ".dvc/tmp/rwlock.lock"
     try:
         with guard.open("a") as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # so nobody is writing it just now
             try:
-                json.loads(record.read_bytes())
-            except ValueError:
-                record.unlink()
+                data = json.loads(record.read_bytes())
+                write = {p: i for p, i in data.get("write", {}).items() if _is_at_it(i)}
+                read = {p: [i for i in e if _is_at_it(i)] for p, e in data.get("read", {}).items()}
+            except (ValueError, AttributeError, TypeError, KeyError):
+                write, read = {}, {}
+            kept = {"write": write, "read": {path: infos for path, infos in read.items() if infos}}
+            record.write_text(json.dumps(kept), encoding="utf-8")
     except OSError:
         return  # it is not there, or in use and so in order
+
+
+def _is_at_it(info: dict[str, Any]) -> bool:
+    """Whether the process of an entry runs; where the system does not tell, DVC finds out."""
+    command = Path(f"/proc/{int(info['pid'])}/cmdline")
+    if not command.parent.parent.joinpath("self").exists():
+        return True
+    try:
+        running = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return False
+    program = str(info["cmd"]).split(" ")[0]
+    return Path(program).name in running
