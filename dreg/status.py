@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.git import Repository
@@ -15,6 +15,9 @@ from dreg.core.version import parse_tag
 from dreg.errors import BadRequest, DregError
 from dreg.output import out, table
 from dreg.registry import Dataset, Registry
+
+if TYPE_CHECKING:
+    from semver import Version
 
 WORTH_A_BAR = 500_000_000  # bytes that are read only to find out whether they changed
 
@@ -70,7 +73,7 @@ def status(registry: Registry, names: list[str] | None = None) -> Status:
     unknown = [name for name, verdict in verdicts.items() if verdict.state is State.UNKNOWN]
     if unknown:
         verdicts |= ask_dvc(registry.root, unknown)
-    releases = _Releases(registry.root)
+    releases = _Releases(registry.root, [dataset.name for dataset in datasets])
     answer = Status(
         tuple(
             _standing(dataset, verdicts.get(dataset.name), broken.get(dataset.name), releases)
@@ -151,27 +154,29 @@ def _differences(item: Any, pipeline: Pipeline) -> Iterator[tuple[str, bool]]:
 
 
 class _Releases:
-    """The newest release of each dataset, by local tags; git is asked once for all."""
+    """The newest release of each dataset, by local tags. Git is asked twice, for all at once."""
 
-    def __init__(self, root: Path) -> None:
-        self.repository = Repository(root)
-        self.newest: dict[str, tuple[Any, str]] = {}
-        for tag, commit in self.repository.tags().items():
-            if parsed := parse_tag(tag):
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        repository = Repository(root)
+        newest: dict[str, tuple[Version, str]] = {}
+        for tag, commit in repository.tags().items():
+            parsed = parse_tag(tag)
+            if parsed and parsed[0] in names:
                 name, version = parsed
-                if name not in self.newest or version > self.newest[name][0]:
-                    self.newest[name] = version, commit
+                newest[name] = max(newest.get(name, (version, commit)), (version, commit))
+        wanted = [(commit, path) for name, (_, commit) in newest.items() for path in _told_by(name)]
+        then = dict(zip(wanted, repository.read_all(wanted), strict=True))
+        self.last = {name: str(version) for name, (version, _) in newest.items()}
+        self.same = {
+            name
+            for name, (_, commit) in newest.items()
+            if all(then[commit, path] == _bytes(root / path) for path in _told_by(name))
+        }
 
-    def of(self, dataset: Dataset) -> tuple[str | None, bool]:
-        """The newest version, and whether the tree has exactly its files."""
-        if dataset.name not in self.newest:
-            return None, False
-        version, commit = self.newest[dataset.name]
-        same = all(
-            self.repository.read(commit, path) == _bytes(dataset.root / path)
-            for path in (f"pipelines/{dataset.name}/dvc.lock", f"data/{dataset.name}/metadata.json")
-        )
-        return str(version), same
+
+def _told_by(name: str) -> tuple[str, str]:
+    """The files in git that tell one snapshot of a dataset from another."""
+    return f"pipelines/{name}/dvc.lock", f"data/{name}/metadata.json"
 
 
 def _bytes(path: Path) -> bytes | None:
@@ -184,9 +189,10 @@ def _bytes(path: Path) -> bytes | None:
 def _standing(
     dataset: Dataset, verdict: Verdict | None, error: DregError | None, releases: _Releases
 ) -> Standing:
-    last, same = releases.of(dataset)
+    last = releases.last.get(dataset.name)
     if verdict is None:
         why = (error.fact,) if error else ()
         return Standing(dataset.name, "broken", why, None, last)
+    same = dataset.name in releases.same
     fits = same and verdict.state in (State.UP_TO_DATE, State.MISSING)
     return Standing(dataset.name, str(verdict.state), verdict.why, last if fits else None, last)
