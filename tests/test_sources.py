@@ -242,6 +242,17 @@ def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
     assert Cache.of_user().folder == tmp_path / "mine" / "sources"
 
 
+def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(tmp_path):
+    (tmp_path / "cache").write_text("a file, not a folder")
+
+    with pytest.raises(Outside) as caught:
+        get(tmp_path, Local("wine.csv"))
+
+    folder = tmp_path / "cache"
+    assert caught.value.fact == f"cannot write to the download cache `{folder}`: File exists"
+    assert caught.value.hint == "name a folder that you may write to: DREG_CACHE=FOLDER"
+
+
 # wheel
 
 

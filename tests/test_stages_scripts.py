@@ -212,6 +212,23 @@ def test_a_full_disk_ends_a_script_without_a_traceback(tmp_path):
     assert done.stderr == ("error: the disk is full\n\nhint: free some space, then run it again\n")
 
 
+def test_a_folder_that_may_not_be_written_ends_a_script_without_a_traceback(tmp_path):
+    script = "import errno; raise PermissionError(errno.EACCES, 'Permission denied', 'data/x')"
+
+    done = run(script, tmp_path)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        "error: permission denied at `data/x`\n\nhint: check who owns it, then run it again\n"
+    )
+
+
+def test_a_script_that_is_interrupted_ends_quietly(tmp_path):
+    done = run("raise KeyboardInterrupt", tmp_path)
+
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_mistake_in_a_script_keeps_its_traceback(tmp_path):
     done = run("{}['absent']", tmp_path)
 

@@ -23,7 +23,7 @@ class Mirrors:
     """Gets the sources of one download stage."""
 
     def __init__(self, cache: Cache, note: Note) -> None:
-        """`note` is called with a line for each mirror that fails."""
+        """`note` is called with a line when a mirror fails, or takes a while to answer."""
         self.cache = cache
         self.note = note
         self.web = Web()
@@ -63,9 +63,9 @@ class Mirrors:
             case Http():
                 self.web.download(mirror.url, source, self.cache, position)
             case Wheel():
-                from_wheel(mirror, source, self.cache)
+                from_wheel(mirror, source, self.cache, self.note)
             case Deb():
-                from_deb(mirror, source, self.cache)
+                from_deb(mirror, source, self.cache, self.note)
             case Local():
                 self.read(below_mirror_folder(mirror), source)
             case PipelineFile():

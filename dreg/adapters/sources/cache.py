@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.adapters.written import written
+from dreg.errors import Outside
 
 CHUNK = 1 << 20
 
@@ -45,9 +46,19 @@ class Cache:
 
     @contextmanager
     def locked(self, sha256: str) -> Iterator[None]:
-        """Alone with that file: two pipelines may want it at the same time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / f"{sha256}.lock").open("w") as lock:
+        """Alone with that file: two pipelines may want it at the same time.
+
+        Raises Outside where nothing can be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / f"{sha256}.lock").open("w")
+        except OSError as error:
+            raise Outside(
+                f"cannot write to the download cache `{self.folder}`: {error.strerror}",
+                hint="name a folder that you may write to: DREG_CACHE=FOLDER",
+            ) from error
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

