@@ -110,18 +110,21 @@ class Schedule:
 
     def _run(self, name: str, processes: Processes, step: Callable[[int], None]) -> Fate:
         width = max(map(len, self.plan.needs))
-        begun = 0
+        total = self.plan.stages[name]
+        begun = done = 0
 
-        def one_stage() -> None:
-            nonlocal begun
+        def next_stage() -> None:
+            nonlocal begun, done
             begun += 1
-            step(1)
+            if 1 < begun <= total:  # the one before has ended
+                done += 1
+                step(1)
 
         def tell(line: str) -> None:
             if not processes.stopping:
                 out.note(f"{name.ljust(width)} | {line}")
 
-        attempt = Attempt(Pipeline(self.root, name), processes, tell, one_stage, out.debug)
+        attempt = Attempt(Pipeline(self.root, name), processes, tell, next_stage, out.debug)
         fate = Fate(name, "failed")
         start = time.monotonic()
         try:
@@ -132,6 +135,6 @@ class Schedule:
                 fate = replace(fate, pushed=True)
         except DregError as error:
             fate = replace(fate, state="failed", error=error)
-        step(self.plan.stages[name] - begun)
+        step(total - done)
         log = shown(attempt.log) if attempt.log.is_file() else None
         return replace(fate, seconds=time.monotonic() - start, log=log)

@@ -247,7 +247,7 @@ def test_one_edit(registry: PipelineRegistry, edit: str) -> None:
     agree(registry)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(edits=st.lists(st.sampled_from(sorted(EDITS)), min_size=2, max_size=6))
 def test_many_edits(
     pristine: PipelineRegistry, tmp_path_factory: pytest.TempPathFactory, edits: list[str]

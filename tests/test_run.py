@@ -435,6 +435,16 @@ def test_deleted_outputs_come_back_from_the_cache(registry: PipelineRegistry) ->
     assert registry.git("status", "--porcelain") == ""
 
 
+def test_a_lost_cache_is_filled_from_the_tree(registry: PipelineRegistry) -> None:
+    here = {p.name for p in objects(registry.root / ".dvc/cache")}
+    shutil.rmtree(registry.root / ".dvc/cache")
+    done = registry.dreg("run", "--all", "--json")
+    assert states(done.stdout) == {"alpha": "restored", "beta": "restored"}
+    assert "alpha | putting the outputs of download, process back into DVC's cache" in done.stderr
+    assert {p.name for p in objects(registry.root / ".dvc/cache")} == here
+    assert registry.git("status", "--porcelain") == ""
+
+
 def test_push_puts_every_object_on_the_remote(registry: PipelineRegistry) -> None:
     done = registry.dreg("run", "--all", "--push")
     assert done.code == 0, done.stderr

@@ -9,6 +9,8 @@ from typing import Any
 
 from dreg.core.stages import LockedStage, Out, Stage, below, pick
 
+UNCACHED = "not in DVC's cache"
+
 
 class State(enum.Enum):
     """How things stand with a stage, or with a pipeline; the worst stage's state counts."""
@@ -115,7 +117,7 @@ def _output(out: Out, locked: LockedStage, seen: Seen) -> tuple[str, bool]:
     if md5 != record.md5:
         return f"{out.path} edited", False
     if out.path in seen.uncached:
-        return f"{out.path} not in DVC's cache", True
+        return f"{out.path} {UNCACHED}", True
     return "", False
 
 

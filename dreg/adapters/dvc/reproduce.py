@@ -9,7 +9,7 @@ from pathlib import Path
 from dreg.adapters.dvc.pipeline import Pipeline, scratch
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.yaml_files import shown
-from dreg.core.freshness import State, Verdict, whole
+from dreg.core.freshness import UNCACHED, State, Verdict, whole
 from dreg.core.transcript import Transcript
 from dreg.errors import Outside
 
@@ -50,7 +50,8 @@ class Attempt:
                 verdicts, was = self._restore(verdicts), "restored"
             if whole(verdicts).state is State.UP_TO_DATE:
                 return was, ()
-        self.log.unlink(missing_ok=True) if was == "up to date" else None
+        if was == "up to date":  # else the log has begun with what was restored
+            self.log.unlink(missing_ok=True)
         return self._repro(force)
 
     def _repro(self, force: bool) -> tuple[str, tuple[str, ...]]:
@@ -84,12 +85,18 @@ class Attempt:
     def _restore(self, verdicts: Mapping[str, Verdict]) -> dict[str, Verdict]:
         """Get what is missing; the verdicts afterwards."""
         names = self._restorable(verdicts)
+        here = [n for n in names if all(text.endswith(UNCACHED) for text in verdicts[n].why)]
+        gone = [name for name in names if name not in here]
         self.log.unlink(missing_ok=True)
-        self.tell(f"getting the outputs of {', '.join(names)} from the cache or the remote")
-        transcript = Transcript()
-        if self._dvc([WAITING, "pull", *self.pipeline.targets(names)], transcript, quietly=True):
-            reason = transcript.reason or "they are not there"
-            self.tell(f"not all could be got ({reason}); making the rest again")
+        if here:
+            self.tell(f"putting the outputs of {', '.join(here)} back into DVC's cache")
+            self._dvc([WAITING, "commit", *self.pipeline.targets(here)], Transcript(), quietly=True)
+        if gone:
+            self.tell(f"getting the outputs of {', '.join(gone)} from the cache or the remote")
+            told = Transcript()
+            if self._dvc([WAITING, "pull", *self.pipeline.targets(gone)], told, quietly=True) != 0:
+                reason = told.reason or "they are not there"
+                self.tell(f"not all could be got ({reason}); making the rest again")
         return self.pipeline.verdicts()
 
     def push(self) -> None:
