@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # One file pins every version; the extras choose which of them are installed.
 CONSTRAINTS := constraints.txt
-INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint $(CONSTRAINTS)
+INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint $(CONSTRAINTS)
 # UV_FIND_LINKS is passed through for machines that keep wheels of their own.
 WORKERS ?= auto
 
