@@ -95,8 +95,8 @@ class Attempt:
             self.tell(f"getting the outputs of {', '.join(gone)} from the cache or the remote")
             told = Transcript()
             if self._dvc([WAITING, "pull", *self.pipeline.targets(gone)], told, quietly=True) != 0:
-                reason = told.reason or "they are not there"
-                self.tell(f"not all could be got ({reason}); making the rest again")
+                why = "" if told.reason.startswith("failed to pull") else f" ({told.reason})"
+                self.tell(f"not all could be got{why}; making the rest again")
         return self.pipeline.verdicts()
 
     def push(self) -> None:
