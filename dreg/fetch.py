@@ -118,7 +118,9 @@ def _fetch(request: Request, folder: Path, remote: str | None, force: bool) -> F
         pin = request.pin
         known = pin if pin is not None and pin.commit == release.commit else None
         placement = _in_place(contents, request, known)
-    if placement is None:
+    if placement is not None:
+        Staging(target).tidy()
+    else:
         if contents.changes and not force:
             raise _changed(request, contents)
         placement = _place(request, find(request, release, remote), target, force)
@@ -136,6 +138,7 @@ def _place(request: Request, found: Found, target: Path, force: bool) -> _Placem
             raise _changed(request, contents)
         there = contents.complete
         if there is not None and _is(there, request, found.release):
+            staging.discard()
             return _Placement(found.release, digest, there)
         downloaded = _stage(request, found, staging, contents)
         receipt = _receipt(request, found, staging)
@@ -250,7 +253,7 @@ def _settle(request: Request, placement: _Placement, folder: Path) -> Fetched:
     pin = Pin(
         dataset=release.dataset,
         request=old.request if request.exact and old else request.wanted.text,
-        repo=request.repo,
+        repo=request.public_repo,
         version=release.version,
         tag=release.tag,
         commit=release.commit,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,19 +25,26 @@ MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that."""
+    """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that.
+
+    `repo` is as git gets it; there may be a token in it, so only `public_repo` is shown or written.
+    """
 
     dataset: str
     wanted: Range
-    repo: str
+    repo: str = field(repr=False)
     output: str
     raw: bool
     pin: Pin | None
     exact: bool = False
 
     @property
+    def public_repo(self) -> str:
+        return git.public_url(self.repo)
+
+    @property
     def same_registry(self) -> bool:
-        return self.pin is not None and self.pin.repo == self.repo
+        return self.pin is not None and self.pin.repo == self.public_repo
 
     @property
     def settled(self) -> Pin | None:
@@ -83,16 +89,18 @@ def requests(
         return [_locked(pin, repo, raw) for _, pin in sorted(lock.pins.items())]
     name, wanted = _parsed(text, environment, lock)
     pin = lock.pins.get(name)
-    found = without_secrets(repo or _default_repo(pin))
+    found = repo or _default_repo(pin)
     place = output or (pin.output if pin else f"data/{name}")
     return [Request(name, wanted, found, place, raw, pin)]
 
 
 def _locked(pin: Pin, repo: str | None, raw: bool) -> Request:
     if repo is not None:  # a mirror of the registry: the commit and manifest must be the same
-        pin = Pin(**{**vars(pin), "repo": without_secrets(repo)})
+        pin = replace(pin, repo=git.public_url(repo))
     exactly = Range.parse(str(pin.version))
-    return Request(pin.dataset, exactly, pin.repo, pin.output, raw or pin.raw, pin, exact=True)
+    return Request(
+        pin.dataset, exactly, repo or pin.repo, pin.output, raw or pin.raw, pin, exact=True
+    )
 
 
 def _parsed(text: str, environment: str, lock: Lock) -> tuple[str, Range]:
@@ -124,12 +132,6 @@ def _default_repo(pin: Pin | None) -> str:
         ) from error
 
 
-def without_secrets(repo: str) -> str:
-    """`repo` without a user and password: it is written to the lock; git's helpers have them."""
-    match = re.fullmatch(r"(https?://)[^/@]*@(.*)", repo)
-    return match.group(1) + match.group(2) if match else repo
-
-
 def resolve(request: Request) -> Release:
     """The release meant, by the registry's tags only (`ls-remote`).
 
@@ -141,7 +143,8 @@ def resolve(request: Request) -> Release:
     names = tuple(sorted({release.dataset for release in releases}))
     if not names:
         raise BadRequest(
-            f"`{request.repo}` has no releases", hint="check the URL: releases are tags NAME-v1.0.0"
+            f"`{request.public_repo}` has no releases",
+            hint="check the URL: releases are tags NAME-v1.0.0",
         )
     if request.dataset not in names:
         raise unknown_dataset(request.dataset, names)

@@ -236,14 +236,14 @@ def test_several_datasets(wine):
     ]
 
 
-def test_a_user_and_password_in_the_url_are_not_written():
-    from dreg.pin import without_secrets
+def test_a_user_and_password_in_a_url_are_not_public():
+    from dreg.adapters.git import public_url
 
-    assert without_secrets("https://me:token@example.com/a/b") == "https://example.com/a/b"
-    assert without_secrets("https://token@example.com/a") == "https://example.com/a"
-    assert without_secrets("https://example.com/a@b") == "https://example.com/a@b"
-    assert without_secrets("git@example.com:a/b") == "git@example.com:a/b"
-    assert without_secrets("ssh://git@example.com/a") == "ssh://git@example.com/a"
+    assert public_url("https://me:token@example.com/a/b") == "https://example.com/a/b"
+    assert public_url("https://token@example.com/a") == "https://example.com/a"
+    assert public_url("https://example.com/a@b") == "https://example.com/a@b"
+    assert public_url("git@example.com:a/b") == "git@example.com:a/b"
+    assert public_url("ssh://git@example.com/a") == "ssh://git@example.com/a"
 
 
 # Only what is needed

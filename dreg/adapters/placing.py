@@ -98,20 +98,37 @@ class Staging:
                 _remove_empty(self.path)
             os.close(handle)
 
+    def tidy(self) -> None:
+        """Remove what a killed run left beside a target that is in place, if nobody is at it."""
+        if self.path.exists() or self._old.exists():
+            with contextlib.suppress(_Busy), self.locked(_not_now):
+                self.discard()
+
     def _lock(self, wait: Callable[[], None]) -> int:
         """The folder itself is the lock, so none is left behind; whoever held it renamed it."""
         while True:
             self.path.mkdir(exist_ok=True)
             handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+            held = False
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                fcntl.flock(handle, fcntl.LOCK_EX)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(handle), self.path.stat()):
-                    return handle
-            os.close(handle)
+                held = self._hold(handle, wait)
+            finally:
+                if not held:
+                    os.close(handle)
+            if held:
+                return handle
+
+    def _hold(self, handle: int, wait: Callable[[], None]) -> bool:
+        """Whether, once it is locked, `handle` still is the folder of that name."""
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            wait()
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            return os.path.samestat(os.fstat(handle), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def _recover(self) -> None:
         """Finish a swap that ended between its two renames."""
@@ -195,6 +212,14 @@ class Staging:
         """Remove the staged tree; from then on its name may be another process's."""
         self._gone = True
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+class _Busy(Exception):
+    pass
+
+
+def _not_now() -> None:
+    raise _Busy
 
 
 def _walk(folder: Path, below: str = "") -> Iterator[tuple[str, os.stat_result]]:

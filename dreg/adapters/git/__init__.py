@@ -7,7 +7,7 @@ writes history is in `publish`, and needs GitPython.
 
 from dreg.adapters.git.elsewhere import Revision, fetch_tags, remote_tags, revision
 from dreg.adapters.git.objects import Tag
-from dreg.adapters.git.process import check_url, git
+from dreg.adapters.git.process import check_url, git, public_url
 from dreg.adapters.git.repository import Repository
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "check_url",
     "fetch_tags",
     "git",
+    "public_url",
     "remote_tags",
     "revision",
 ]

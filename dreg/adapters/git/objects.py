@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +26,10 @@ class Tag:
         return self.object != self.commit
 
 
-def read(store: Path, commit: str, path: str) -> bytes | None:
-    done = start(["cat-file", "blob", f"{commit}:{path}"], store)
+def read(
+    store: Path, commit: str, path: str, environment: Mapping[str, str] | None = None
+) -> bytes | None:
+    done = start(["cat-file", "blob", f"{commit}:{path}"], store, environment=environment)
     if done.returncode == 0:
         return done.stdout
     stderr = done.stderr.decode(errors="replace")
@@ -40,8 +42,11 @@ def read(store: Path, commit: str, path: str) -> bytes | None:
     raise failure(["cat-file"], stderr)
 
 
-def files(store: Path, commit: str, path: str) -> list[str]:
-    listed = git("ls-tree", "-r", "-z", "--name-only", commit, "--", path, cwd=store)
+def files(
+    store: Path, commit: str, path: str, environment: Mapping[str, str] | None = None
+) -> list[str]:
+    arguments = ("ls-tree", "-r", "-z", "--name-only", commit, "--", path)
+    listed = git(*arguments, cwd=store, environment=environment)
     return [name.decode() for name in listed.split(b"\0") if name]
 
 

@@ -30,6 +30,7 @@ def start(
     cwd: Path | None,
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
+    handles: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[bytes]:
     # Messages are matched below, so they must be git's own English; prompts would hang in CI.
     quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": os.environ.get("GIT_TERMINAL_PROMPT", "0")}
@@ -41,6 +42,7 @@ def start(
             stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             check=False,
+            pass_fds=handles,
             env={**os.environ, **quiet, **(environment or {})},
         )
     except FileNotFoundError as error:
@@ -91,7 +93,7 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
         )
     if "not a git repository" in text or "does not appear to be a git repository" in text:
         return BadRequest(
-            "that is not a git repository", hint="check the path or URL", details=lines[-1:]
+            "that is not a git repository", hint="check the path or URL", details=lines[:1]
         )
     return Outside(
         f"`git {words}` failed", hint="the lines above are git's own", details=lines[-5:]
@@ -106,3 +108,9 @@ def check_url(repo: str) -> str:
             hint="use https://, ssh://, git@host:path, file:// or a path",
         )
     return repo
+
+
+def public_url(repo: str) -> str:
+    """`repo` without a user and password in it: for messages, and for files that are committed."""
+    match = re.fullmatch(r"(https?://)[^/@]*@(.*)", repo)
+    return match.group(1) + match.group(2) if match else repo

@@ -1,0 +1,83 @@
+"""A bare repository in the user's cache that holds what was read of a repository elsewhere.
+
+Processes share it. The URL, in which there may be a token, is never written to it: git gets it
+through its environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dreg.adapters.cache import cache_folder
+from dreg.adapters.git.process import check_url, git, start
+
+CONFIG = """\
+[remote "origin"]
+\tpromisor = true
+\tpartialclonefilter = blob:none
+[gc]
+\tauto = 0
+"""
+
+
+@dataclass(frozen=True)
+class BareCache:
+    """The bare repository at `store`, whose `origin` is `url`."""
+
+    store: Path
+    url: str = field(repr=False)
+
+    @classmethod
+    def of(cls, repo: str) -> BareCache:
+        """The cache for a repository at a URL or path, made on first use."""
+        path = Path(repo).expanduser()
+        url = str(path.resolve()) if "://" not in repo and path.exists() else check_url(repo)
+        store = cache_folder("git") / hashlib.sha256(url.encode()).hexdigest()[:24]
+        if not (store / "HEAD").is_file():
+            fresh = store.with_name(f".{store.name}.{os.getpid()}")
+            git("init", "--quiet", "--bare", "--template=", str(fresh))
+            with (fresh / "config").open("a", encoding="utf-8") as config:
+                config.write(CONFIG)
+            try:
+                fresh.rename(store)
+            except OSError:  # another process was first; its cache is as good
+                shutil.rmtree(fresh, ignore_errors=True)
+        return cls(store, url)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a git process needs to know `origin`; objects may be fetched when they are read."""
+        number = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+        return {
+            "GIT_CONFIG_COUNT": str(number + 1),
+            f"GIT_CONFIG_KEY_{number}": "remote.origin.url",
+            f"GIT_CONFIG_VALUE_{number}": self.url,
+        }
+
+    def fetch(
+        self, *arguments: str, stdin: bytes | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """`git fetch` from origin without history, one process at a time."""
+        command = ["fetch", "--quiet", "--depth=1", "--no-tags", "--force", *arguments]
+        with self._held() as handle:
+            return start(command, self.store, stdin, self.environment, (handle,))
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[int]:
+        """git inherits the handle: if we are killed, it is held until git has ended too."""
+        handle = os.open(self.store, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            for left in (*self.store.glob("*.lock"), *self.store.glob("refs/**/*.lock")):
+                left.unlink(missing_ok=True)  # by a git that was killed
+            yield handle
+        finally:
+            os.close(handle)
