@@ -1,0 +1,177 @@
+"""Fetching from a plain DVC repository that dreg never released: real DVC, no manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.hand_made import HandMade, tree
+
+DVC_YAML = """stages:
+  process:
+    cmd: python make.py
+    deps: [make.py]
+    outs:
+      - ../../data/cats/processed
+      - ../../data/cats/labels.txt
+      - ../../data/cats/metadata.json: {cache: false}
+"""
+MAKE = """from pathlib import Path
+data = Path("../../data/cats")
+(data / "processed" / "deep").mkdir(parents=True, exist_ok=True)
+(data / "processed" / "a.txt").write_text("a" * 100)
+(data / "processed" / "deep" / "b c.txt").write_text("b\\r\\n")
+(data / "labels.txt").write_text("cat\\n")
+(data / "metadata.json").write_text('{"dataset": {"name": "cats"}}')
+"""
+PLACED = {
+    "extra.bin": b"extra",
+    "labels.txt": b"cat\n",
+    "metadata.json": b'{"dataset": {"name": "cats"}}',
+    "processed/a.txt": b"a" * 100,
+    "processed/deep/b c.txt": b"b\r\n",
+}
+
+
+def dvc(made: HandMade, *arguments: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "dvc", *arguments, "-q"],
+        cwd=made.path,
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture
+def cats(hand_made: HandMade, monkeypatch) -> HandMade:
+    """`cats` at the tag cats-v1.0.0: outs of a stage, a file of its own, a raw folder; pushed."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(hand_made.home / "site"))
+    pipeline, data = hand_made.path / "pipelines" / "cats", hand_made.path / "data" / "cats"
+    pipeline.mkdir(parents=True)
+    (pipeline / "dvc.yaml").write_text(DVC_YAML.replace("python", sys.executable))
+    (pipeline / "make.py").write_text(MAKE)
+    (data / "raw").mkdir(parents=True)
+    (data / "raw" / "r.txt").write_text("raw")
+    (data / "extra.bin").write_bytes(b"extra")
+    (data / "README.md").write_text("only documentation")
+    dvc(hand_made, "add", "data/cats/extra.bin", "data/cats/raw")
+    dvc(hand_made, "repro", "pipelines/cats/dvc.yaml")
+    dvc(hand_made, "push")
+    hand_made.tag("cats-v1.0.0", None)
+    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
+    return hand_made
+
+
+def test_a_plain_dvc_repository_is_fetched_and_the_answer_says_what_protects_it(cats):
+    fetched = cats.fetch("cats@^1")
+    assert tree(cats.train / "data" / "cats") == PLACED
+    assert (fetched["manifest"], fetched["protection"], fetched["files"]) == (None, "md5", 5)
+    assert fetched["downloaded"] == 100 + 3 + 4 + 5
+    (pin,) = tomllib.loads((cats.train / "dreg.lock").read_text())["dataset"]
+    assert "manifest" not in pin
+    done = cats.dreg("fetch")
+    assert (done.code, done.stdout, done.stderr) == (
+        0,
+        "cats 1.0.0 is in place in data/cats (5 files, 141 B)\n"
+        "  made without dreg: no manifest, so only md5 protects these files\n",
+        "",
+    )
+
+
+def test_raw_when_asked_for(cats):
+    cats.fetch("cats", "--raw")
+    assert tree(cats.train / "data" / "cats") == {**PLACED, "raw/r.txt": b"raw"}
+
+
+def test_a_lightweight_tag_will_do(cats):
+    cats.git("tag", "cats-v1.0.1")
+    cats.git("push", "-q", "origin", "--tags")
+    assert cats.fetch("cats")["version"] == "1.0.1"
+
+
+def test_a_newer_tag_downloads_only_what_differs(cats):
+    cats.fetch("cats")
+    make = cats.path / "pipelines" / "cats" / "make.py"
+    make.write_text(make.read_text().replace("cat\\n", "cat\\ndog\\n"))
+    dvc(cats, "repro", "pipelines/cats/dvc.yaml")
+    dvc(cats, "push")
+    cats.tag("cats-v1.1.0", None)
+    assert cats.fetch("cats")["downloaded"] == len("cat\ndog\n")
+    assert (cats.train / "data" / "cats" / "labels.txt").read_text() == "cat\ndog\n"
+
+
+def refused(made: HandMade, code: int) -> str:
+    done = made.dreg("fetch", "cats")
+    assert (done.code, done.stdout) == (code, "")
+    assert tree(made.train) == {}
+    return done.stderr
+
+
+def test_a_corrupt_file(cats):
+    path = cats.object_path(b"cat\n")
+    path.chmod(0o644)
+    path.write_bytes(b"dog\n")
+    md5 = [hashlib.md5(data).hexdigest() for data in (b"cat\n", b"dog\n")]
+    assert f"`labels.txt` arrived corrupt from the remote `disk` at {cats.store}: expected md5 " \
+        f"{md5[0]}, got {md5[1]}" in refused(cats, 3)  # fmt: skip
+
+
+def folder_object(made: HandMade):
+    (path,) = [p for p in made.store.glob("files/md5/*/*.dir") if b"a.txt" in p.read_bytes()]
+    path.chmod(0o644)
+    return path
+
+
+def test_a_corrupt_list_of_a_folder(cats):
+    path = folder_object(cats)
+    path.write_bytes(path.read_bytes().replace(b"a.txt", b"x.txt"))
+    assert "the list of `data/cats/processed` arrived corrupt" in refused(cats, 3)
+
+
+def test_a_list_with_a_path_that_leaves_the_folder(cats):
+    path = folder_object(cats)
+    hostile = json.loads(path.read_bytes())
+    hostile[0]["relpath"] = "../../../x"
+    text = json.dumps(hostile).encode()
+    md5 = hashlib.md5(text).hexdigest()
+    (cats.store / "files" / "md5" / md5[:2]).mkdir(exist_ok=True)
+    (cats.store / "files" / "md5" / md5[:2] / f"{md5[2:]}.dir").write_bytes(text)
+    lock = cats.path / "pipelines" / "cats" / "dvc.lock"
+    old = "".join(path.parts[-2:])
+    lock.write_text(lock.read_text().replace(old, f"{md5}.dir"))
+    cats.git("tag", "-d", "cats-v1.0.0")
+    cats.git("push", "-q", "origin", ":cats-v1.0.0")
+    cats.tag("cats-v1.0.0", None)
+    assert "unsafe path 'processed/../../../x'" in refused(cats, 1)
+
+
+def test_a_missing_object(cats):
+    cats.object_path(b"a" * 100).unlink()
+    assert "lacks the object `files/md5/" in refused(cats, 3)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "words"),
+    [
+        ("hash: md5", "hash: etag", 1, "was written by DVC 2"),
+        ("schema: '2.0'", "stages: {a: {outs: 7}}\n#", 1, "cannot be read"),
+        ("schema: '2.0'", "schema: [", 2, "is not YAML"),
+    ],
+)
+def test_a_lock_in_another_shape(cats, old, new, code, words):
+    lock = cats.path / "pipelines" / "cats" / "dvc.lock"
+    text = lock.read_text().replace(old, new)
+    lock.write_text(text.partition("#")[0] if "#" in new else text)
+    cats.tag("cats-v1.1.0", None)
+    assert words in refused(cats, code)
+
+
+def test_a_tag_at_which_dvc_tracks_nothing(cats):
+    cats.git("rm", "-q", "-r", "pipelines/cats", "data/cats/extra.bin.dvc", "data/cats/raw.dvc")
+    cats.tag("cats-v1.1.0", None)
+    assert "DVC tracks nothing of `cats` at it" in refused(cats, 1)
