@@ -22,7 +22,7 @@ from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
 from dreg.core.rules import Finding
 from dreg.core.version import Bump
-from dreg.errors import Outside, Refused
+from dreg.errors import DregError, Outside, Refused
 from dreg.holdings import Holdings
 from dreg.output import count, out, size
 from dreg.registry import Dataset, Registry
@@ -100,17 +100,30 @@ def release(
 ) -> Releases:
     """Release the named datasets, or every one that changed since its last release.
 
-    Raises Refused when a promise would be broken (dirty tree, pipeline not up to date, contract
-    violated, bump lowered, branches diverged), Outside when git or the remote fails.
+    One that cannot be released does not keep the others from it. Its error is raised at the end,
+    with the others as its answer: Refused when a promise would be broken (dirty tree, pipeline not
+    up to date, contract violated, bump lowered, branches diverged), Outside when git or the remote
+    fails.
     """
-    done = []
+    done, failed = [], []
     for dataset in registry.datasets(names):
-        if names is None and dataset.profile() is None:
+        if not names and dataset.profile() is None:
             continue  # never run: not asked for by name, and there is nothing to release
-        done.append(_release_one(dataset, bump, dry_run, branch))
-    if names is None:
+        try:
+            done.append(_release_one(dataset, bump, dry_run, branch))
+        except DregError as error:
+            failed.append((dataset.name, error))
+    if not names:
         done = [released for released in done if released.state != "unchanged"]
-    return Releases(tuple(done))
+    answer = Releases(tuple(done))
+    if failed:
+        _, first = failed[0]
+        if len(failed) > 1:
+            others = [f"{name}: {error.fact}" for name, error in failed[1:]]
+            first.details = (*first.details, *others)
+        first.answer = answer if done else None
+        raise first
+    return answer
 
 
 def _release_one(

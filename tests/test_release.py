@@ -166,6 +166,17 @@ def test_without_a_name_every_changed_dataset_is_released(ready):
     assert [(r["dataset"], r["version"]) for r in done["releases"]] == [("other", "1.0.0")]
 
 
+def test_one_that_is_refused_does_not_keep_the_others_from_their_release(ready):
+    ready.ok("new", "other", "--kind", "tabular")
+    ready.ok("run", "other")
+    ready.edit(f"pipelines/{NAME}/params.yaml", "validation_share: .*", "validation_share: 0.5")
+    done = ready.dreg("release", NAME, "other")
+    assert done.code == 1
+    assert "released other 1.0.0" in done.stdout
+    assert "hint: dreg run toy" in done.stderr
+    assert ready.remote_tags() == ["other-v1.0.0"]
+
+
 def test_a_bump_may_be_raised_and_not_lowered(ready):
     ready.release()
     ready.drop_column("leaf_mm")

@@ -1,0 +1,135 @@
+"""The story that the demo tells and the README shows, on the real wine data."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+DATASET = "wine-quality"
+
+pytestmark = pytest.mark.slow
+
+
+def no_source(text: str) -> bool:
+    return "no mirror gave" in text
+
+
+def test_the_demo_tells_the_whole_loop_and_touches_nothing_here(tmp_path):
+    before = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    done = subprocess.run(
+        [sys.executable, "docs/demo.py", "--keep", str(tmp_path / "demo")],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if no_source(done.stdout + done.stderr):
+        pytest.skip("no mirror of the wine data can be reached from this machine")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = done.stdout
+    assert "released wine-quality 1.0.0 (first release)" in said
+    assert "wine-quality 1.0.0 -> 1.1.0 (minor)" in said
+    assert "samples-added: split `train` has" in said
+    assert "fetched wine-quality 1.0.0 -> 1.1.0 into data/wine" in said
+    assert "released wine-quality 1.1.0 -> 2.0.0 (major)" in said
+    assert "column-removed: column `density` is gone" in said
+    assert "wine-quality 1.1.0 is in place in data/wine" in said
+    lock = (tmp_path / "demo" / "training" / "dreg.lock").read_text()
+    assert 'version = "1.1.0"' in lock
+    after = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, check=True
+    ).stdout
+    assert after == before
+
+
+def commands() -> list[tuple[str, str]]:
+    """Folder and command of every console line in the README."""
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    return re.findall(r"^([a-z-]*)\$ (.*)$", "".join(blocks), re.MULTILINE)
+
+
+def test_every_command_in_the_readme_works(tmp_path):
+    sys.path.insert(0, str(ROOT / "docs"))
+    from demo import Story, prepare
+
+    story = Story(tmp_path)
+    prepare(story)
+    (tmp_path / "home").mkdir()
+    params = tmp_path / "registry" / "pipelines" / DATASET / "params.yaml"
+    params.write_text(params.read_text().replace("hold_back: 0.0", "hold_back: 0.2"))
+    said = ""
+    for folder, line in commands():
+        words = shlex.split(line, comments=True)
+        if folder == "":
+            continue  # set-up: the tests below
+        where = tmp_path / ("home/my-registry" if folder == "my-registry" else folder)
+        done = subprocess.run(
+            words, cwd=where, env=story.environment, capture_output=True, text=True, check=False
+        )
+        if no_source(done.stderr):
+            pytest.skip("no mirror of the wine data can be reached from this machine")
+        assert done.returncode == 0, f"{folder}$ {line}\n{done.stdout}{done.stderr}"
+        said += done.stdout
+    for line in shown():
+        assert line in said, f"the README shows {line!r}, and this came out:\n{said}"
+
+
+def shown() -> list[str]:
+    """Lines of output in the README that must come out as they stand there."""
+    blocks = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line and "$ " not in line]
+    machine = re.compile(r"sha256:|^  tag |\d s  |^DATASET")  # differs from run to run
+    return [line for line in lines if not machine.search(line)]
+
+
+def test_the_set_up_commands_of_the_readme_are_there(tmp_path):
+    given = [shlex.split(line, comments=True) for folder, line in commands() if folder == ""]
+    assert ["make", "demo"] in given
+    assert ["make", "test"] in given
+    for words in given:
+        if words[0] == "make":
+            subprocess.run([*words, "--dry-run"], cwd=ROOT, capture_output=True, check=True)
+        else:
+            (wanted,) = [word for word in words if word.startswith("dreg")]
+            extra = re.fullmatch(r"dreg(?:\[(\w+)\])?", wanted)
+            assert extra is not None
+            text = (ROOT / "pyproject.toml").read_text()
+            assert extra[1] is None or f"\n{extra[1]} = [" in text
+
+
+def test_plain_dreg_installs_light_and_fetches(tmp_path):
+    """What a training image has: no DVC, no pandas - and fetch works (run in a new environment)."""
+    environment = tmp_path / "venv"
+    constraints = str(ROOT / "constraints.txt")
+    uv = str(Path(sys.executable).parent / "uv")
+    subprocess.run(
+        [uv, "venv", "--quiet", "--python", sys.executable, str(environment)], check=True
+    )
+    python = str(environment / "bin" / "python")
+    subprocess.run(
+        [uv, "pip", "install", "--quiet", "--python", python, "-c", constraints, str(ROOT)],
+        check=True,
+    )
+    listed = subprocess.run(
+        [uv, "pip", "list", "--python", python, "--format", "freeze"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.lower()
+    for heavy in ("dvc", "pandas", "pyarrow", "numpy", "ray", "torch", "gitpython", "jinja2"):
+        assert f"\n{heavy}==" not in f"\n{listed}"
+    done = subprocess.run(
+        [python, "-m", "dreg", "fetch", "x@^1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--repo" in done.stderr
