@@ -43,7 +43,7 @@ class Listing:
             yield "no datasets yet"
             return
         yield from table(
-            ("dataset", "latest", "samples", "size", "releases"),
+            ("DATASET", "LATEST", "SAMPLES", "SIZE", "RELEASES"),
             [
                 (d.name, d.version or "-", count(d.samples), size(d.size), d.releases)
                 for d in self.datasets
@@ -135,10 +135,10 @@ class Shown:
             yield f"manifest  sha256:{self.manifest}"
         yield ""
         rows = [(name, count(split.num_samples)) for name, split in self.profile.splits.items()]
-        yield from table(("split", "samples"), rows)
+        yield from table(("SPLIT", "SAMPLES"), rows)
         yield ""
         yield from table(
-            ("column", "type"), [(n, _type(f)) for n, f in self.profile.features.items()]
+            ("COLUMN", "TYPE"), [(n, _type(f)) for n, f in self.profile.features.items()]
         )
         if self.version:
             yield ""
