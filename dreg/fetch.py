@@ -97,6 +97,11 @@ def fetch(
     return Fetches(tuple([_fetch(one, folder, remote, force) for one in wanted]))
 
 
+def locked() -> tuple[str, ...]:
+    """Names of the datasets that dreg.lock here pins."""
+    return tuple(read_lock(Path.cwd()).pins)
+
+
 @dataclass(frozen=True)
 class _Placement:
     """A release in its folder, and what it took to bring it there."""

@@ -246,6 +246,16 @@ def test_a_user_and_password_in_a_url_are_not_public():
     assert public_url("ssh://git@example.com/a") == "ssh://git@example.com/a"
 
 
+def test_locked_names_are_completed(wine, monkeypatch):
+    from dreg.commands.fetch import complete_locked
+
+    monkeypatch.chdir(wine.train)
+    assert complete_locked("") == []
+    wine.fetch("wine")
+    assert complete_locked("w") == ["wine"]
+    assert complete_locked("x") == []
+
+
 # Only what is needed
 
 

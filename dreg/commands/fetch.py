@@ -6,14 +6,27 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers
+from dreg.commands import answers, complete_request
 from dreg.output import out
+
+
+def complete_locked(incomplete: str) -> list[str]:
+    """Datasets in dreg.lock and, inside a registry, what it has; for shell completion."""
+    from dreg.errors import DregError
+    from dreg.fetch import locked
+
+    try:
+        names = [name for name in locked() if name.startswith(incomplete)]
+    except DregError:
+        names = []
+    return sorted({*names, *complete_request(incomplete)})
 
 
 @answers("dreg.fetch:Fetches")
 def fetch(
     request: Annotated[
-        str | None, typer.Argument(metavar="NAME[@RANGE]", show_default=False)
+        str | None,
+        typer.Argument(metavar="NAME[@RANGE]", autocompletion=complete_locked, show_default=False),
     ] = None,
     repo: Annotated[
         str | None,
