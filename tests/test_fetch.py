@@ -15,6 +15,7 @@ from dreg.core.remotes import Remote
 from dreg.core.snapshot import Snapshot
 from tests.hand_made import METADATA, S3_REMOTE, WINE, HandMade, file_of, tree
 from tests.s3_server import SECRET
+from tests.small_registry import NAME
 
 PLACED = {**WINE, "metadata.json": METADATA}
 
@@ -387,3 +388,23 @@ def test_a_fetch_from_s3_imports_nothing_heavy(on_s3):
     modules = set(json.loads(done.stderr))
     assert {"dreg", "obstore"} <= modules
     assert modules.isdisjoint(HEAVY)
+
+
+# What dreg itself released
+
+
+@pytest.mark.slow
+def test_what_dreg_released_is_fetched_by_range(ready):
+    ready.commit_all()
+    ready.ok("release", NAME)
+    train = ready.home / "train"
+    train.mkdir()
+    done = ready.ok("fetch", f"{NAME}@^1.0", "--repo", str(ready.remote), "--json", folder=train)
+    (fetched,) = done.json["datasets"]
+    assert (fetched["version"], fetched["protection"]) == ("1.0.0", "sha256")
+    profile = json.loads((train / "data" / NAME / "metadata.json").read_text())
+    assert profile["splits"]
+    placed = tree(train / "data" / NAME)
+    for path, data in placed.items():
+        assert (ready.path / "data" / NAME / path).read_bytes() == data
+    assert not any(path.startswith("raw/") for path in placed)
