@@ -9,6 +9,7 @@ import dataclasses
 import enum
 import json
 import os
+import re
 import sys
 import threading
 import time
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from dreg.errors import DregError
 
 PLAIN_PROGRESS_SECONDS = 10.0
+NUMBER = re.compile(r"[\d,]+(?:\.\d+)?(?: (?:B|kB|MB|GB|TB|s))?|-|")
 
 
 class Answer(Protocol):
@@ -52,14 +54,7 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(headers), *cells]) for i in range(len(headers))]
     right = [
-        bool(cells)
-        and all(row[i][:1].isdigit() or row[i] in ("", "-") for row in cells)
-        and all(
-            row[i].replace(",", "").split(" ")[0].replace(".", "").isdigit() or row[i] in ("", "-")
-            for row in cells
-        )
-        and not any(row[i].count(".") > 1 for row in cells)
-        for i in range(len(headers))
+        bool(cells) and all(NUMBER.fullmatch(row[i]) for row in cells) for i in range(len(headers))
     ]
     for row in [list(headers), *cells]:
         padded = [

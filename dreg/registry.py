@@ -83,7 +83,9 @@ class Registry:
     @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all datasets, sorted."""
-        return tuple(sorted(path.parent.name for path in self.root.glob("pipelines/[!.]*/dvc.yaml")))
+        return tuple(
+            sorted(path.parent.name for path in self.root.glob("pipelines/[!.]*/dvc.yaml"))
+        )
 
     def dataset(self, name: str) -> Dataset:
         """Raises BadRequest for an unknown name, suggesting the closest."""

@@ -39,7 +39,9 @@ def complete_dataset(incomplete: str) -> Sequence[str]:
 DatasetArg = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_dataset)]
 DatasetsArg = Annotated[
     list[str] | None,
-    typer.Argument(metavar="NAME", autocompletion=complete_dataset, show_default=False, hidden=True),
+    typer.Argument(
+        metavar="NAME", autocompletion=complete_dataset, show_default=False, hidden=True
+    ),
 ]
 
 
