@@ -135,3 +135,40 @@ def test_colours_are_for_terminals_that_want_them(tmp_path, no_color, painted):
     os.close(ours)
     assert "not inside a registry" in text
     assert ("\x1b[" in text) == painted
+
+
+SLOWLY = """
+import time
+from dreg import output
+output.PLAIN_PROGRESS_SECONDS = 0.05
+with output.out.progress("pushing", 4_000_000, "bytes") as advance:
+    for _ in range(4):
+        time.sleep(0.06)
+        advance(1_000_000)
+"""
+
+
+def test_progress_is_plain_lines_where_nobody_watches():
+    done = subprocess.run(
+        [sys.executable, "-c", SLOWLY], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == ""
+    assert "pushing: 1.0 MB of 4.0 MB\n" in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+def test_progress_is_a_bar_on_a_terminal():
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOWLY], env=environment, stdout=theirs, stderr=theirs
+    )
+    process.wait()
+    os.close(theirs)
+    text = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "pushing" in text
+    assert "\x1b[" in text
+    assert "4.0 MB\n" not in text

@@ -1,0 +1,101 @@
+"""The loop on a real S3 server: release, plain DVC, fetch - and what goes wrong there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dreg.core.manifest import manifest_digest, manifest_key
+from dreg.core.remotes import object_key
+from tests.s3_server import SECRET
+from tests.small_registry import NAME
+
+
+@pytest.fixture
+def on_s3(ready, s3):
+    """A registry that has run, whose committed default remote is a bucket."""
+    ready.edit(".dvc/config", "url = s3://dvcstore", f"url = {s3.url}")
+    ready.edit(".dvc/config", "endpointurl = http://localhost:9000", f"endpointurl = {s3.endpoint}")
+    ready.ok("remote", "use", "local")
+    ready.git("add", ".dvc/config")
+    ready.git("commit", "-q", "-m", "bytes on s3")
+    ready.git("push", "-q")
+    ready.environment.update(s3.environment)
+    return ready
+
+
+def test_what_is_released_to_s3_is_fetched_from_s3(on_s3, tmp_path):
+    on_s3.ok("remote", "check")
+    on_s3.ok("release", NAME)
+    training = tmp_path / "training"
+    training.mkdir()
+    on_s3.ok("fetch", f"{NAME}@^1", "--repo", str(on_s3.remote), "-o", "data", folder=training)
+    for name in ("metadata.json", "processed/train.parquet", "processed/val.csv"):
+        made = on_s3.path / "data" / NAME / name
+        assert (training / "data" / name).read_bytes() == made.read_bytes()
+
+
+def test_plain_dvc_pulls_from_s3_what_dreg_released(on_s3, tmp_path):
+    on_s3.ok("release", NAME)
+    on_s3.git("clone", "-q", "registry.git", "plain", folder=tmp_path)
+    subprocess.run(
+        [sys.executable, "-m", "dvc", "pull", "--quiet"],
+        cwd=tmp_path / "plain", env=on_s3.environment, check=True,
+    )  # fmt: skip
+    pulled = tmp_path / "plain" / "data" / NAME / "processed" / "train.parquet"
+    assert (
+        pulled.read_bytes()
+        == (on_s3.path / "data" / NAME / "processed" / "train.parquet").read_bytes()
+    )
+
+
+def test_run_push_brings_the_outputs_to_s3(on_s3, s3):
+    on_s3.ok("run", NAME, "--push")
+    done = on_s3.ok("release", NAME, "--dry-run", "--json").json
+    assert [r["objects_pushed"] for r in done["releases"]] == [0]
+
+
+def test_the_manifest_and_every_object_are_in_the_bucket(on_s3, s3):
+    import botocore.session
+
+    on_s3.ok("release", NAME)
+    client = botocore.session.get_session().create_client(
+        "s3",
+        endpoint_url=s3.endpoint,
+        aws_access_key_id=s3.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=SECRET,
+        region_name="us-east-1",
+    )
+    keys = {item["Key"] for item in client.list_objects_v2(Bucket=s3.bucket)["Contents"]}
+    message = on_s3.git("cat-file", "tag", f"{NAME}-v1.0.0").partition("\n\n")[2]
+    assert manifest_key(manifest_digest(message)) in keys
+    cached = [
+        p for p in (on_s3.path / ".dvc" / "cache" / "files" / "md5").rglob("*") if p.is_file()
+    ]
+    assert {object_key(p.parent.name + p.name) for p in cached} <= keys
+
+
+@pytest.mark.parametrize(
+    "arguments", [["release", NAME], ["remote", "check"], ["run", NAME, "--push"]]
+)
+def test_a_wrong_secret_is_outside_and_is_never_shown(on_s3, arguments):
+    done = on_s3.dreg(*arguments, AWS_SECRET_ACCESS_KEY="wrong-and-secret")
+    assert done.code == 3
+    assert "Traceback" not in done.stderr
+    assert "\nhint: " in done.stderr
+    assert "wrong-and-secret" not in done.stdout + done.stderr
+    assert on_s3.remote_tags() == []
+
+
+def test_no_secret_is_written_anywhere(on_s3, tmp_path):
+    on_s3.ok("run", NAME, "--push", "--debug")
+    done = on_s3.ok("release", NAME, "--debug")
+    training = tmp_path / "training"
+    training.mkdir()
+    fetched = on_s3.ok("fetch", NAME, "--repo", str(on_s3.remote), "--debug", folder=training)
+    assert SECRET not in done.stdout + done.stderr + fetched.stdout + fetched.stderr
+    for path in on_s3.home.rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
