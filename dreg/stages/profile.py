@@ -31,7 +31,7 @@ def write(metrics: Metrics | None = None) -> Profile:
     a malformed contract, and for metrics that are no numbers or belong to no split.
     """
     workspace = here()
-    contract = workspace.contract
+    contract = workspace.contract()
     own = checked(metrics or {}, contract)
     splits: dict[str, Split] = {}
     figures: dict[str, dict[str, Number]] = {}

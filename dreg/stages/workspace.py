@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dreg.adapters.layout import Layout
 from dreg.adapters.yaml_files import read_yaml, shown
-from dreg.core.contract import Contract
 from dreg.errors import BadRequest
 
 
-@dataclass(frozen=True)
-class Workspace:
-    """The two folders of the dataset `name` in the registry at `root`."""
-
-    root: Path
-    name: str
-
-    @property
-    def pipeline(self) -> Path:
-        return self.root / "pipelines" / self.name
-
-    @property
-    def data(self) -> Path:
-        return self.root / "data" / self.name
+class Workspace(Layout):
+    """A dataset as its own scripts see it."""
 
     @property
     def raw(self) -> Path:
@@ -49,12 +36,6 @@ class Workspace:
                 f"`{shown(path)}` is not a mapping", hint="write it as `key: value` lines"
             )
         return values
-
-    @functools.cached_property
-    def contract(self) -> Contract:
-        """The contract in dataset.yaml. Raises BadRequest when it is missing or malformed."""
-        path = self.pipeline / "dataset.yaml"
-        return Contract.parse(read_yaml(path), shown(path))
 
 
 def here() -> Workspace:

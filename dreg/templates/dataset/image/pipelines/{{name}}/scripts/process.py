@@ -16,8 +16,8 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 work = here()
 params = work.params["process"]
-height, width, *channels = work.contract.columns["image"].shape
-classes = work.contract.columns["label"].classes
+height, width, *channels = work.contract().columns["image"].shape
+classes = work.contract().columns["label"].classes
 
 
 def read(archive):

@@ -11,7 +11,7 @@ work = here()
 params = work.params["process"]
 
 # The columns that dataset.yaml promises, in its order: a value that does not fit stops the stage.
-types = {name: pa.type_for_alias(column.type) for name, column in work.contract.columns.items()}
+types = {name: pa.type_for_alias(column.type) for name, column in work.contract().columns.items()}
 
 
 def read(path):
