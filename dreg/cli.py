@@ -152,7 +152,12 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 refused, 2 bad request, 3 something outside failed."""
     # Imports make many objects and no garbage: collecting in between costs a short command 5 %.
     gc.set_threshold(100_000)
-    sys.exit(run(sys.argv[1:]))
+    if os.environ.get("_DREG_COMPLETE") == "complete_bash":
+        from dreg.completion import complete_in_bash
+
+        complete_in_bash(lambda: run([]), os.environ)
+    else:
+        sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
