@@ -84,6 +84,8 @@ def prepare(story: Story) -> None:
     story.run("git clone --quiet registry.git registry", ".", shown=False)
     story.run("git config user.name 'A data engineer'", "registry", shown=False)
     story.run("git config user.email engineer@example.com", "registry", shown=False)
+    # Hooks of the person's own have their say in real repositories, not in a scratch copy.
+    story.run("git config core.hooksPath .git/hooks", "registry", shown=False)
     (story.scratch / "training").mkdir()
 
 

@@ -23,6 +23,7 @@ FILES = [
     ".dvcignore",
     ".env.docker",
     ".env.minikube",
+    ".gitattributes",
     ".github/workflows/release.yaml",
     ".gitignore",
     "README.md",
@@ -64,7 +65,7 @@ def test_a_new_registry_is_a_git_repository_with_one_commit_of_all_its_files(tmp
     made = dreg("init", "soil", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.splitlines() == [
-        f"wrote 11 files in {tmp_path}/soil",
+        f"wrote 12 files in {tmp_path}/soil",
         *(f"  {path}" for path in FILES),
         "",
         "next: cd soil",
@@ -154,11 +155,24 @@ def test_a_users_own_ignore_rules_do_not_thin_the_first_commit(tmp_path):
     assert git("ls-files", cwd=tmp_path / "soil").splitlines() == FILES
 
 
+def test_a_clone_has_the_same_bytes_wherever_git_changes_line_ends(tmp_path):
+    dreg("init", "soil", cwd=tmp_path)
+    dreg("new", "crops", "--kind", "tabular", cwd=tmp_path / "soil")
+    sample = tmp_path / "soil" / "pipelines" / "crops" / "sample" / "windows.csv"
+    sample.write_bytes(b"a,b\r\n1,2\r\n")
+    git("-c", "core.autocrlf=true", "add", "--all", cwd=tmp_path / "soil")
+    git("commit", "-q", "-m", "a dataset", cwd=tmp_path / "soil")
+    git("-c", "core.autocrlf=true", "clone", "-q", "soil", "clone", cwd=tmp_path)
+    for path in git("ls-files", cwd=tmp_path / "soil").splitlines():
+        copied = (tmp_path / "clone" / path).read_bytes()
+        assert copied == (tmp_path / "soil" / path).read_bytes(), path
+
+
 def test_a_dry_run_lists_the_files_and_writes_none(tmp_path):
     made = dreg("init", "soil", "--dry-run", cwd=tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert made.stdout.splitlines()[:3] == [
-        f"would write 11 files in {tmp_path}/soil",
+        f"would write 12 files in {tmp_path}/soil",
         "  .dvc/.gitignore",
         "  .dvc/config",
     ]
@@ -324,5 +338,11 @@ def test_its_storage_is_set_up_as_this_registrys(tmp_path):
     """Guide and template stay in step: what is written about one holds for the other."""
     ours = Path(__file__).parents[1]
     dreg("init", "dreg", cwd=tmp_path)
-    for path in (".dvc/config", ".dvc/.gitignore", ".env.docker", ".env.minikube"):
+    for path in (
+        ".dvc/config",
+        ".dvc/.gitignore",
+        ".env.docker",
+        ".env.minikube",
+        ".gitattributes",
+    ):
         assert (tmp_path / "dreg" / path).read_text() == (ours / path).read_text()
