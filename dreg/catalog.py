@@ -142,7 +142,7 @@ class Shown:
         )
         if self.version:
             yield ""
-            yield f"dreg fetch {self.name}@{self.version}"
+            yield f"fetch it: dreg fetch {self.name}@{self.version}"
 
 
 def _type(feature: object) -> str:

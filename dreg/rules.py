@@ -52,7 +52,7 @@ class Rules:
 
     def lines(self) -> Iterator[str]:
         yield from table(
-            ("rule", "price", "who is hurt"), [(r.rule, r.bump, r.hurts) for r in self.rules]
+            ("RULE", "PRICE", "WHO IS HURT"), [(r.rule, r.bump, r.hurts) for r in self.rules]
         )
 
 

@@ -62,7 +62,12 @@ def complete_request(incomplete: str) -> Sequence[str]:
 
 
 RequestArg = Annotated[
-    str, typer.Argument(metavar="NAME[@VERSION]", autocompletion=complete_request)
+    str,
+    typer.Argument(
+        metavar="NAME[@VERSION]",
+        help="A dataset; of its releases this one, or the latest.",
+        autocompletion=complete_request,
+    ),
 ]
 RepoOpt = Annotated[
     str | None,

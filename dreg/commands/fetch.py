@@ -26,7 +26,12 @@ def complete_locked(incomplete: str) -> list[str]:
 def fetch(
     request: Annotated[
         str | None,
-        typer.Argument(metavar="NAME[@RANGE]", autocompletion=complete_locked, show_default=False),
+        typer.Argument(
+            metavar="NAME[@RANGE]",
+            help="A dataset; of its releases the latest, or the latest in a range such as ^1.0.",
+            autocompletion=complete_locked,
+            show_default=False,
+        ),
     ] = None,
     repo: Annotated[
         str | None,
@@ -45,7 +50,7 @@ def fetch(
             metavar="NAME|URL", help="Where the bytes are, if not the default; or DREG_REMOTE."
         ),
     ] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="With the raw files.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Place the raw files too.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move a folder with local changes aside first.")
     ] = False,

@@ -23,16 +23,18 @@ def new(
         str | None,
         typer.Option(
             metavar="tabular|image",
-            help="What it holds.",
+            help="Required: what it holds.",
             show_default=False,
             autocompletion=complete_kind,
         ),
     ] = None,
     title: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="One line.", show_default=False)
+        str | None,
+        typer.Option(metavar="TEXT", help="What it is, in one line.", show_default=False),
     ] = None,
     description: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="A few sentences.", show_default=False)
+        str | None,
+        typer.Option(metavar="TEXT", help="The same in a few sentences.", show_default=False),
     ] = None,
     licence: Annotated[
         str | None,
@@ -41,7 +43,8 @@ def new(
         ),
     ] = None,
     owner: Annotated[
-        str | None, typer.Option(metavar="WHO", help="Who answers questions.", show_default=False)
+        str | None,
+        typer.Option(metavar="WHO", help="Who answers questions about it.", show_default=False),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only list the files it would write.")

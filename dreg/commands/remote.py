@@ -75,7 +75,9 @@ def check(
         typer.Argument(metavar="NAME", autocompletion=complete_remote, show_default=False),
     ] = None,
 ) -> None:
-    """Write, read back and delete one object on a remote (default: the default remote).
+    """Write, read back and delete one object on a remote.
+
+    Without a name: on the default remote.
 
     \b
     Example:

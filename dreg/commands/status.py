@@ -8,7 +8,7 @@ from dreg.output import out
 
 @answers("dreg.status:Status")
 def status(names: DatasetsArg = None) -> None:
-    """Show what is up to date, changed, never run, and released as what.
+    """Show what is up to date, changed, never run or released.
 
     \b
     Example:
