@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ OURS = ("DREG_MIRROR",)
 @pytest.fixture(autouse=True, scope="session")
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Nothing of the user's configuration counts, and nothing of it is touched."""
+    # Started in a shell's background, tests and all they start would ignore a Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in list(os.environ):
         if name.startswith(FOREIGN) and name not in OURS:
             del os.environ[name]
