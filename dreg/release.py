@@ -12,12 +12,14 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from semver import Version
 
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.objects import many
+from dreg.adapters.written import written
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
 from dreg.core.rules import Finding
@@ -26,14 +28,18 @@ from dreg.errors import DregError, Outside, Refused
 from dreg.holdings import Holdings
 from dreg.output import count, out, size
 from dreg.registry import Dataset, Registry
-from dreg.release_plan import GIT_REMOTE, Plan, plan
+from dreg.release_base import GIT_REMOTE
+from dreg.release_plan import Plan, plan
 
 ATTEMPTS = 8
 
 
 @dataclass(frozen=True)
 class Released:
-    """What happened to one dataset. `state`: released, unchanged, or planned (`--dry-run`)."""
+    """What happened to one dataset. `state`: released, unchanged, or planned (`--dry-run`).
+
+    `changelog` is the release's entry there, empty if there is nothing to release.
+    """
 
     dataset: str
     state: str
@@ -47,6 +53,7 @@ class Released:
     size: int
     objects_pushed: int
     manifest: str
+    changelog: str
     commit: str | None
     pushed_to: str | None
 
@@ -64,6 +71,9 @@ class Released:
         yield f"  manifest  sha256:{self.manifest}"
         where = f" on {self.pushed_to}" if self.pushed_to else ", only in this repository"
         yield f"  tag       {self.tag}{where}"
+        if self.state == "planned":
+            yield f"  changelog, in data/{self.dataset}/CHANGELOG.md:"
+            yield from (f"    {line}".rstrip() for line in self.changelog.splitlines())
 
     def _why(self) -> Iterator[str]:
         """The whole plan; of a release that was made, the findings that decided it."""
@@ -130,7 +140,8 @@ def _release_one(
     dataset: Dataset, bump: Bump | None, dry_run: bool, branch: str | None
 ) -> Released:
     for attempt in range(ATTEMPTS):
-        prepared = plan(dataset, bump=bump, branch=branch)
+        today = datetime.now(UTC).date().isoformat()
+        prepared = plan(dataset, date=today, bump=bump, branch=branch)
         if not prepared.needed:
             _finish(prepared, dataset)
         if dry_run or not prepared.needed:
@@ -166,12 +177,14 @@ def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
         plan.base.commit,
         dataset.folders,
         commit_message(plan.dataset, plan.version, plan.reasons),
+        {dataset.changelog_path: plan.changelog},
     )
     published = publisher.tag(plan.tag, commit, plan.tag_message())
     remote_branch = None
     if plan.base.branch is not None:
         publisher.push(GIT_REMOTE, plan.base.branch, plan.base.tip, published)
         remote_branch = f"{GIT_REMOTE}/{plan.base.branch}"
+    _write_changelog(dataset, plan.changelog)
     publisher.adopt(published, dataset.folders, plan.base.head, remote_branch)
 
 
@@ -179,7 +192,16 @@ def _finish(plan: Plan, dataset: Dataset) -> None:
     """Let the clone follow a release that was pushed by a command that then died."""
     if plan.base.unfinished:
         out.note(f"{plan.tag} was already pushed; this clone now follows it")
+        there = Repository(dataset.root).read(plan.base.commit, dataset.changelog_path)
+        if there is not None:
+            _write_changelog(dataset, there.decode(errors="replace"))
         Publisher(dataset.root).fast_forward(plan.base.head, plan.base.commit, dataset.folders)
+
+
+def _write_changelog(dataset: Dataset, text: str) -> None:
+    """Only once the commit that has it is published: a release that fails leaves none to take back."""
+    with written(dataset.root / dataset.changelog_path) as file:
+        file.write(text.encode())
 
 
 def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
@@ -197,6 +219,7 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         size=plan.manifest.snapshot.data.size,
         objects_pushed=len(plan.holdings.missing) if state != "unchanged" else 0,
         manifest=plan.manifest.digest,
+        changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
         commit=repository.tags().get(plan.tag),
         pushed_to=repository.remote_url(GIT_REMOTE),
     )

@@ -10,7 +10,9 @@ from semver import Version
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import Publisher
 from dreg.catalog import releases_of
+from dreg.core.changelog import Entry, with_entry
 from dreg.core.decision import Decision, decide
+from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
 from dreg.core.release import Release, newest, tag_message
@@ -20,29 +22,12 @@ from dreg.errors import Refused
 from dreg.holdings import Holdings, holdings
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
-
-GIT_REMOTE = "origin"
-
-
-@dataclass(frozen=True)
-class Base:
-    """What the release commit goes on: the fetched tip of the branch, or HEAD where it is ahead.
-
-    `tip` is None when the branch is not on the git remote yet; `branch` is None when there is no
-    git remote at all and the release stays in this repository. `unfinished`: the tip already has
-    the tree's files, pushed by a release that ended before this clone could follow.
-    """
-
-    head: str
-    commit: str
-    tip: str | None
-    branch: str | None
-    unfinished: bool = False
+from dreg.release_base import GIT_REMOTE, Base, release_base
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A release before it is made."""
+    """A release before it is made. `changelog` is the file's whole text with the `entry`."""
 
     dataset: str
     previous: Version | None
@@ -54,6 +39,8 @@ class Plan:
     base: Base
     holdings: Holdings
     manifest: Manifest
+    entry: Entry
+    changelog: str
 
     @property
     def needed(self) -> bool:
@@ -77,15 +64,17 @@ class Plan:
         )
 
 
-def plan(dataset: Dataset, *, bump: Bump | None = None, branch: str | None = None) -> Plan:
-    """What releasing the tree would do.
+def plan(
+    dataset: Dataset, *, date: str, bump: Bump | None = None, branch: str | None = None
+) -> Plan:
+    """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`.
 
     Raises Refused when a promise would be broken: dirty tree, pipeline not up to date, contract
     violated, bump lowered, branches diverged, bytes not here.
     """
     repository = Repository(dataset.root)
     _refuse_dirty(repository)
-    base = _base(dataset, repository, branch)
+    base = release_base(dataset, repository, branch)
     profile = _ready(dataset)
     last, old = _last_release(dataset, repository)
     decision = decide(old, profile, last.version if last else None)
@@ -93,6 +82,18 @@ def plan(dataset: Dataset, *, bump: Bump | None = None, branch: str | None = Non
     version = decision.version
     held = holdings(dataset)
     manifest = Manifest(dataset.name, version, held.snapshot, held.directories)
+    entry = Entry(
+        version=version,
+        date=date,
+        findings=decision.findings,
+        samples=_samples(profile),
+        before=_samples(old) if old else None,
+        link=tag_page(
+            repository.remote_url(GIT_REMOTE),
+            tag_of(dataset.name, version),
+            last.tag if last else None,
+        ),
+    )
     return Plan(
         dataset=dataset.name,
         previous=last.version if last else None,
@@ -104,7 +105,20 @@ def plan(dataset: Dataset, *, bump: Bump | None = None, branch: str | None = Non
         base=base,
         holdings=held,
         manifest=manifest,
+        entry=entry,
+        changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
     )
+
+
+def _samples(profile: Profile) -> dict[str, int]:
+    return {name: split.num_samples for name, split in profile.splits.items()}
+
+
+def _changelog(dataset: Dataset, repository: Repository, base: Base) -> str:
+    """The tree's, or that of a base which already has the tree's and more."""
+    if not base.unfinished:
+        return dataset.changelog()
+    return (repository.read(base.commit, dataset.changelog_path) or b"").decode(errors="replace")
 
 
 def _refuse_dirty(repository: Repository) -> None:
@@ -119,43 +133,6 @@ def _refuse_dirty(repository: Repository) -> None:
             hint="commit or stash them, then release again",
             details=changed[:10],
         )
-
-
-def _base(dataset: Dataset, repository: Repository, branch: str | None) -> Base:
-    head = repository.head()
-    if head is None:
-        raise Refused(
-            "the registry has no commit yet", hint="git add --all && git commit -m 'start'"
-        )
-    on = branch or repository.branch()
-    if repository.remote_url(GIT_REMOTE) is None:
-        return Base(head, head, None, None)
-    publisher = Publisher(dataset.root)
-    if on is None:
-        on = publisher.default_branch(GIT_REMOTE) or "main"
-        tip = publisher.fetch_tip(GIT_REMOTE, on)
-        if tip != head and not (tip and repository.is_ancestor(head, tip)):
-            raise Refused(
-                f"HEAD is detached, and not a commit of `{on}` on {GIT_REMOTE}",
-                hint=f"git switch {on}, or name the branch to release on: --branch NAME",
-            )
-    else:
-        tip = publisher.fetch_tip(GIT_REMOTE, on)
-    if tip is None or repository.is_ancestor(tip, head):
-        return Base(head, head, tip, on)
-    if not repository.is_ancestor(head, tip):
-        raise Refused(
-            f"`{on}` and `{GIT_REMOTE}/{on}` have diverged",
-            hint=f"git pull --rebase {GIT_REMOTE} {on}, then release again",
-        )
-    if repository.try_("diff", "--quiet", head, tip, "--", *dataset.folders) is None:
-        if publisher.equals(tip, dataset.folders):
-            return Base(head, tip, tip, on, unfinished=True)
-        raise Refused(
-            f"stale: `{dataset.name}` was changed on `{GIT_REMOTE}/{on}` since this clone was updated",
-            hint=f"git stash; git pull; git stash pop; dreg run {dataset.name}; then release again",
-        )
-    return Base(head, tip, tip, on)
 
 
 def _ready(dataset: Dataset) -> Profile:

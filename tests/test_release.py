@@ -154,6 +154,7 @@ def test_the_plan_of_a_dry_run_is_what_is_then_done(ready):
         "size",
         "objects_pushed",
         "findings",
+        "changelog",
     ):
         assert planned[key] == released[key]
 
@@ -381,7 +382,10 @@ def test_a_full_disk_is_outside_and_the_next_try_succeeds(ready):
     assert ready.remote_tags() == ["toy-v1.0.0"]
 
 
-def test_killed_after_the_push_the_same_command_finishes(ready, tmp_path):
+@pytest.mark.parametrize("notes", ["", "# Ours\n\n## Unreleased\n\nMine.\n"])
+def test_killed_after_the_push_the_same_command_finishes(ready, tmp_path, notes):
+    if notes:
+        (ready.path / "data" / NAME / "CHANGELOG.md").write_text(notes)
     pid = tmp_path / "pid"
     hook = ready.remote / "hooks" / "post-receive"
     hook.write_text(f"#!/bin/sh\nkill -9 $(cat {pid})\n")
@@ -400,6 +404,8 @@ def test_killed_after_the_push_the_same_command_finishes(ready, tmp_path):
     tip = ready.git("rev-parse", "main", folder=ready.remote)
     assert ready.git("rev-parse", "HEAD") == tip
     assert ready.git("tag", "--list") == "toy-v1.0.0"
+    assert "## 1.0.0 - 20" in changelog(ready)
+    assert ("Mine." in changelog(ready)) == bool(notes)
 
 
 def test_two_datasets_released_at_once_from_two_clones_both_land(ready, tmp_path):
@@ -433,6 +439,72 @@ def test_two_datasets_released_at_once_from_two_clones_both_land(ready, tmp_path
 def test_the_answer_as_json_has_the_documented_fields(ready):
     (released,) = json.loads(ready.ok("release", NAME, "--json", "--quiet").stdout)["releases"]
     assert sorted(released) == [
-        "bump", "commit", "dataset", "files", "findings", "manifest", "objects_pushed", "previous",
+        "bump", "changelog", "commit", "dataset", "files", "findings", "manifest", "objects_pushed", "previous",
         "pushed_to", "samples", "size", "state", "tag", "version",
     ]  # fmt: skip
+
+
+def changelog(registry, at=None):
+    path = f"data/{NAME}/CHANGELOG.md"
+    return registry.git("show", f"{at}:{path}") if at else (registry.path / path).read_text()
+
+
+def test_the_changelog_is_part_of_the_release(ready):
+    released = ready.release()
+    assert released["changelog"].startswith("## 1.0.0 - 20")
+    ready.drop_column("leaf_mm")
+    second = ready.release()
+    text = changelog(ready)
+    assert text == changelog(ready, "toy-v2.0.0") + "\n"
+    assert "### Breaking\n\n- column `leaf_mm` is gone (column-removed)\n" in text
+    assert text.endswith(f"{second['changelog']}\n\n{released['changelog']}\n")
+
+
+def test_a_dry_run_prints_the_entry_and_writes_none(ready):
+    said = ready.ok("release", NAME, "--dry-run").stdout
+    assert "  changelog, in data/toy/CHANGELOG.md:\n    ## 1.0.0 - 20" in said
+    assert "\n    ### Samples\n\n    - `train`: " in said
+    assert not (ready.path / "data" / NAME / "CHANGELOG.md").exists()
+
+
+def test_what_people_wrote_in_the_changelog_is_released_and_kept(ready):
+    ready.release()
+    file = ready.path / "data" / NAME / "CHANGELOG.md"
+    file.write_text(file.read_text().replace("\n## 1.0.0", "\n## Unreleased\n\nMine.\n\n## 1.0.0"))
+    ready.drop_column("leaf_mm")
+    ready.release()
+    assert "## Unreleased\n\n## 2.0.0 - 20" in changelog(ready)
+    assert "\n\nMine.\n\n### Breaking\n" in changelog(ready, "toy-v2.0.0")
+    assert ready.git("status", "--porcelain") == ""
+
+
+def test_a_push_that_fails_leaves_the_changelog_alone(ready):
+    hook = ready.remote / "hooks" / "pre-receive"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    assert ready.dreg("release", NAME).code == 1
+    assert not (ready.path / "data" / NAME / "CHANGELOG.md").exists()
+
+
+def test_a_changelog_that_is_no_text_is_named(ready):
+    (ready.path / "data" / NAME / "CHANGELOG.md").write_bytes(b"\xff\xfe")
+    said = refused(ready, "release", NAME, code=2)
+    assert "`data/toy/CHANGELOG.md` is not UTF-8 text" in said
+
+
+def test_versions_are_linked_where_the_git_host_has_pages(ready):
+    """The bare remote is reached as if by ssh to the host."""
+    ssh = ready.home / "ssh"
+    ssh.write_text(
+        f"#!/bin/sh\nfor last; do :; done\nexec sh -c \"${{last%% *}} '{ready.remote}'\"\n"
+    )
+    ssh.chmod(0o755)
+    ready.environment.update(GIT_SSH=str(ssh), GIT_SSH_VARIANT="ssh")
+    ready.git("remote", "set-url", "origin", "git@github.com:o/r.git")
+    first = ready.release()["changelog"]
+    assert first.startswith("## [1.0.0] - ")
+    assert first.endswith("\n\n[1.0.0]: https://github.com/o/r/tree/toy-v1.0.0")
+    ready.drop_column("leaf_mm")
+    assert ready.release()["changelog"].endswith(
+        "\n\n[2.0.0]: https://github.com/o/r/compare/toy-v1.0.0...toy-v2.0.0"
+    )

@@ -10,6 +10,8 @@ from dreg.core.contract import Contract
 from dreg.core.profile import Profile
 from dreg.errors import BadRequest
 
+CHANGELOG = "CHANGELOG.md"
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -35,6 +37,22 @@ class Layout:
     def folders(self) -> tuple[str, str]:
         """The dataset's two folders, relative to the registry."""
         return f"pipelines/{self.name}", f"data/{self.name}"
+
+    @property
+    def changelog_path(self) -> str:
+        """The changelog's file, relative to the registry."""
+        return f"{self.folders[1]}/{CHANGELOG}"
+
+    def changelog(self) -> str:
+        """The changelog in the tree; empty if there is none. Raises BadRequest if not UTF-8."""
+        try:
+            return (self.root / self.changelog_path).read_bytes().decode()
+        except FileNotFoundError:
+            return ""
+        except UnicodeDecodeError as error:
+            raise BadRequest(
+                f"`{self.changelog_path}` is not UTF-8 text", hint="save it as UTF-8"
+            ) from error
 
     def contract(self) -> Contract:
         """Raises BadRequest when dataset.yaml is missing or malformed."""

@@ -7,7 +7,7 @@ here or there, so a crash leaves only unreferenced objects for git to collect.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,29 +65,46 @@ class Publisher:
         first: str = listed.splitlines()[0] if listed else ""
         return first.split()[1].removeprefix("refs/heads/") if first.startswith("ref:") else None
 
-    def commit(self, base: str, folders: Sequence[str], message: str) -> str:
+    def commit(
+        self,
+        base: str,
+        folders: Sequence[str],
+        message: str,
+        texts: Mapping[str, str] | None = None,
+    ) -> str:
         """A commit on `base` with the work tree's files below `folders`, or `base` if they equal it.
 
-        Neither HEAD nor the user's index is touched. Returns the commit's id.
+        `texts` are files by path that take the place of the work tree's. Neither HEAD nor the
+        user's index nor the work tree is touched. Returns the commit's id.
         """
-        tree = self._tree(base, folders)
+        tree = self._tree(base, folders, texts)
         if tree == self._git("rev-parse", f"{base}^{{tree}}"):
             return base
         commit: str = self._git("commit-tree", tree, "-p", base, "-F", "-", stdin=message)
         return commit
 
-    def equals(self, commit: str, folders: Sequence[str]) -> bool:
-        """Whether the work tree's files below `folders` are those of `commit`."""
+    def equals(self, commit: str, folders: Sequence[str], besides: Sequence[str] = ()) -> bool:
+        """Whether the work tree's files below `folders`, `besides` some, are those of `commit`."""
         tree: str = self._git("rev-parse", f"{commit}^{{tree}}")
-        return self._tree(commit, folders) == tree
+        return self._tree(commit, folders, besides=besides) == tree
 
-    def _tree(self, base: str, folders: Sequence[str]) -> str:
+    def _tree(
+        self,
+        base: str,
+        folders: Sequence[str],
+        texts: Mapping[str, str] | None = None,
+        besides: Sequence[str] = (),
+    ) -> str:
         """The tree of `base` with the work tree's files below `folders`; as an object only."""
+        without = [f":(exclude,literal){path}" for path in besides]
         with tempfile.TemporaryDirectory(dir=self.repo.git_dir, prefix="dreg-") as scratch:
             index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
             with self.repo.git.custom_environment(**index):
                 self._git("read-tree", base)
-                self._git("add", "--all", "--", *folders)
+                self._git("add", "--all", "--", *folders, *without)
+                for path, text in (texts or {}).items():
+                    blob = self._git("hash-object", "-w", "--stdin", f"--path={path}", stdin=text)
+                    self._git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
                 tree = self._git("write-tree")
         return str(tree)
 

@@ -1,0 +1,75 @@
+"""What a release goes on: the newest commit of its branch, and whether this clone may follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dreg.adapters.git import Repository
+from dreg.adapters.git.publish import Publisher
+from dreg.core.changelog import holds
+from dreg.errors import Refused
+from dreg.registry import Dataset
+
+GIT_REMOTE = "origin"
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the release commit goes on: the fetched tip of the branch, or HEAD where it is ahead.
+
+    `tip` is None when the branch is not on the git remote yet; `branch` is None when there is no
+    git remote at all and the release stays in this repository. `unfinished`: the tip already has
+    the tree's files, pushed by a release that ended before this clone could follow.
+    """
+
+    head: str
+    commit: str
+    tip: str | None
+    branch: str | None
+    unfinished: bool = False
+
+
+def release_base(dataset: Dataset, repository: Repository, branch: str | None) -> Base:
+    """What a release of the dataset goes on. Raises Refused when the branches have diverged."""
+    head = repository.head()
+    if head is None:
+        raise Refused(
+            "the registry has no commit yet", hint="git add --all && git commit -m 'start'"
+        )
+    on = branch or repository.branch()
+    if repository.remote_url(GIT_REMOTE) is None:
+        return Base(head, head, None, None)
+    publisher = Publisher(dataset.root)
+    if on is None:
+        on = publisher.default_branch(GIT_REMOTE) or "main"
+        tip = publisher.fetch_tip(GIT_REMOTE, on)
+        if tip != head and not (tip and repository.is_ancestor(head, tip)):
+            raise Refused(
+                f"HEAD is detached, and not a commit of `{on}` on {GIT_REMOTE}",
+                hint=f"git switch {on}, or name the branch to release on: --branch NAME",
+            )
+    else:
+        tip = publisher.fetch_tip(GIT_REMOTE, on)
+    if tip is None or repository.is_ancestor(tip, head):
+        return Base(head, head, tip, on)
+    if not repository.is_ancestor(head, tip):
+        raise Refused(
+            f"`{on}` and `{GIT_REMOTE}/{on}` have diverged",
+            hint=f"git pull --rebase {GIT_REMOTE} {on}, then release again",
+        )
+    if repository.try_("diff", "--quiet", head, tip, "--", *dataset.folders) is None:
+        if _follows(dataset, repository, publisher, tip):
+            return Base(head, tip, tip, on, unfinished=True)
+        raise Refused(
+            f"stale: `{dataset.name}` was changed on `{GIT_REMOTE}/{on}` since this clone was updated",
+            hint=f"git stash; git pull; git stash pop; dreg run {dataset.name}; then release again",
+        )
+    return Base(head, tip, tip, on)
+
+
+def _follows(dataset: Dataset, repository: Repository, publisher: Publisher, tip: str) -> bool:
+    """Whether `tip` has the tree's files, and every line of its changelog: it may have an entry more."""
+    path = dataset.changelog_path
+    if not publisher.equals(tip, dataset.folders, besides=[path]):
+        return False
+    return holds((repository.read(tip, path) or b"").decode(errors="replace"), dataset.changelog())
