@@ -178,18 +178,37 @@ def run(arguments: list[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         failure = _outside(error)
+    except ModuleNotFoundError as error:
+        failure = _lacking(error)
     except Exception as error:
-        failure = Outside(
-            f"internal error: {type(error).__name__}: {error}",
-            hint="this is a bug in dreg; run the command again with --debug and report what it prints",
-        )
-        failure.__cause__ = error
+        failure = _internal(error)
     if out.debug:
         import traceback
 
         traceback.print_exception(failure.__cause__ or failure, file=sys.stderr)
     out.error(failure)
     return failure.exit_code
+
+
+def _internal(error: Exception) -> DregError:
+    failure = Outside(
+        f"internal error: {type(error).__name__}: {error}",
+        hint="this is a bug in dreg; run the command again with --debug and report what it prints",
+    )
+    failure.__cause__ = error
+    return failure
+
+
+def _lacking(error: ModuleNotFoundError) -> DregError:
+    """Plain `dreg` is what training needs; the rest of what a registry needs is an extra."""
+    if error.name is None or error.name.split(".")[0] == "dreg":
+        return _internal(error)
+    failure = Outside(
+        f"the Python module `{error.name}` is needed for this and not installed",
+        hint="pip install 'dreg[registry]'",
+    )
+    failure.__cause__ = error
+    return failure
 
 
 def _as_bad_request(error: Any) -> DregError:

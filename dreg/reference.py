@@ -28,6 +28,16 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 WIDTH = 88
 WRITTEN_BY = "<!-- Written by `python -m dreg.reference`; edit the program, not this page. -->"
 
+ENVIRONMENT = (
+    ("`DREG_REPO`, `DVC_REPO`", "The registry that `dreg fetch` asks without `--repo`."),
+    ("`DREG_REMOTE`, `DVC_REMOTE`", "Where the bytes are: a remote's name, a URL or a path."),
+    ("`DVC_DATA_VERSION`", "A tag; `dreg fetch` brings it when no other version is asked for."),
+    ("`DREG_MIRROR`", "The folder in which the mirrors called `local` lie."),
+    ("`DREG_CACHE`", "Where downloads and git objects are kept, if not in `~/.cache/dreg`."),
+    ("`AWS_*`", "Keys, profile, region and endpoint of S3, as for every AWS client."),
+    ("`NO_COLOR`", "No colours."),
+)
+
 
 def pages() -> dict[str, str]:
     """Every generated page: its name below docs/, and its text."""
@@ -57,6 +67,12 @@ def command_line() -> Iterator[str]:
         "With `--json`, stdout is one object: the command's, as below, or when it failed",
         '`{"error": {"fact": ..., "details": [...], "hint": ..., "exit_code": ...}}`.',
         "Versions are strings; sizes are in bytes.",
+        "",
+        "`dreg --install-completion` sets up the shell: commands, options, datasets, versions.",
+        "",
+        "| variable | says |",
+        "|---|---|",
+        *(f"| {names} | {meaning} |" for names, meaning in ENVIRONMENT),
         "",
     )
     for path, command, context in commands():

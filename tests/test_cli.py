@@ -99,6 +99,23 @@ def test_a_traceback_only_with_debug(tmp_path):
     assert "Traceback" in dreg("list", "--debug", folder=tmp_path).stderr
 
 
+def test_what_a_plain_install_lacks_is_named(ready):
+    code = "import sys; sys.modules['git'] = None; from dreg.cli import run; sys.exit(run(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "release", "toy"],
+        cwd=ready.path,
+        env=ready.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith(
+        "error: the Python module `git` is needed for this and not installed\n\n"
+        "hint: pip install 'dreg[registry]'\n"
+    )
+
+
 def test_an_outer_option_means_the_same(tmp_path):
     assert dreg("-C", str(tmp_path), "list").stderr == dreg("list", "-C", str(tmp_path)).stderr
 

@@ -6,14 +6,19 @@ import os
 from pathlib import Path
 
 
-def cache_folder(purpose: str) -> Path:
-    """The folder for one purpose (`git`, `sources`), made if it is not there."""
+def cache_place(purpose: str) -> Path:
+    """The folder for one purpose (`git`, `sources`), there or not."""
     own = os.environ.get("DREG_CACHE")
     base = (
         Path(own)
         if own
         else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dreg"
     )
-    folder = base.expanduser() / purpose
+    return base.expanduser().absolute() / purpose
+
+
+def cache_folder(purpose: str) -> Path:
+    """The folder for one purpose, made if it is not there."""
+    folder = cache_place(purpose)
     folder.mkdir(parents=True, exist_ok=True)
     return folder

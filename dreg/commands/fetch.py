@@ -28,7 +28,7 @@ def fetch(
         str | None,
         typer.Argument(
             metavar="NAME[@RANGE]",
-            help="A dataset; of its releases the latest, or the latest in a range such as ^1.0.",
+            help="The latest release in a range such as ^1.0; default: the range in dreg.lock, or any.",
             autocompletion=complete_locked,
             show_default=False,
         ),

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from dreg.adapters.cache import cache_place
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.adapters.written import written
 from dreg.errors import Outside
@@ -29,12 +30,8 @@ class Cache:
 
     @classmethod
     def of_user(cls) -> Cache:
-        """The cache in $DREG_CACHE, or else in the user's cache folder."""
-        chosen = os.environ.get("DREG_CACHE")
-        if not chosen:
-            caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-            chosen = str(Path(caches) / "dreg")
-        return cls(Path(chosen).absolute() / "sources")
+        """The cache that dreg keeps for the user."""
+        return cls(cache_place("sources"))
 
     def at(self, sha256: str) -> Path:
         """Where the file with that checksum is, or would be."""
