@@ -202,7 +202,7 @@ def test_an_error_that_dreg_foresees_ends_a_script_without_a_traceback(tmp_path)
 
 
 def test_a_full_disk_ends_a_script_without_a_traceback(tmp_path):
-    script = "open('/dev/full', 'w', buffering=1).write('words\\n')"
+    script = "import os; os.write(os.open('/dev/full', os.O_WRONLY), b'words')"
     if not Path("/dev/full").exists():
         script = "import errno; raise OSError(errno.ENOSPC, 'No space left on device')"
 
