@@ -20,11 +20,13 @@ from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.objects import many
 from dreg.adapters.written import written
+from dreg.core.choices import Choices
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
 from dreg.core.rules import Finding
 from dreg.core.version import Bump
 from dreg.errors import DregError, Outside, Refused
+from dreg.fetchable import refuse_uncommitted
 from dreg.holdings import Holdings
 from dreg.output import count, out, size
 from dreg.registry import Dataset, Registry
@@ -38,7 +40,7 @@ ATTEMPTS = 8
 class Released:
     """What happened to one dataset. `state`: released, unchanged, or planned (`--dry-run`).
 
-    `changelog` is the release's entry there, empty if there is nothing to release.
+    `exceptions` are what was decided against dreg, each with its reason. `changelog` is the release's entry there, empty if there is nothing to release.
     """
 
     dataset: str
@@ -48,6 +50,7 @@ class Released:
     bump: Bump
     tag: str
     findings: tuple[Finding, ...]
+    exceptions: tuple[str, ...]
     samples: int
     files: int
     size: int
@@ -66,6 +69,7 @@ class Released:
         price = self.bump if self.previous else "first release"
         yield f"{would}{self.dataset} {since}{self.version} ({price})"
         yield from (f"  {line}" for line in self._why())
+        yield from (f"  exception  {exception}" for exception in self.exceptions)
         yield f"  {count(self.samples)} samples, {count(self.files)} files, {size(self.size)}"
         yield f"  objects   {count(self.objects_pushed)} {'to push' if self.state == 'planned' else 'pushed'}"
         yield f"  manifest  sha256:{self.manifest}"
@@ -104,7 +108,7 @@ def release(
     registry: Registry,
     names: list[str] | None = None,
     *,
-    bump: Bump | None = None,
+    choices: Choices | None = None,
     dry_run: bool = False,
     branch: str | None = None,
 ) -> Releases:
@@ -120,7 +124,7 @@ def release(
         if not names and dataset.profile() is None:
             continue  # never run: not asked for by name, and there is nothing to release
         try:
-            done.append(_release_one(dataset, bump, dry_run, branch))
+            done.append(_release_one(dataset, choices or Choices(), dry_run, branch))
         except DregError as error:
             failed.append((dataset.name, error))
     if not names:
@@ -136,12 +140,10 @@ def release(
     return answer
 
 
-def _release_one(
-    dataset: Dataset, bump: Bump | None, dry_run: bool, branch: str | None
-) -> Released:
+def _release_one(dataset: Dataset, choices: Choices, dry_run: bool, branch: str | None) -> Released:
     for attempt in range(ATTEMPTS):
         today = datetime.now(UTC).date().isoformat()
-        prepared = plan(dataset, date=today, bump=bump, branch=branch)
+        prepared = plan(dataset, choices, date=today, branch=branch)
         if not prepared.needed:
             _finish(prepared, dataset)
         if dry_run or not prepared.needed:
@@ -179,6 +181,7 @@ def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
         commit_message(plan.dataset, plan.version, plan.reasons),
         {dataset.changelog_path: plan.changelog},
     )
+    refuse_uncommitted(dataset, plan.manifest.snapshot, commit)
     published = publisher.tag(plan.tag, commit, plan.tag_message())
     remote_branch = None
     if plan.base.branch is not None:
@@ -214,6 +217,7 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         bump=plan.bump,
         tag=plan.tag,
         findings=plan.decision.findings,
+        exceptions=plan.exceptions,
         samples=plan.samples,
         files=len(plan.manifest.snapshot.data.files),
         size=plan.manifest.snapshot.data.size,

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 
 from semver import Version
 
-from dreg.adapters.git import Repository, remote_tags
-from dreg.adapters.git.publish import Publisher
-from dreg.catalog import releases_of
+from dreg.adapters.git import Repository
 from dreg.core.changelog import Entry, with_entry
+from dreg.core.choices import Choices, as_prerelease, chosen
 from dreg.core.decision import Decision, decide
 from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
-from dreg.core.release import Release, newest, tag_message
+from dreg.core.release import Release, first_version, last_final, newest, tag_message
 from dreg.core.version import Bump, tag_of
 from dreg.core.violations import violations
 from dreg.errors import Refused
+from dreg.history import fetched, profile_of, published
 from dreg.holdings import Holdings, holdings
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
@@ -27,7 +26,11 @@ from dreg.release_base import GIT_REMOTE, Base, release_base
 
 @dataclass(frozen=True)
 class Plan:
-    """A release before it is made. `changelog` is the file's whole text with the `entry`."""
+    """A release before it is made.
+
+    `exceptions` are what a person decided against dreg, `reason` is why. `changelog` is the file's
+    whole text with the `entry`.
+    """
 
     dataset: str
     previous: Version | None
@@ -35,6 +38,8 @@ class Plan:
     tag: str
     bump: Bump
     decision: Decision
+    exceptions: tuple[str, ...]
+    reason: str
     samples: int
     base: Base
     holdings: Holdings
@@ -49,7 +54,7 @@ class Plan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        return tuple(f"{finding.text} ({finding.rule})" for finding in self.decision.findings)
+        return tuple(finding.told for finding in self.decision.findings)
 
     def tag_message(self) -> str:
         return tag_message(
@@ -61,12 +66,12 @@ class Plan:
             samples=self.samples,
             size=self.manifest.snapshot.data.size,
             manifest=self.manifest.digest,
+            exceptions=self.exceptions,
+            reason=self.reason,
         )
 
 
-def plan(
-    dataset: Dataset, *, date: str, bump: Bump | None = None, branch: str | None = None
-) -> Plan:
+def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = None) -> Plan:
     """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`.
 
     Raises Refused when a promise would be broken: dirty tree, pipeline not up to date, contract
@@ -76,9 +81,16 @@ def plan(
     _refuse_dirty(repository)
     base = release_base(dataset, repository, branch)
     profile = _ready(dataset)
-    last, old = _last_release(dataset, repository)
-    decision = decide(old, profile, last.version if last else None)
-    decision = _raised(dataset, decision, bump, last.version if last else None)
+    releases = published(dataset)
+    last, old = _before(dataset, releases)
+    initial = choices.initial or first_version(releases)
+    decision = decide(old, profile, last.version if last else None, initial)
+    decision = chosen(decision, choices, dataset.name)
+    if choices.prerelease and decision.bump is not Bump.NONE:
+        versions = [release.version for release in releases]
+        decision = as_prerelease(decision, choices, versions, dataset.name)
+        decision = _unless_repeated(dataset, decision, releases, profile)
+    exceptions = _exceptions(decision, choices)
     version = decision.version
     held = holdings(dataset)
     manifest = Manifest(dataset.name, version, held.snapshot, held.directories)
@@ -88,6 +100,7 @@ def plan(
         findings=decision.findings,
         samples=_samples(profile),
         before=_samples(old) if old else None,
+        exceptions=exceptions,
         link=tag_page(
             repository.remote_url(GIT_REMOTE),
             tag_of(dataset.name, version),
@@ -101,6 +114,8 @@ def plan(
         tag=tag_of(dataset.name, version),
         bump=decision.bump,
         decision=decision,
+        exceptions=exceptions,
+        reason=choices.reason if exceptions else "",
         samples=profile.num_samples,
         base=base,
         holdings=held,
@@ -108,6 +123,12 @@ def plan(
         entry=entry,
         changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
     )
+
+
+def _exceptions(decision: Decision, choices: Choices) -> tuple[str, ...]:
+    if decision.computed is None or not choices.reason:
+        return ()
+    return (f"{decision.bump} instead of {decision.computed}: {choices.reason}",)
 
 
 def _samples(profile: Profile) -> dict[str, int]:
@@ -150,42 +171,27 @@ def _ready(dataset: Dataset) -> Profile:
     return profile
 
 
-def _last_release(
-    dataset: Dataset, repository: Repository
-) -> tuple[Release | None, Profile | None]:
-    """The newest release and its profile, by the git remote's tags where there is a remote."""
-    name = dataset.name
-    here = {release.tag: release for release in releases_of(dataset.root, name)}
-    if repository.remote_url(GIT_REMOTE) is None:
-        last = newest(here.values())
-    else:
-        # Only published tags count: a tag that is just here was never released.
-        tags = remote_tags(GIT_REMOTE, f"{name}-v*", dataset.root).values()
-        found = (Release.of(tag.name, tag.commit) for tag in tags)
-        last = newest([r for r in found if r is not None and r.dataset == name])
-        if last and (last.tag not in here or here[last.tag].commit != last.commit):
-            Publisher(dataset.root).fetch_tag(GIT_REMOTE, last.tag)
-            here = {release.tag: release for release in releases_of(dataset.root, name)}
-        last = here.get(last.tag, last) if last else None
+def _before(dataset: Dataset, releases: list[Release]) -> tuple[Release | None, Profile | None]:
+    """The release that this one is compared with, and its profile."""
+    last = last_final(releases)
     if last is None:
         return None, None
-    path = f"data/{name}/metadata.json"
-    text = repository.read(last.commit, path)
-    if text is None:  # released by other means: anything may have changed
-        return last, None
-    return last, Profile.from_json(json.loads(text), f"{last.tag}:{path}")
+    last = fetched(dataset, last)
+    return last, profile_of(dataset, last)
 
 
-def _raised(
-    dataset: Dataset, decision: Decision, bump: Bump | None, last: Version | None
+def _unless_repeated(
+    dataset: Dataset, decision: Decision, releases: list[Release], profile: Profile
 ) -> Decision:
-    """The decision with the bump the user asked for; only ever a higher one."""
-    if bump is None or last is None or decision.bump is Bump.NONE:
+    """The decision on a prerelease; nothing to release if the one before is of the same data."""
+    word = str(decision.version.prerelease).rpartition(".")[0]
+    before = newest(
+        release
+        for release in releases
+        if release.version < decision.version
+        and release.version.finalize_version() == decision.version.finalize_version()
+        and str(release.version.prerelease).rpartition(".")[0] == word
+    )
+    if before is None or profile_of(dataset, fetched(dataset, before)) != profile:
         return decision
-    if bump < decision.bump:
-        raise Refused(
-            f"`--bump {bump}` is lower than what changed in `{dataset.name}`: {decision.bump}",
-            hint=f"see why: dreg diff {dataset.name}",
-            details=[f"{finding.text} ({finding.rule})" for finding in decision.findings],
-        )
-    return replace(decision, bump=bump, version=bump.after(last))
+    return replace(decision, findings=(), bump=Bump.NONE, version=before.version)

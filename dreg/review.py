@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from semver import Version
 
-from dreg.adapters.git import Repository
 from dreg.catalog import choose, releases_of
 from dreg.core.decision import decide, explained
 from dreg.core.profile import Profile
-from dreg.core.release import Release, newest
+from dreg.core.release import Release, first_version, last_final
 from dreg.core.rules import Finding
 from dreg.core.version import Bump, parse_request
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, Refused
+from dreg.history import profile_of
 from dreg.output import count
 from dreg.registry import Dataset, Registry
 
@@ -61,7 +60,7 @@ def compare(registry: Registry, request: str, other: str | None = None) -> Diffe
     if "@" in request or other is not None:
         old: Release | None = choose(name, wanted, releases)
     else:
-        old = newest(releases)
+        old = last_final(releases)
     new = None
     if other is not None:
         if parse_request(other)[0] != name:
@@ -70,14 +69,14 @@ def compare(registry: Registry, request: str, other: str | None = None) -> Diffe
                 hint=f"compare releases of one: dreg diff {name}@1.0.0 {name}@1.1.0",
             )
         new = choose(name, parse_request(other)[1], releases) if "@" in other else None
-    after = _in_tree(dataset) if new is None else _at(dataset, new)
+    after = _in_tree(dataset) if new is None else profile_of(dataset, new)
     if after is None:
         raise BadRequest(
             f"{name} {new.version if new else ''} has no profile that dreg reads",
             hint=f"compare the tree with it: dreg diff {request}",
         )
-    before = _at(dataset, old) if old else None
-    decision = decide(before, after, old.version if old else None)
+    before = profile_of(dataset, old) if old else None
+    decision = decide(before, after, old.version if old else None, first_version(releases))
     return Difference(
         dataset=name,
         old=old.version if old else None,
@@ -145,13 +144,3 @@ def _in_tree(dataset: Dataset) -> Profile:
     if profile is None:
         raise BadRequest(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
     return profile
-
-
-def _at(dataset: Dataset, release: Release) -> Profile | None:
-    """The profile of a release; None if it has none or one that dreg didn't write."""
-    path = f"{dataset.folders[1]}/metadata.json"
-    text = Repository(dataset.root).read(release.commit, path)
-    try:
-        return None if text is None else Profile.from_json(json.loads(text), path)
-    except (BadRequest, ValueError):
-        return None

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from dreg.core.manifest import Manifest, manifest_digest, manifest_key
+from dreg.core.manifest import Manifest, manifest_digest, manifest_key, trailers
 from dreg.core.remotes import object_key
 from tests.small_registry import NAME
 
@@ -190,6 +190,43 @@ def test_a_bump_may_be_raised_and_not_lowered(ready):
     ready.ok("run", NAME)
     (released,) = ready.ok("release", NAME, "--bump", "major", "--json").json["releases"]
     assert released["version"] == "2.0.0"
+
+
+def test_lowering_the_bump_is_recorded_with_its_reason(ready):
+    ready.release()
+    ready.drop_column("leaf_mm")
+    released = ready.release("--bump", "minor", "--reason", "nobody reads\nit")
+    assert (released["version"], released["bump"]) == ("1.1.0", "minor")
+    assert released["exceptions"] == ["minor instead of major: nobody reads it"]
+    message = tag_message(ready, "toy-v1.1.0").partition("\n\n")[2]
+    assert "\nExceptions:\n\n- minor instead of major: nobody reads it\n\n" in message
+    assert trailers(message)["Dreg-Reason"] == "nobody reads it"
+    assert "### Exceptions\n\n- minor instead of major: nobody reads it\n" in changelog(ready)
+
+
+def test_a_first_version_and_prereleases_before_it(ready):
+    first = ready.release("--initial", "0.1.0", "--prerelease", "rc")
+    assert (first["version"], first["previous"]) == ("0.1.0-rc.1", None)
+    again = ready.release("--prerelease", "rc")
+    assert (again["state"], again["version"]) == ("unchanged", "0.1.0-rc.1")
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
+    assert ready.release("--prerelease", "rc")["version"] == "0.1.0-rc.2"
+    assert "the first will be 0.1.0" in ready.ok("diff", NAME).stdout
+    final = ready.release()
+    assert (final["version"], final["previous"]) == ("0.1.0", None)
+    assert "has a first release already" in refused(
+        ready, "release", NAME, "--initial", "1.0.0", code=2
+    )
+
+
+def test_a_final_release_is_compared_with_the_last_final_one(ready):
+    ready.release()
+    ready.drop_column("leaf_mm")
+    assert ready.release("--prerelease", "beta")["version"] == "2.0.0-beta.1"
+    assert ready.ok("show", f"{NAME}@latest", "--json").json["version"] == "1.0.0"
+    released = ready.release()
+    assert (released["version"], released["previous"]) == ("2.0.0", "1.0.0")
+    assert tag_message(ready, "toy-v2.0.0").endswith("\nDreg-Previous: toy-v1.0.0")
 
 
 def test_unchanged_objects_are_not_pushed_again(ready):
@@ -439,7 +476,7 @@ def test_two_datasets_released_at_once_from_two_clones_both_land(ready, tmp_path
 def test_the_answer_as_json_has_the_documented_fields(ready):
     (released,) = json.loads(ready.ok("release", NAME, "--json", "--quiet").stdout)["releases"]
     assert sorted(released) == [
-        "bump", "changelog", "commit", "dataset", "files", "findings", "manifest", "objects_pushed", "previous",
+        "bump", "changelog", "commit", "dataset", "exceptions", "files", "findings", "manifest", "objects_pushed", "previous",
         "pushed_to", "samples", "size", "state", "tag", "version",
     ]  # fmt: skip
 

@@ -23,7 +23,19 @@ class BumpName(StrEnum):
 def release(
     names: DatasetsArg = None,
     bump: Annotated[
-        BumpName | None, typer.Option(help="Raise the computed bump; lowering it is refused.")
+        BumpName | None, typer.Option(help="Raise the computed bump, or lower it for a --reason.")
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="Why; a lower bump needs one, and the tag keeps it."),
+    ] = None,
+    initial: Annotated[
+        str | None,
+        typer.Option(metavar="VERSION", help="Version of a first release; default: 1.0.0."),
+    ] = None,
+    prerelease: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Release X.Y.Z-LABEL.1, then LABEL.2, before X.Y.Z."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
     branch: Annotated[
@@ -39,11 +51,19 @@ def release(
     \b
     Example:
       dreg release wine-quality --dry-run
+      dreg release wine-quality --initial 0.1.0
+      dreg release wine-quality --prerelease rc
       dreg release --bump minor
     """
+    from dreg.core.choices import Choices
     from dreg.core.version import Bump
     from dreg.registry import Registry
     from dreg.release import release
 
-    wanted = Bump[bump.name.upper()] if bump else None
-    out.answer(release(Registry.here(), names, bump=wanted, dry_run=dry_run, branch=branch))
+    choices = Choices.of(
+        bump=Bump[bump.name.upper()] if bump else None,
+        initial=initial,
+        prerelease=prerelease,
+        reason=reason,
+    )
+    out.answer(release(Registry.here(), names, choices=choices, dry_run=dry_run, branch=branch))

@@ -48,11 +48,7 @@ class Entry:
         if self.before is None and not self.findings:
             yield from ("", "First release.")
         for bump, section in SECTIONS.items():
-            found = [
-                f"{finding.text} ({finding.rule})"
-                for finding in self.findings
-                if finding.bump is bump
-            ]
+            found = [finding.told for finding in self.findings if finding.bump is bump]
             yield from _section(section, found)
         yield from _section("Samples", list(self._samples()))
         yield from _section("Exceptions", list(self.exceptions))

@@ -19,13 +19,15 @@ UNMEASURED = "unmeasured"
 class Decision:
     """What changed since version `last`, what it costs, and the version that follows.
 
-    `last` is None before the first release. Without findings, `version` is `last`.
+    `last` is None before the first release. Without findings, `version` is `last`. `computed` is
+    what the findings cost, where a person chose another `bump`.
     """
 
     findings: tuple[Finding, ...]
     bump: Bump
     version: Version
     last: Version | None = None
+    computed: Bump | None = None
 
     @property
     def reason(self) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from semver import Version
 
 from dreg.core.manifest import manifest_digest, trailers
-from dreg.core.version import Bump, parse_tag, tag_of
+from dreg.core.version import FIRST, Bump, parse_tag, tag_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,17 @@ def newest(releases: Iterable[Release]) -> Release | None:
     return ordered[-1] if ordered else None
 
 
+def last_final(releases: Iterable[Release]) -> Release | None:
+    """The release that the next one is compared with: no prerelease ever is."""
+    return newest(release for release in releases if release.version.prerelease is None)
+
+
+def first_version(releases: Iterable[Release]) -> Version:
+    """The version of the first release: what prereleases announced, else 1.0.0."""
+    announced = newest(releases)
+    return announced.version.finalize_version() if announced else FIRST
+
+
 def tag_message(
     *,
     dataset: str,
@@ -62,8 +73,13 @@ def tag_message(
     samples: int,
     size: int,
     manifest: str,
+    exceptions: Sequence[str] = (),
+    reason: str = "",
 ) -> str:
-    """The annotated tag's message: what and why in words, then trailers. `size` is in bytes."""
+    """The annotated tag's message: what and why in words, then trailers.
+
+    `size` is in bytes. `exceptions` are what a person decided against dreg, `reason` is why.
+    """
     since = f"since {previous}" if previous else "first release"
     lines = [
         f"{dataset} {version}",
@@ -73,6 +89,8 @@ def tag_message(
     ]
     lines += [f"- {reason}" for reason in reasons]
     lines += [""] if reasons else []
+    if exceptions:
+        lines += ["Exceptions:", "", *(f"- {exception}" for exception in exceptions), ""]
     said = {
         "Dreg-Dataset": dataset,
         "Dreg-Version": str(version),
@@ -83,6 +101,8 @@ def tag_message(
     }
     if previous:
         said["Dreg-Previous"] = tag_of(dataset, previous)
+    if reason:
+        said["Dreg-Reason"] = reason
     return "\n".join(lines + [f"{key}: {value}" for key, value in said.items()]) + "\n"
 
 

@@ -29,14 +29,32 @@ class Bump(enum.IntEnum):
         return self.name.lower()
 
     def after(self, version: Version) -> Version:
-        """The version that follows `version`. While 0.x, a major bump counts as minor (SemVer 4)."""
+        """The version that follows `version`. While 0.x, a major bump counts as minor (SemVer 4).
+
+        After a prerelease comes the version that it announced, if that is bump enough.
+        """
         if self is Bump.NONE:
             return version
+        if version.prerelease:
+            final = version.finalize_version()
+            numbers = (final.patch, final.minor) if final.major else (final.patch,)
+            if not any(numbers[: max(self - Bump.PATCH, 0)]):
+                return final
         if self is Bump.MAJOR and version.major > 0:
             return version.bump_major()
         if self is Bump.PATCH:
             return version.bump_patch()
         return version.bump_minor()
+
+
+def next_prerelease(version: Version, label: str, versions: Iterable[Version]) -> Version:
+    """`1.1.0-rc.3` for 1.1.0 and `rc`, if `versions` has two such."""
+    taken = [0]
+    for other in versions:
+        word, _, number = str(other.prerelease or "").rpartition(".")
+        if other.finalize_version() == version and word == label and number.isdigit():
+            taken.append(int(number))
+    return version.replace(prerelease=f"{label}.{max(taken) + 1}")
 
 
 def parse_version(text: str) -> Version:

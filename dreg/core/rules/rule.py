@@ -18,6 +18,11 @@ class Finding:
     bump: Bump
     text: str
 
+    @property
+    def told(self) -> str:
+        """What it saw and who says so, for a list."""
+        return f"{self.text} ({self.rule})"
+
 
 @dataclass(frozen=True)
 class Rule:

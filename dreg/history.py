@@ -1,0 +1,56 @@
+"""What earlier releases of a dataset say, by the tags that count."""
+
+from __future__ import annotations
+
+import json
+
+from dreg.adapters.git import Repository, remote_tags
+from dreg.adapters.git.publish import Publisher
+from dreg.catalog import releases_of
+from dreg.core.profile import FORMAT, Profile
+from dreg.core.release import Release
+from dreg.errors import BadRequest
+from dreg.registry import Dataset
+from dreg.release_base import GIT_REMOTE
+
+
+def published(dataset: Dataset) -> list[Release]:
+    """The releases by the git remote's tags; by those here where there is no git remote.
+
+    A tag that is just here was never released. Raises Outside when the remote cannot be reached.
+    """
+    name = dataset.name
+    if Repository(dataset.root).remote_url(GIT_REMOTE) is None:
+        return releases_of(dataset.root, name)
+    tags = remote_tags(GIT_REMOTE, f"{name}-v*", dataset.root).values()
+    found = (Release.of(tag.name, tag.commit) for tag in tags)
+    return [release for release in found if release is not None and release.dataset == name]
+
+
+def fetched(dataset: Dataset, release: Release) -> Release:
+    """The release with its tag and what it points to here, got from the git remote if need be."""
+    here = {found.tag: found for found in releases_of(dataset.root, dataset.name)}
+    if release.tag not in here or here[release.tag].commit != release.commit:
+        Publisher(dataset.root).fetch_tag(GIT_REMOTE, release.tag)
+        here = {found.tag: found for found in releases_of(dataset.root, dataset.name)}
+    return here.get(release.tag, release)
+
+
+def profile_of(dataset: Dataset, release: Release) -> Profile | None:
+    """The profile of a release; None if it has none or one that dreg didn't write.
+
+    Raises BadRequest for one that a newer dreg wrote: nothing is decided on what can't be read.
+    """
+    path = f"{dataset.folders[1]}/metadata.json"
+    text = Repository(dataset.root).read(release.commit, path)
+    try:
+        data = json.loads(text or b"")
+    except ValueError:
+        return None
+    try:
+        return Profile.from_json(data, f"{release.tag}:{path}")
+    except BadRequest:
+        form = data.get("format") if isinstance(data, dict) else None
+        if isinstance(form, int) and form > FORMAT:
+            raise
+        return None
