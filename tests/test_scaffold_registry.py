@@ -205,6 +205,30 @@ def test_the_workflow_is_yaml_and_installs_this_dreg(tmp_path):
     assert required == f"dreg[registry]=={__version__}\n"
 
 
+def test_the_workflow_does_not_release_to_a_runners_disk(tmp_path):
+    dreg("init", "soil", cwd=tmp_path)
+    workflow = yaml.safe_load((tmp_path / "soil/.github/workflows/release.yaml").read_text())
+    [check] = [s["run"] for s in workflow["jobs"]["release"]["steps"] if s.get("name") == "Remote"]
+    (tmp_path / "dreg").write_text(f'#!/bin/sh\nexec {sys.executable} -m dreg "$@"\n')
+    (tmp_path / "dreg").chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+
+    def step(remote):
+        return subprocess.run(
+            ["bash", "-e", "-c", check],
+            cwd=tmp_path / "soil",
+            env={**os.environ, "PATH": path, "DREG_REMOTE": remote},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    refused = step("")
+    assert refused.returncode == 1
+    assert "DREG_REMOTE" in refused.stdout
+    assert step(f"{tmp_path}/mounted").returncode == 0
+
+
 # Where nothing is made
 
 
@@ -346,3 +370,13 @@ def test_its_storage_is_set_up_as_this_registrys(tmp_path):
         ".gitattributes",
     ):
         assert (tmp_path / "dreg" / path).read_text() == (ours / path).read_text()
+
+
+def test_its_workflow_is_this_registrys():
+    ours = Path(__file__).parents[1]
+    workflow = ".github/workflows/release.yaml"
+    assert (ours / "dreg/templates/registry" / workflow).read_text() == (
+        ours / workflow
+    ).read_text().replace(
+        "--constraint constraints.txt '.[registry]'", "--requirement requirements.txt"
+    )
