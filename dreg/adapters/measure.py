@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,13 +17,15 @@ from dreg.core.statistics import Column, Others, Samples
 from dreg.errors import Outside
 
 Features = Mapping[str, Feature]
+Seen = Callable[[Path, int, pa.RecordBatch], None]
 
 MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
 
 
-def measure(files: Iterable[Path], contract: Contract) -> tuple[Samples, Features]:
+def measure(files: Iterable[Path], contract: Contract, seen: Seen) -> tuple[Samples, Features]:
     """The samples in `files`, and their columns as they are; `contract` adds units and classes.
 
+    `seen` is told each batch, with its file and the number of its first row, before it is measured.
     Raises Outside for a broken file, files whose columns differ, and an unlisted label.
     """
     samples, features, first = Samples(), dict[str, Feature](), None
@@ -37,6 +39,7 @@ def measure(files: Iterable[Path], contract: Contract) -> tuple[Samples, Feature
             samples += Samples(columns={field.name: nothing(field) for field in rows.schema})
             row = 0
             for batch in rows.batches:
+                seen(path, row, batch)
                 samples += part(batch, contract, path, row)
                 row += batch.num_rows
                 few_enough(samples, contract)

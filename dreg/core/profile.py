@@ -2,7 +2,8 @@
 
 The file's shape is published and training code reads it:
 `dataset`, `schema.features`, `splits.<s>.num_samples`, `splits.<s>.class_distribution`,
-`metrics.<s>.*`. dreg adds `format`, `splits.<s>.role`, `splits.<s>.columns` and `snapshot`.
+`metrics.<s>.*`. dreg adds `format`, `splits.<s>.role`, `splits.<s>.columns`,
+`splits.<s>.duplicates` and `snapshot`.
 """
 
 from __future__ import annotations
@@ -37,21 +38,28 @@ class Split:
     """One split. `columns` has statistics by column name: `nulls`, `min`, `max`, `mean`, `std`.
 
     `role` is what the contract uses the split for, `train` or `evaluation`; empty if not recorded.
+    `duplicates` are the samples that equal an earlier one, where the contract declares no key.
     """
 
     num_samples: int
     class_distribution: Mapping[str, int] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
     role: str = ""
+    duplicates: int = 0
 
 
 @dataclass(frozen=True)
 class Published:
-    """The published files as a whole: how many, their bytes, `Snapshot.digest` of them."""
+    """The published files as a whole: how many, their bytes, `Snapshot.digest` of them.
+
+    `samples` is the digest of the sample index: equal exactly when all samples are, whatever files
+    they are in. Empty in profiles from before there was one.
+    """
 
     files: int
     size: int
     digest: str
+    samples: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ class Profile:
             "schema": {"features": {n: _feature(f) for n, f in self.features.items()}},
             "splits": {name: _split(split) for name, split in self.splits.items()},
             "metrics": {split: dict(values) for split, values in self.metrics.items()},
-            "snapshot": dict(vars(self.snapshot)),
+            "snapshot": {name: value for name, value in vars(self.snapshot).items() if value != ""},
         }
 
     @classmethod
@@ -98,6 +106,7 @@ class Profile:
                     files=int(data["snapshot"]["files"]),
                     size=int(data["snapshot"]["size"]),
                     digest=str(data["snapshot"]["digest"]),
+                    samples=str(data["snapshot"].get("samples", "")),
                 ),
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -125,6 +134,7 @@ def _read_split(data: Mapping[str, Any]) -> Split:
         },
         columns={name: _numbers(values) for name, values in data.get("columns", {}).items()},
         role=str(data.get("role", "")),
+        duplicates=_count(data.get("duplicates", 0)),
     )
 
 
@@ -162,4 +172,6 @@ def _split(split: Split) -> dict[str, Any]:
         shown["class_distribution"] = dict(split.class_distribution)
     if split.columns:
         shown["columns"] = {name: dict(values) for name, values in split.columns.items()}
+    if split.duplicates:
+        shown["duplicates"] = split.duplicates
     return shown

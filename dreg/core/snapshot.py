@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dreg.errors import Refused
 
 RAW = "raw/"
+INDEX = "samples.parquet"  # the sample index, derived from the data as the profile is
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -32,6 +33,12 @@ class File:
     def is_raw(self) -> bool:
         """Raw files belong to a release (it can be reproduced), but are not what it publishes."""
         return self.path.startswith(RAW)
+
+    def has(self, data: bytes) -> bool:
+        """Whether `data` are the file's bytes."""
+        return len(data) == self.size and (
+            self.sha256 is None or hashlib.sha256(data).hexdigest() == self.sha256
+        )
 
 
 @dataclass(frozen=True)
@@ -60,8 +67,9 @@ class Snapshot:
 
     @property
     def data(self) -> Snapshot:
-        """What is published, without the profile that describes it: what the profile counts."""
-        return Snapshot(tuple(file for file in self.published.files if not file.in_git))
+        """What is published, without profile and sample index, which describe it: what the
+        profile counts."""
+        return Snapshot(tuple(f for f in self.published.files if not f.in_git and f.path != INDEX))
 
     def digest(self) -> str:
         """SHA-256 over path and checksum of every file: equal exactly when the bytes are."""

@@ -1,8 +1,4 @@
-"""Writing what is published. The same rows give the same bytes, on every machine.
-
-Every setting that reaches the bytes is fixed here: Arrow's own defaults may change with its
-version. So they depend on the rows and on pyarrow's version (which the file names), on nothing else.
-"""
+"""Writing what is published. The same rows give the same bytes, on every machine."""
 
 from __future__ import annotations
 
@@ -13,19 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from dreg.adapters.figures import has_pixels, storage
+from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
 from dreg.adapters.written import written
-
-PARQUET: dict[str, Any] = {
-    "version": "2.6",
-    "data_page_version": "1.0",
-    "data_page_size": 1 << 20,
-    "compression": "zstd",
-    "compression_level": 1,
-    "write_statistics": True,
-    "write_page_index": False,
-    "store_schema": True,  # Arrow's own types come back as they were, tensors among them
-}
-ROWS_IN_GROUP = 1 << 17
 
 
 def write_parquet(

@@ -1,4 +1,4 @@
-"""The stage `analyze`: measure what the contract names, and write it to metadata.json."""
+"""The stage `analyze`: measure what the contract names, write metadata.json and samples.parquet."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from dreg.adapters.measure import Features, measure, same_columns
+from dreg.adapters.sample_index import SampleIndex
 from dreg.adapters.tables import missing
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.contract import Contract, ContractSplit
 from dreg.core.profile import Number, Profile, Published, Split
-from dreg.core.snapshot import File, Snapshot
+from dreg.core.snapshot import INDEX, File, Snapshot
 from dreg.core.statistics import rounded
 from dreg.errors import BadRequest, Outside
 from dreg.stages.progress import say
@@ -26,9 +29,12 @@ Metrics = Mapping[str, Mapping[str, Number]]
 def write(metrics: Metrics | None = None) -> Profile:
     """Measure every split that dataset.yaml names, and write `data/<name>/metadata.json`.
 
+    The same reading of the data makes the sample index, `data/<name>/samples.parquet`.
+
     `metrics` are figures of the dataset's own, by split and name. Raises Outside for files that
-    are missing, broken or empty, or have a label that is no class of the contract; BadRequest for
-    a malformed contract, and for metrics that are no numbers or belong to no split.
+    are missing, broken or empty, have a label that is no class of the contract or a key that two
+    samples have; BadRequest for a malformed contract, and for metrics that are no numbers or
+    belong to no split.
     """
     workspace = here()
     contract = workspace.contract()
@@ -37,31 +43,36 @@ def write(metrics: Metrics | None = None) -> Profile:
     figures: dict[str, dict[str, Number]] = {}
     features: Features = {}
     first: Path | None = None
-    for name, promised in contract.splits.items():
-        files = list(split_files(workspace, promised))
-        samples, found = measure(files, contract)
-        if samples.count == 0:
-            raise Outside(
-                f"split `{name}` is empty: no row in {', '.join(f'`{shown(f)}`' for f in files)}",
-                hint="see how the pipeline splits, or take the split out of dataset.yaml",
+    with SampleIndex(contract.key) as index:
+        for name, promised in contract.splits.items():
+            files = list(split_files(workspace, promised))
+            samples, found = measure(files, contract, partial(index.add, name))
+            if samples.count == 0:
+                raise Outside(
+                    f"split `{name}` is empty: no row in {', '.join(f'`{shown(f)}`' for f in files)}",
+                    hint="see how the pipeline splits, or take the split out of dataset.yaml",
+                )
+            if first is not None:
+                same_columns(first, features, files[0], found)
+            first, features = first or files[0], merged(features, found)
+            splits[name] = Split(
+                num_samples=samples.count,
+                class_distribution=samples.classes,
+                columns={column: values.figures() for column, values in samples.columns.items()},
+                role=promised.role,
             )
-        if first is not None:
-            same_columns(first, features, files[0], found)
-        first, features = first or files[0], merged(features, found)
-        splits[name] = Split(
-            num_samples=samples.count,
-            class_distribution=samples.classes,
-            columns={column: values.figures() for column, values in samples.columns.items()},
-            role=promised.role,
-        )
-        figures[name] = samples.metrics() | own.get(name, {})
-        say(f"{name}: {samples.count:,} samples")
+            figures[name] = samples.metrics() | own.get(name, {})
+            say(f"{name}: {samples.count:,} samples")
+        digest = index.write(workspace.data / INDEX)
     profile = Profile(
         dataset=facts(workspace.name, contract),
         features=features,
-        splits=splits,
+        splits={
+            name: replace(split, duplicates=index.duplicates[name])
+            for name, split in splits.items()
+        },
         metrics={name: values for name, values in figures.items() if values},
-        snapshot=published(workspace),
+        snapshot=published(workspace, digest),
     )
     text = json.dumps(
         profile.to_json(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
@@ -125,8 +136,8 @@ def facts(name: str, contract: Contract) -> dict[str, str]:
     return {**contract.facts, **{key: value for key, value in told.items() if value}}
 
 
-def published(workspace: Workspace) -> Published:
-    """The files that consumers get, as they are now."""
+def published(workspace: Workspace, samples: str) -> Published:
+    """The files that consumers get, as they are now; `samples` is the sample index's digest."""
     snapshot = Snapshot.of(
         File(
             path=path.relative_to(workspace.data).as_posix(),
@@ -136,11 +147,11 @@ def published(workspace: Workspace) -> Published:
         )
         for path in published_files(workspace)
     )
-    return Published(files=len(snapshot.files), size=snapshot.size, digest=snapshot.digest())
+    return Published(len(snapshot.files), snapshot.size, snapshot.digest(), samples)
 
 
 def published_files(workspace: Workspace) -> Iterator[Path]:
-    """What the stages in dvc.yaml put into the dataset's folder for DVC to keep."""
+    """What the stages in dvc.yaml put into the dataset's folder for DVC to keep, but the index."""
     data = workspace.data.resolve()
     stages = read_yaml(workspace.pipeline / "dvc.yaml").get("stages", {})
     for out in (out for stage in stages.values() for out in stage.get("outs", ())):
@@ -149,7 +160,7 @@ def published_files(workspace: Workspace) -> Iterator[Path]:
         is_published = place.is_relative_to(data) and not place.is_relative_to(data / "raw")
         if is_published and options.get("cache", True):
             inside = sorted(place.rglob("*")) if place.is_dir() else [place]
-            yield from (path for path in inside if path.is_file())
+            yield from (path for path in inside if path.is_file() and path != data / INDEX)
 
 
 def sha256(path: Path) -> str:

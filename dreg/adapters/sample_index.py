@@ -1,0 +1,247 @@
+"""The sample index, `samples.parquet`: split, key and hash of every sample, in that order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dreg.adapters.figures import values
+from dreg.adapters.fingerprints import Unhashable, fingerprints
+from dreg.adapters.keys import key_texts
+from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
+from dreg.adapters.runs import Runs
+from dreg.adapters.written import written
+from dreg.adapters.yaml_files import shown
+from dreg.errors import Outside
+
+MOST_BYTES = 64 << 20  # of one split's rows in memory; sorting them takes about four times that
+THREADS = min(4, os.cpu_count() or 1)
+SCHEMA = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("key", pa.string(), nullable=False),
+        pa.field("hash", pa.binary(16), nullable=False),
+    ]
+)
+# Split names repeat, sorted keys begin alike, and hashes cannot be compressed.
+SETTINGS: dict[str, Any] = PARQUET | {
+    "compression": {"split": "zstd", "key": "zstd", "hash": "none"},
+    "compression_level": {"split": 1, "key": 1},
+    "use_dictionary": ["split"],
+    "column_encoding": {"key": "DELTA_BYTE_ARRAY", "hash": "PLAIN"},
+}
+HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
+
+
+class SampleIndex:
+    """Takes batches in while they are measured; hashes them in threads of its own.
+
+    `duplicates`, once written: by split, the samples that equal an earlier one.
+    """
+
+    def __init__(self, key: tuple[str, ...] = ()) -> None:
+        self.key = key
+        self.duplicates: dict[str, int] = {}
+        self._splits: dict[str, Runs] = {}
+        self._files: dict[str, list[tuple[int, Path]]] = {}
+        self._counts: dict[str, int] = {}
+        self._pending: deque[tuple[str, Future[pa.Table]]] = deque()
+        self._stack = ExitStack()
+
+    def __enter__(self) -> SampleIndex:
+        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dreg-index-"))
+        self._folder = Path(folder)
+        self._pool = self._stack.enter_context(ThreadPoolExecutor(THREADS))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def add(self, split: str, path: Path, row: int, batch: pa.RecordBatch) -> None:
+        """Take in a batch that begins at row number `row` of the file at `path`.
+
+        Raises Outside for a key that is absent or null and for a type that has no canonical
+        content, BadRequest for a key column of a type that makes no key; maybe of an earlier batch.
+        """
+        number = self._counts.get(split, 0)
+        self._counts[split] = number + batch.num_rows
+        files = self._files.setdefault(split, [])
+        if not files or files[-1][1] != path:
+            files.append((number, path))
+        future = self._pool.submit(hashed, batch, self.key, path, row, number)
+        self._pending.append((split, future))
+        if len(self._pending) > THREADS:
+            self._collect()
+
+    def _collect(self) -> None:
+        split, future = self._pending.popleft()
+        runs = self._splits.get(split)
+        if runs is None:
+            folder = self._folder / str(len(self._splits))
+            folder.mkdir()
+            by, order = ("key", by_key) if self.key else ("first", by_hash)
+            runs = self._splits[split] = Runs(folder, by, order, MOST_BYTES)
+        runs.add(future.result())
+
+    def write(self, path: Path) -> str:
+        """Write the index to `path`; its digest. Raises Outside for a key that two samples have."""
+        while self._pending:
+            self._collect()
+        import pyarrow.parquet as pq
+
+        digest = hashlib.sha256()
+        with written(path) as file, pq.ParquetWriter(file, SCHEMA, **SETTINGS) as writer:
+            for group in groups(self._rows()):
+                digest.update(canonical_bytes(group))
+                writer.write(group, ROWS_IN_GROUP)
+        return digest.hexdigest()
+
+    def _rows(self) -> Iterator[pa.Table]:
+        for split in sorted(self._splits, key=str.encode):
+            self.duplicates[split] = 0
+            for rows in self._splits[split].sorted():
+                if self.key:
+                    self._refuse_doubles(split, rows)
+                first, second = words(rows["first"]), words(rows["second"])
+                if not self.key:
+                    same = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
+                    self.duplicates[split] += int(same.sum())
+                yield from entries(split, rows, first, second)
+
+    def _refuse_doubles(self, split: str, rows: pa.Table) -> None:
+        keys = rows["key"].combine_chunks()
+        same = pc.equal(keys.slice(1), keys.slice(0, max(0, len(keys) - 1)))
+        place = pc.index(same, True).as_py()
+        if place < 0:
+            return
+        one, other = (self._where(split, rows["number"][i].as_py()) for i in (place, place + 1))
+        raise Outside(
+            f"{other} has the key `{keys[place].as_py()}`, which {one} has as well",
+            hint="take one of them out, or name more columns as `key` in dataset.yaml",
+        )
+
+    def _where(self, split: str, number: int) -> str:
+        files = self._files[split]
+        start, path = files[bisect_right(files, number, key=lambda file: file[0]) - 1]
+        return f"`{shown(path)}` row {number - start + 1}"
+
+
+def hashed(
+    batch: pa.RecordBatch, key: tuple[str, ...], path: Path, row: int, number: int
+) -> pa.Table:
+    """What is sorted: lanes of the hash; with a key, also that, and the sample's number in the split."""
+    try:
+        first, second = fingerprints(batch)
+    except Unhashable as error:
+        raise Outside(
+            f"`{shown(path)}` has values of type {error}, which no hash is defined for",
+            hint="have the pipeline write them as a number, a text, a list or a struct",
+        ) from error
+    lanes = {"first": pa.array(first), "second": pa.array(second)}
+    if not key:
+        return pa.table(lanes)
+    for name in key:
+        if name not in batch.schema.names:
+            raise Outside(
+                f"key column `{name}` is not in `{shown(path)}`",
+                hint="have the pipeline write it, or correct `key` in dataset.yaml",
+            )
+    keys = key_texts(batch, key)
+    if keys.null_count:
+        at = row + pc.index(keys.is_null(), True).as_py() + 1
+        raise Outside(
+            f"`{shown(path)}` row {at} has no key: there is nothing in {columns(key)}",
+            hint="have the pipeline fill it in, or correct `key` in dataset.yaml",
+        )
+    numbers = pa.array(np.arange(number, number + batch.num_rows))
+    return pa.table({"key": keys, **lanes, "number": numbers})
+
+
+def columns(names: tuple[str, ...]) -> str:
+    return " or ".join(f"`{name}`" for name in names)
+
+
+def by_hash(rows: pa.Table) -> pa.Table:
+    first, second = words(rows["first"]), words(rows["second"])
+    order = np.argsort(first)
+    first, second = first[order], second[order]
+    if ((first[1:] == first[:-1]) & (second[1:] < second[:-1])).any():
+        order = np.lexsort((second, first))
+        first, second = first[order], second[order]
+    return pa.table({"first": pa.array(first), "second": pa.array(second)})
+
+
+def by_key(rows: pa.Table) -> pa.Table:
+    keys = rows["key"].combine_chunks()
+    return rows.take(pc.array_sort_indices(keys))  # stable: of equal keys the earlier comes first
+
+
+def words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    chunks = [values(chunk) for chunk in column.chunks]
+    return chunks[0] if len(chunks) == 1 else np.concatenate([np.empty(0, np.uint64), *chunks])
+
+
+def entries(
+    split: str, rows: pa.Table, first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]
+) -> Iterator[pa.Table]:
+    """The sorted rows of a split, as the file has them."""
+    for start in range(0, len(rows), ROWS_IN_GROUP):
+        part = slice(start, min(len(rows), start + ROWS_IN_GROUP))
+        octets = np.stack([first[part], second[part]], axis=1).astype(">u8").view(np.uint8)
+        count = len(octets)
+        hashes = pa.Array.from_buffers(pa.binary(16), count, [None, pa.py_buffer(octets)])
+        if "key" in rows.column_names:
+            keys = rows["key"].slice(start, count).combine_chunks()
+        else:
+            keys = hexadecimal(octets)
+        splits = pa.repeat(pa.scalar(split, pa.string()), count)
+        yield pa.table([splits, keys, hashes], schema=SCHEMA)
+
+
+def hexadecimal(octets: npt.NDArray[np.uint8]) -> pa.Array:
+    """Rows of bytes as text."""
+    count, width = octets.shape
+    offsets = np.arange(count + 1, dtype=np.int32) * np.int32(2 * width)
+    memory = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(HEX[octets]))]
+    return pa.Array.from_buffers(pa.string(), count, memory)
+
+
+def groups(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows in row groups of one size, however they came: so the bytes are the same."""
+    waiting: list[pa.Table] = []
+    count = 0
+    for table in tables:
+        waiting.append(table)
+        count += len(table)
+        while count >= ROWS_IN_GROUP:
+            rows = pa.concat_tables(waiting)
+            yield rows.slice(0, ROWS_IN_GROUP).combine_chunks()
+            waiting, count = [rows.slice(ROWS_IN_GROUP)], count - ROWS_IN_GROUP
+    if count:
+        yield pa.concat_tables(waiting).combine_chunks()
+
+
+def canonical_bytes(group: pa.Table) -> memoryview:
+    """What the digest is over: of each row the split, NUL, the hash, the key's length, the key."""
+    split, key, hashes = (group[name].chunk(0) for name in SCHEMA.names)
+    lengths = pc.binary_length(key).cast(pa.uint32())
+    sizes = np.frombuffer(lengths.buffers()[1], np.uint32, len(key)).astype("<u4")
+    told = pa.Array.from_buffers(pa.binary(4), len(key), [None, pa.py_buffer(sizes)])
+    parts = [split, pa.scalar(b"\0"), hashes, told, key]
+    whole = pc.binary_join_element_wise(
+        *(part.cast(pa.large_binary()) for part in parts), pa.scalar(b"", pa.large_binary())
+    )
+    return memoryview(whole.buffers()[2])[: whole.total_values_length]
