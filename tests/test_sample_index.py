@@ -185,7 +185,7 @@ def test_a_sample_without_a_key(tmp_path):
         indexed(tmp_path, ("a",), train=table)
     with pytest.raises(Outside, match=r"row 2 has no key: there is nothing in `a` or `b`"):
         indexed(tmp_path, ("a", "b"), train=table)
-    with pytest.raises(Outside, match="key column `c` is not in `train.parquet`"):
+    with pytest.raises(Outside, match=r"key column `c` is not in `train.parquet`"):
         indexed(tmp_path, ("c",), train=table)
     with pytest.raises(BadRequest, match=r"key column `l` has type list"):
         indexed(tmp_path, ("l",), train=pa.table({"l": [[1]]}))
@@ -239,7 +239,9 @@ def test_images_nested_and_odd_values(tmp_path):
 
 def test_values_that_no_hash_is_defined_for(tmp_path):
     table = pa.table({"x": pa.array([None], pa.month_day_nano_interval())})
-    with pytest.raises(Outside, match="`train.parquet` has values of type month_day_nano_interval"):
+    with pytest.raises(
+        Outside, match=r"`train.parquet` has values of type month_day_nano_interval"
+    ):
         indexed(tmp_path, train=table)
 
 
