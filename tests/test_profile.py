@@ -25,7 +25,16 @@ WRITTEN: dict[str, Any] = {
             "role": "train",
             "num_samples": 3,
             "class_distribution": {"shirt": 2, "boot": 1},
-            "columns": {"image": {"mean": 72.9, "nulls": 0}},
+            "columns": {
+                "image": {"mean": 72.9, "nulls": 0},
+                "label": {
+                    "nulls": 0,
+                    "p50": 0,
+                    "distinct": 2000,
+                    "distinct_is_estimate": True,
+                    "histogram": "-0.75..-0.5:12 0:2 1.5..inf:3",
+                },
+            },
         },
         "val": {"num_samples": 1},
     },
@@ -59,6 +68,14 @@ def test_training_code_finds_its_figures():
         ("splits.train.num_samples", 2.5),
         ("splits.train.num_samples", 2**63),
         ("splits.train.class_distribution.boot", "many"),
+        ("splits.train.columns.label.distinct_is_estimate", 1),
+        ("splits.train.columns.label.p50", True),
+        ("splits.train.columns.label.histogram", {"0": 2}),
+        ("splits.train.columns.label.histogram", "0:2 0:3"),
+        ("splits.train.columns.label.histogram", "1..0:3"),
+        ("splits.train.columns.label.histogram", "0..1:0"),
+        ("splits.train.columns.label.histogram", "0..1"),
+        ("splits.train.columns.label.histogram", f"0:{2**63}"),
         ("metrics.train.pixel_mean", "dark"),
         ("metrics.train.pixel_mean", True),
         ("metrics.train.pixel_mean", 2**64),
@@ -77,6 +94,14 @@ def test_another_shape_is_refused_by_name(path, value):
         Profile.from_json(data, "data/x/metadata.json")
     assert "data/x/metadata.json" in failed.value.fact
     assert "dreg run" in failed.value.hint
+
+
+def test_figures_of_older_profiles_are_read_without_what_came_later():
+    data = copy.deepcopy(WRITTEN)
+    data["splits"]["train"]["columns"] = {"label": {"nulls": 0, "mean": 0.4, "std": 0.5}}
+    train = Profile.from_json(data).splits["train"]
+    assert train.columns == data["splits"]["train"]["columns"]
+    assert train.histograms == {}
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])

@@ -103,6 +103,10 @@ def refused(kind: type[DregError] = Outside, **metrics: Mapping[str, Any]) -> Dr
     return caught.value
 
 
+def percents(*values: float) -> dict[str, float]:
+    return dict(zip(("p01", "p05", "p25", "p50", "p75", "p95", "p99"), values, strict=True))
+
+
 # What is measured
 
 
@@ -140,6 +144,9 @@ def test_the_profile_of_a_table(wines, capsys):
                         "max": 12.5,
                         "mean": 10.8333333333,
                         "std": 1.24721912892,
+                        **percents(9.5, 9.5, 9.5, 10.5, 12.5, 12.5, 12.5),
+                        "distinct": 3,
+                        "histogram": "9.5:1 10.5:1 12.5:1",
                     },
                     "quality": {
                         "nulls": 0,
@@ -147,12 +154,19 @@ def test_the_profile_of_a_table(wines, capsys):
                         "max": 8,
                         "mean": 6.33333333333,
                         "std": 1.24721912892,
+                        **percents(5, 5, 5, 6, 8, 8, 8),
+                        "distinct": 3,
+                        "histogram": "5:1 6:1 8:1",
                     },
                     "color": {
                         "nulls": 0,
                         "min_length": 3,
                         "max_length": 5,
                         "mean_length": 4.33333333333,
+                        "p50_length": 5,
+                        "p95_length": 5,
+                        "distinct": 2,
+                        "histogram": "3:1 5:2",
                     },
                 },
             },
@@ -161,9 +175,36 @@ def test_the_profile_of_a_table(wines, capsys):
                 "num_samples": 2,
                 "class_distribution": {"red": 0, "white": 2},
                 "columns": {
-                    "alcohol": {"nulls": 1, "min": 11.0, "max": 11.0, "mean": 11.0, "std": 0.0},
-                    "quality": {"nulls": 0, "min": 4, "max": 7, "mean": 5.5, "std": 1.5},
-                    "color": {"nulls": 0, "min_length": 5, "max_length": 5, "mean_length": 5.0},
+                    "alcohol": {
+                        "nulls": 1,
+                        "min": 11.0,
+                        "max": 11.0,
+                        "mean": 11.0,
+                        "std": 0.0,
+                        **percents(*[11.0] * 7),
+                        "distinct": 1,
+                        "histogram": "11:1",
+                    },
+                    "quality": {
+                        "nulls": 0,
+                        "min": 4,
+                        "max": 7,
+                        "mean": 5.5,
+                        "std": 1.5,
+                        **percents(4, 4, 4, 4, 7, 7, 7),
+                        "distinct": 2,
+                        "histogram": "4:1 7:1",
+                    },
+                    "color": {
+                        "nulls": 0,
+                        "min_length": 5,
+                        "max_length": 5,
+                        "mean_length": 5.0,
+                        "p50_length": 5,
+                        "p95_length": 5,
+                        "distinct": 1,
+                        "histogram": "5:2",
+                    },
                 },
             },
         },
@@ -172,6 +213,7 @@ def test_the_profile_of_a_table(wines, capsys):
             "files": 2,
             "size": sum(path.stat().st_size for path in wines.processed.iterdir()),
             "digest": digest,
+            "samples": written.snapshot.samples,
         },
     }
     assert capsys.readouterr() == ("", "train: 3 samples\nval: 2 samples\n")
@@ -306,7 +348,8 @@ def test_what_is_not_a_number_never_reaches_a_figure(wines):
     profile.write()
 
     assert wines.metadata()["splits"]["train"]["columns"]["alcohol"] == {
-        "nulls": 0, "not_finite": 2, "min": 1.0, "max": 1.0, "mean": 1.0, "std": 0.0
+        "nulls": 0, "not_finite": 2, "min": 1.0, "max": 1.0, "mean": 1.0, "std": 0.0,
+        **percents(*[1.0] * 7), "distinct": 1, "histogram": "1:1",
     }  # fmt: skip
 
 
@@ -320,9 +363,13 @@ def test_in_a_csv_only_nothing_is_null(wines):
     columns = profile.write().splits["train"].columns
 
     assert columns["alcohol"] == {
-        "nulls": 1, "not_finite": 1, "min": 9.5, "max": 9.5, "mean": 9.5, "std": 0.0
+        "nulls": 1, "not_finite": 1, "min": 9.5, "max": 9.5, "mean": 9.5, "std": 0.0,
+        **percents(*[9.5] * 7), "distinct": 1,
     }  # fmt: skip
-    assert columns["color"] == {"nulls": 1, "min_length": 0, "max_length": 2, "mean_length": 1.0}
+    assert columns["color"] == {
+        "nulls": 1, "min_length": 0, "max_length": 2, "mean_length": 1.0,
+        "p50_length": 0, "p95_length": 2, "distinct": 2,
+    }  # fmt: skip
 
 
 # What is refused

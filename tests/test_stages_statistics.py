@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +30,12 @@ COLUMNS = st.one_of(
 
 
 UNHURRIED = settings(deadline=None)  # the first example imports half of Arrow
+
+
+def moments(column: Numbers | Texts) -> dict[str, Any]:
+    """The figures but for those of tests/test_sketches.py."""
+    figures = column.figures().items()
+    return {n: v for n, v in figures if not re.match(r"p\d\d|distinct|quantile", n)}
 
 
 def exactly(numbers: Numbers) -> tuple[Fraction, Fraction]:
@@ -96,7 +104,7 @@ def test_a_long_column_is_as_exact_as_a_short_one():
 def test_a_slice_of_an_array_is_measured_not_the_array():
     array = pa.array([1.0, None, 3.0, 5.0, 100.0])
 
-    assert figures.numbers(array.slice(1, 3)).figures() == {
+    assert moments(figures.numbers(array.slice(1, 3))) == {
         "nulls": 1, "min": 3.0, "max": 5.0, "mean": 4.0, "std": 1.0
     }  # fmt: skip
     assert figures.numbers(array.slice(2, 2)).figures()["mean"] == 4.0
@@ -105,7 +113,7 @@ def test_a_slice_of_an_array_is_measured_not_the_array():
 def test_what_is_not_finite_is_counted_and_left_out():
     found = figures.numbers(pa.array([1.0, math.nan, math.inf, -math.inf, 3.0]))
 
-    assert found.figures() == {
+    assert moments(found) == {
         "nulls": 0, "not_finite": 3, "min": 1.0, "max": 3.0, "mean": 2.0, "std": 1.0
     }  # fmt: skip
 
@@ -119,7 +127,7 @@ def test_a_column_without_values_has_no_extremes():
 def test_texts_have_lengths_in_characters():
     found = figures.column(pa.array(["tea", "café", None, ""]))
 
-    assert found.figures() == {
+    assert moments(found) == {
         "nulls": 1, "min_length": 0, "max_length": 4, "mean_length": rounded(7 / 3)
     }  # fmt: skip
 
@@ -134,7 +142,7 @@ def test_truth_values_and_decimals_are_numbers():
 def test_floats_of_every_width_are_measured(kind):
     found = figures.column(pa.array(np.array([0.5, 1.5], dtype=kind.to_pandas_dtype()), kind))
 
-    assert found.figures() == {"nulls": 0, "min": 0.5, "max": 1.5, "mean": 1.0, "std": 0.5}
+    assert moments(found) == {"nulls": 0, "min": 0.5, "max": 1.5, "mean": 1.0, "std": 0.5}
 
 
 def test_encodings_of_the_same_values_have_the_same_figures():

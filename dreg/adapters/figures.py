@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dreg.adapters import sketching
 from dreg.core.profile import Feature
 from dreg.core.statistics import SCALE, Column, Numbers, Others, Texts
 from dreg.core.types import spelled
@@ -63,7 +64,7 @@ def column(array: pa.Array) -> Column:
     array = plain(array)
     kind = array.type
     if spelled(str(kind)) == "string":
-        return Texts(numbers(pc.utf8_length(array)))
+        return Texts(numbers(pc.utf8_length(array)), sketching.of_texts(array))
     if pa.types.is_boolean(kind):
         return numbers(array.cast(pa.uint8()))
     if pa.types.is_decimal(kind):
@@ -79,7 +80,9 @@ def numbers(array: pa.Array) -> Numbers:
     present = values(array)
     for piece in np.split(present, range(MOST_ROWS, len(present), MOST_ROWS)):
         found += of_floats(piece) if piece.dtype.kind == "f" else of_integers(piece)
-    return found
+    finite = present[np.isfinite(present)] if present.dtype.kind == "f" else present
+    spread, distinct = sketching.of_numbers(finite)
+    return replace(found, spread=spread, distinct=distinct)
 
 
 def values(array: pa.Array) -> npt.NDArray[Any]:

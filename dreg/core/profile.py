@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dreg.core.drift import Histogram
 from dreg.errors import BadRequest
 
 FORMAT = 1
@@ -35,10 +36,11 @@ class Feature:
 
 @dataclass(frozen=True)
 class Split:
-    """One split. `columns` has statistics by column name: `nulls`, `min`, `max`, `mean`, `std`.
+    """One split. `columns` has statistics by column name: `nulls`, `min`, `max`, `mean`, `p50`.
 
     `role` is what the contract uses the split for, `train` or `evaluation`; empty if not recorded.
     `duplicates` are the samples that equal an earlier one, where the contract declares no key.
+    `histograms` are of numbers, and of the lengths of texts, by column name.
     """
 
     num_samples: int
@@ -46,6 +48,7 @@ class Split:
     columns: Mapping[str, Mapping[str, Number]] = field(default_factory=dict)
     role: str = ""
     duplicates: int = 0
+    histograms: Mapping[str, Histogram] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -127,15 +130,30 @@ def _read_feature(data: Mapping[str, Any]) -> Feature:
 
 
 def _read_split(data: Mapping[str, Any]) -> Split:
+    columns = data.get("columns", {})
     return Split(
         num_samples=_count(data["num_samples"]),
         class_distribution={
             str(name): _count(number) for name, number in data.get("class_distribution", {}).items()
         },
-        columns={name: _numbers(values) for name, values in data.get("columns", {}).items()},
+        columns={name: _figures(values) for name, values in columns.items()},
         role=str(data.get("role", "")),
         duplicates=_count(data.get("duplicates", 0)),
+        histograms={
+            name: Histogram.parse(values["histogram"])
+            for name, values in columns.items()
+            if "histogram" in values
+        },
     )
+
+
+def _figures(data: Mapping[str, Any]) -> dict[str, Number]:
+    """Statistics of a column but for its histogram; the only truth among them marks an estimate."""
+    estimated = data.get("distinct_is_estimate", False)
+    if not isinstance(estimated, bool):
+        raise TypeError(f"`distinct_is_estimate` is {estimated!r}, neither true nor false")
+    numbers = {n: v for n, v in data.items() if n not in ("histogram", "distinct_is_estimate")}
+    return _numbers(numbers) | ({"distinct_is_estimate": True} if estimated else {})
 
 
 def _count(value: Any) -> int:
@@ -171,7 +189,14 @@ def _split(split: Split) -> dict[str, Any]:
     if split.class_distribution:
         shown["class_distribution"] = dict(split.class_distribution)
     if split.columns:
-        shown["columns"] = {name: dict(values) for name, values in split.columns.items()}
+        shown["columns"] = {name: _column(split, name) for name in split.columns}
     if split.duplicates:
         shown["duplicates"] = split.duplicates
+    return shown
+
+
+def _column(split: Split, name: str) -> dict[str, Number | str]:
+    shown: dict[str, Number | str] = dict(split.columns[name])
+    if name in split.histograms:
+        shown["histogram"] = str(split.histograms[name])
     return shown

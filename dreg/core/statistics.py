@@ -1,8 +1,9 @@
 """What is known of a column after looking at some of its values, such that parts can be merged.
 
-Sums are kept exactly, as whole numbers, and rounded once at the end. So figures don't depend on
-how the values were cut into batches, on their order, or on how many machines took part:
-`measured(a + b) == measured(a) + measured(b)`, to the last bit.
+Sums are kept exactly, as whole numbers, and rounded once at the end; quantiles, histograms and
+numbers of different values come from sketches that are functions of the values (`core.sketches`).
+So figures don't depend on how the values were cut into batches, on their order, or on how many
+machines took part: `measured(a + b) == measured(a) + measured(b)`, to the last bit.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-Number = int | float
+from dreg.core.drift import Histogram
+from dreg.core.sketches import Distinct, Number, Spread
 
 # A finite double is a whole multiple of 2**-1074; numpy's frexp gives mantissas 52 bits finer.
 SCALE = 1126
 SIGNIFICANT_DIGITS = 12
+PERCENTS = (1, 5, 25, 50, 75, 95, 99)
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers: how many, extremes, exact sums.
+    """Numbers: how many, extremes, exact sums, where they lie and how many are different.
 
     `total` is the sum in units of 2**-SCALE, `squares` that of the squares in units of
     2**-(2 * SCALE). Nulls and what is not finite (NaN, infinity) are counted, and left out of all
@@ -35,6 +38,8 @@ class Numbers:
     high: Number | None = None
     total: int = 0
     squares: int = 0
+    spread: Spread = field(default_factory=Spread)
+    distinct: Distinct = field(default_factory=Distinct)
 
     @classmethod
     def of_integers(
@@ -52,6 +57,8 @@ class Numbers:
             high=max((n for n in (self.high, other.high) if n is not None), default=None),
             total=self.total + other.total,
             squares=self.squares + other.squares,
+            spread=self.spread + other.spread,
+            distinct=self.distinct + other.distinct,
         )
 
     @property
@@ -65,7 +72,7 @@ class Numbers:
         return Fraction(spread, self.count**2 << 2 * SCALE)
 
     def figures(self) -> dict[str, Number]:
-        """`nulls`, and of the values, if there are any, `min`, `max`, `mean` and `std`."""
+        """`nulls`, and of the values, if there are any, what docs/profile.md lists."""
         figures: dict[str, Number] = {"nulls": self.nulls}
         if self.not_finite:
             figures["not_finite"] = self.not_finite
@@ -74,7 +81,23 @@ class Numbers:
             figures["max"] = rounded(self.high)
             figures["mean"] = rounded(float(self.mean))
             figures["std"] = rounded(root(self.variance))
+            figures |= self._quantiles(self.low, self.high) | different(self.distinct, self.count)
         return figures
+
+    def _quantiles(self, low: Number, high: Number) -> dict[str, Number]:
+        """`p01` to `p99`, and `quantile_error` unless they are exact."""
+        found = self.spread.quantiles(PERCENTS, whole=isinstance(low, int))
+        figures = {
+            f"p{percent:02}": rounded(min(max(value, low), high))
+            for percent, value in zip(PERCENTS, found, strict=True)
+        }
+        if self.spread.error:
+            figures["quantile_error"] = self.spread.error
+        return figures
+
+    def histogram(self) -> Histogram:
+        """Where the values lie, for comparing it with another profile's."""
+        return self.spread.histogram()
 
     def scaled_figures(self, most: int) -> dict[str, Number]:
         """`mean` and `std` of the values divided by `most`."""
@@ -88,18 +111,29 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts: nulls, and the lengths in characters of the others."""
+    """Texts: nulls, the lengths in characters of the others, and how many are different."""
 
     lengths: Numbers = field(default_factory=Numbers)
+    distinct: Distinct = field(default_factory=Distinct)
 
     def __add__(self, other: Texts) -> Texts:
-        return Texts(self.lengths + other.lengths)
+        return Texts(self.lengths + other.lengths, self.distinct + other.distinct)
 
     def figures(self) -> dict[str, Number]:
-        """`nulls`, and of the texts, if there are any, `min_length`, `max_length`, `mean_length`."""
-        names = {"nulls": "nulls", "min": "min_length", "max": "max_length", "mean": "mean_length"}
+        """`nulls`, and of the texts, if there are any, what docs/profile.md lists."""
         figures = self.lengths.figures()
-        return {shown: figures[name] for name, shown in names.items() if name in figures}
+        shown = {"nulls": figures["nulls"]}
+        if self.lengths.count:
+            shown |= {f"{name}_length": figures[name] for name in LENGTHS}
+            shown |= different(self.distinct, self.lengths.count)
+        return shown
+
+    def histogram(self) -> Histogram:
+        """Where the lengths lie."""
+        return self.lengths.histogram()
+
+
+LENGTHS = ("min", "max", "mean", "p50", "p95")
 
 
 @dataclass(frozen=True)
@@ -113,6 +147,9 @@ class Others:
 
     def figures(self) -> dict[str, Number]:
         return {"nulls": self.nulls}
+
+    def histogram(self) -> Histogram:
+        return Histogram()
 
 
 Column = Numbers | Texts | Others
@@ -140,6 +177,11 @@ class Samples:
             pixels[name] = pixels.get(name, Numbers()) + numbers
         return Samples(self.count + other.count, classes, columns, pixels)
 
+    def histograms(self) -> dict[str, Histogram]:
+        """By column, of those that have one."""
+        found = {name: column.histogram() for name, column in self.columns.items()}
+        return {name: histogram for name, histogram in found.items() if histogram.count}
+
     def metrics(self) -> dict[str, Number]:
         """`pixel_mean` and `pixel_std`, for pixels from 0 to 1; by column if several have pixels."""
         metrics: dict[str, Number] = {}
@@ -159,6 +201,13 @@ def joined(one: Column, other: Column) -> Column:
     if isinstance(one, Others) and isinstance(other, Others):
         return one + other
     raise TypeError(f"{type(one).__name__} and {type(other).__name__} cannot be merged")
+
+
+def different(distinct: Distinct, count: int) -> dict[str, Number]:
+    """`distinct`, and `distinct_is_estimate` if it is one."""
+    if distinct.estimated:
+        return {"distinct": min(distinct.count, count), "distinct_is_estimate": True}
+    return {"distinct": distinct.count}
 
 
 def rounded(number: Number) -> Number:
