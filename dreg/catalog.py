@@ -39,16 +39,16 @@ class Listing:
     odd_tags: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
-        if not self.datasets:
+        if self.datasets:
+            yield from table(
+                ("DATASET", "LATEST", "SAMPLES", "SIZE", "RELEASES"),
+                [
+                    (d.name, d.version or "-", count(d.samples), size(d.size), d.releases)
+                    for d in self.datasets
+                ],
+            )
+        else:
             yield "no datasets yet"
-            return
-        yield from table(
-            ("DATASET", "LATEST", "SAMPLES", "SIZE", "RELEASES"),
-            [
-                (d.name, d.version or "-", count(d.samples), size(d.size), d.releases)
-                for d in self.datasets
-            ],
-        )
         for tag in self.odd_tags:
             yield f"not a release: `{tag}` is a lightweight tag"
 
@@ -202,8 +202,20 @@ def show(request: str, repo: str | None = None) -> Shown:
         commit=release.commit,
         manifest=signed.manifest,
         message=message,
-        profile=Profile.from_json(json.loads(text), f"{release.tag}:data/{name}/metadata.json"),
+        profile=_profile(text, release),
     )
+
+
+def _profile(text: bytes, release: Release) -> Profile:
+    where = f"data/{release.dataset}/metadata.json"
+    try:
+        return Profile.from_json(json.loads(text), f"{release.tag}:{where}")
+    except (BadRequest, ValueError) as error:
+        raise BadRequest(
+            f"`{where}` at `{release.tag}` is not a profile that dreg reads",
+            hint="it was not released by dreg; its files can be fetched nevertheless: "
+            f"dreg fetch {release.dataset}@{release.version}",
+        ) from error
 
 
 def choose(name: str, wanted: Range, found: Iterable[Release]) -> Release:

@@ -17,6 +17,7 @@ from dreg.core.release import Release, first_version, last_final, newest, tag_me
 from dreg.core.version import Bump, tag_of
 from dreg.core.violations import violations
 from dreg.errors import Refused
+from dreg.fetchable import refuse_unplaceable, refuse_unreadable_name
 from dreg.history import fetched, profile_of, published
 from dreg.holdings import Holdings, holdings
 from dreg.pipeline import refuse_unfinished
@@ -78,8 +79,9 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     violated, bump lowered, branches diverged, bytes not here.
     """
     repository = Repository(dataset.root)
-    _refuse_dirty(repository)
+    refuse_unreadable_name(dataset)
     base = release_base(dataset, repository, branch)
+    _refuse_dirty(repository, base)
     profile = _ready(dataset)
     releases = published(dataset)
     last, old = _before(dataset, releases)
@@ -92,7 +94,10 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
         decision = _unless_repeated(dataset, decision, releases, profile)
     exceptions = _exceptions(decision, choices)
     version = decision.version
+    if decision.bump is not Bump.NONE and base.branch is not None:
+        _refuse_tag_only_here(repository, tag_of(dataset.name, version))
     held = holdings(dataset)
+    refuse_unplaceable(dataset, held.snapshot)
     manifest = Manifest(dataset.name, version, held.snapshot, held.directories)
     entry = Entry(
         version=version,
@@ -142,17 +147,35 @@ def _changelog(dataset: Dataset, repository: Repository, base: Base) -> str:
     return (repository.read(base.commit, dataset.changelog_path) or b"").decode(errors="replace")
 
 
-def _refuse_dirty(repository: Repository) -> None:
+def _refuse_dirty(repository: Repository, base: Base) -> None:
     changed = [
         path
         for path in repository.changed(tracked_only=True)
         if not path.startswith(("pipelines/", "data/"))
     ]
-    if changed:
+    if changed and not _as_in(repository, base.commit, changed):
         raise Refused(
             "the work tree has uncommitted changes outside the datasets",
             hint="commit or stash them, then release again",
             details=changed[:10],
+        )
+
+
+def _as_in(repository: Repository, commit: str, paths: list[str]) -> bool:
+    """Whether index and tree have these files as `commit` does: a killed release was following it."""
+    compare = ("--literal-pathspecs", "diff", "--quiet")
+    return all(
+        repository.try_(*compare, *index, commit, "--", *paths) is not None
+        for index in ((), ("--cached",))
+    )
+
+
+def _refuse_tag_only_here(repository: Repository, tag: str) -> None:
+    """Raises Refused for a tag that was never published: releasing would overwrite it."""
+    if tag in repository.tags():
+        raise Refused(
+            f"there is a tag `{tag}` here that is not on {GIT_REMOTE}",
+            hint=f"push it or remove it (git tag -d {tag}), then release again",
         )
 
 

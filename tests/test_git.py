@@ -115,6 +115,20 @@ def test_a_local_change_in_the_way_of_following_is_kept(origin, clone, tmp_path)
     assert "x-v1.0.0" in git.remote_tags(str(origin))
 
 
+def test_a_commit_made_meanwhile_is_not_lost_by_following(origin, clone):
+    head = run(clone, "rev-parse", "HEAD")
+    publisher = Publisher(clone)
+    (clone / "data" / "x" / "metadata.json").write_text('{"a": 1}\n')
+    released = publisher.commit(head, ["data/x"], "release")
+    (clone / "README.md").write_text("mine\n")
+    run(clone, "commit", "-q", "-m", "mine", "README.md")
+    mine = run(clone, "rev-parse", "HEAD")
+    with pytest.raises(DregError):
+        publisher.fast_forward(head, released, ["data/x"])
+    assert run(clone, "rev-parse", "HEAD") == mine
+    assert (clone / "README.md").read_text() == "mine\n"
+
+
 def test_who_pushes_second_loses_and_nothing_of_theirs_is_visible(origin, clone, tmp_path):
     publisher = Publisher(clone)
     tip = publisher.fetch_tip("origin", "main")
@@ -196,6 +210,7 @@ def test_a_shallow_clone_stays_shallow_when_it_gets_a_tag(origin, clone, tmp_pat
     local = git.Repository(tmp_path / "shallow")
     assert local.read(local.tags()["x-v1.0.0"], "data/x/metadata.json") == b'{"a": 1}\n'
     assert run(tmp_path / "shallow", "rev-parse", "--is-shallow-repository") == "true"
+    assert run(tmp_path / "shallow", "rev-list", "--count", "x-v1.0.0") == "1"
 
 
 @pytest.mark.parametrize("url", ["--upload-pack=touch x", "ext::sh -c id", "-x", "fd::7"])

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from semver import Version
 
+from dreg.core.release import Release, newest
 from dreg.core.version import (
     Bump,
     Range,
@@ -41,7 +42,7 @@ names = st.from_regex(r"[a-z0-9]{1,5}(-[a-z0-9]{1,5}){0,3}", fullmatch=True)
         ("v1.2.0", "1.2.0", "1.2.1"),
         ("latest", "0.0.1 7.0.0", "7.0.0-rc.1"),
         ("1.0.0-rc.1", "1.0.0-rc.1", "1.0.0 1.0.0-rc.2"),
-        ("^1.0.0-rc.1", "1.0.0-rc.2 1.0.0 1.4.0", "2.0.0 1.0.0-beta"),
+        ("^1.0.0-rc.1", "1.0.0-rc.2 1.0.0 1.4.0", "2.0.0 2.0.0-rc.1 1.0.0-beta"),
     ],
 )
 def test_a_range_has_these_versions_and_not_those(wanted, inside, outside):
@@ -127,3 +128,10 @@ def test_a_version_that_is_none_is_a_bad_request():
     assert parse_version("v1.2.3") == Version(1, 2, 3)
     with pytest.raises(BadRequest, match=r"`1\.2` is not a version"):
         parse_version("1.2")
+
+
+def test_the_newest_release_is_no_prerelease_if_there_is_another():
+    releases = [Release.of(f"x-v{version}", "c" * 40) for version in ("1.0.0", "2.0.0-rc.1")]
+    assert newest(releases) == releases[0]
+    assert newest(releases[1:]) == releases[1]
+    assert newest([]) is None

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from dreg.core.remotes import URL, Remote, Remotes, with_default
+from dreg.errors import BadRequest
 
 
 def read_remotes(root: Path, committed: str | None = None) -> Remotes:
@@ -48,3 +49,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+    except UnicodeDecodeError as error:
+        raise BadRequest(
+            f"`.dvc/{path.name}` is not UTF-8 text",
+            hint=f"restore it from git, or save {path} as UTF-8",
+        ) from error

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from dreg.core.lock import Lock, Pin
+from dreg.errors import BadRequest
 
 LOCK = "dreg.lock"
 
@@ -17,6 +18,11 @@ def read_lock(folder: Path) -> Lock:
         return Lock.parse((folder / LOCK).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Lock()
+    except UnicodeDecodeError as error:
+        raise BadRequest(
+            f"`{LOCK}` is not UTF-8 text",
+            hint=f"restore {LOCK} from git, or remove it and fetch by name",
+        ) from error
 
 
 def write_pin(folder: Path, pin: Pin) -> None:

@@ -64,7 +64,7 @@ def read_dir_object(cache: Path, md5: str) -> dict[str, str] | None:
         return None
     for path in files:
         try:
-            check_path(path)
+            check_path(f"{md5}/{path}")  # below a folder: a colon cannot name a drive
         except Refused as error:
             raise Refused(
                 f"the folder object {md5} in DVC's cache lists a file with the unsafe path {path!r}",
