@@ -6,10 +6,13 @@ import json
 
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import Publisher
+from dreg.adapters.yaml_files import parse_yaml
 from dreg.catalog import releases_of
 from dreg.core.profile import FORMAT, Profile
 from dreg.core.release import Release
+from dreg.core.rules import Pricing
 from dreg.errors import BadRequest
+from dreg.output import out
 from dreg.registry import Dataset
 from dreg.release_base import GIT_REMOTE
 
@@ -54,3 +57,28 @@ def profile_of(dataset: Dataset, release: Release) -> Profile | None:
         if isinstance(form, int) and form > FORMAT:
             raise
         return None
+
+
+def pricing_of(dataset: Dataset, release: Release) -> Pricing:
+    """The prices and thresholds in the contract of a release, which what follows it is priced by.
+
+    So no release lowers its own price: what the tree's contract says counts for the next.
+    """
+    path = f"{dataset.folders[0]}/dataset.yaml"
+    where = f"{release.tag}:{path}"
+    text = Repository(dataset.root).read(release.commit, path)
+    try:
+        return Pricing.parse(parse_yaml((text or b"").decode(), where), where)
+    except (BadRequest, UnicodeDecodeError) as error:
+        # It cannot be corrected any more; the usual prices are the careful answer.
+        out.warn(f"the usual prices count: {getattr(error, 'fact', error)}")
+        return Pricing()
+
+
+def tell_of_new_prices(dataset: Dataset, pricing: Pricing) -> None:
+    """Note that the tree's prices are not those that count yet."""
+    if dataset.contract().pricing != pricing:
+        out.note(
+            f"overrides and thresholds in {dataset.folders[0]}/dataset.yaml count from the next "
+            "release on; this one is priced by the last release's"
+        )

@@ -62,7 +62,10 @@ class Released:
 
     def lines(self) -> Iterator[str]:
         if self.state == "unchanged":
-            yield f"{self.dataset} {self.version}: nothing to release, the tree is this release"
+            free = (
+                "nothing that changed has a price" if self.findings else "the tree is this release"
+            )
+            yield f"{self.dataset} {self.version}: nothing to release, {free}"
             return
         since = f"{self.previous} -> " if self.previous else ""
         would = "would release " if self.state == "planned" else "released "
@@ -84,7 +87,8 @@ class Released:
         dearest = max((finding.bump for finding in self.findings), default=Bump.NONE)
         told = [f for f in self.findings if self.state == "planned" or f.bump is dearest]
         for finding in told:
-            yield f"{finding.bump}  {finding.rule}: {finding.text}"
+            override = f" ({finding.override})" if finding.override else ""
+            yield f"{finding.bump}  {finding.rule}: {finding.text}{override}"
         if len(told) < len(self.findings):
             yield f"and {len(self.findings) - len(told)} lesser findings, in the tag's message"
 

@@ -14,11 +14,12 @@ from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, last_final, newest, tag_message
+from dreg.core.rules import USUAL, Pricing
 from dreg.core.version import Bump, tag_of
 from dreg.core.violations import violations
 from dreg.errors import Refused
 from dreg.fetchable import refuse_unplaceable, refuse_unreadable_name
-from dreg.history import fetched, profile_of, published
+from dreg.history import fetched, pricing_of, profile_of, published, tell_of_new_prices
 from dreg.holdings import Holdings, holdings
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
@@ -84,9 +85,9 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     _refuse_dirty(repository, base)
     profile = _ready(dataset)
     releases = published(dataset)
-    last, old = _before(dataset, releases)
+    last, old, pricing = _before(dataset, releases)
     initial = choices.initial or first_version(releases)
-    decision = decide(old, profile, last.version if last else None, initial)
+    decision = decide(old, profile, last.version if last else None, initial, pricing)
     decision = chosen(decision, choices, dataset.name)
     if choices.prerelease and decision.bump is not Bump.NONE:
         versions = [release.version for release in releases]
@@ -194,13 +195,17 @@ def _ready(dataset: Dataset) -> Profile:
     return profile
 
 
-def _before(dataset: Dataset, releases: list[Release]) -> tuple[Release | None, Profile | None]:
-    """The release that this one is compared with, and its profile."""
+def _before(
+    dataset: Dataset, releases: list[Release]
+) -> tuple[Release | None, Profile | None, Pricing]:
+    """The release that this one is compared with, its profile, and its prices."""
     last = last_final(releases)
     if last is None:
-        return None, None
+        return None, None, USUAL
     last = fetched(dataset, last)
-    return last, profile_of(dataset, last)
+    pricing = pricing_of(dataset, last)
+    tell_of_new_prices(dataset, pricing)
+    return last, profile_of(dataset, last), pricing
 
 
 def _unless_repeated(

@@ -11,11 +11,11 @@ from dreg.catalog import choose, releases_of
 from dreg.core.decision import decide, explained
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, last_final
-from dreg.core.rules import Finding
+from dreg.core.rules import USUAL, Finding
 from dreg.core.version import Bump, parse_request
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, Refused
-from dreg.history import profile_of
+from dreg.history import pricing_of, profile_of, tell_of_new_prices
 from dreg.output import count
 from dreg.registry import Dataset, Registry
 
@@ -43,7 +43,8 @@ class Difference:
         if not self.findings:
             yield f"{self.dataset} {self.old}{until}: nothing changed"
             return
-        yield f"{self.dataset} {self.old} -> {self.new or self.next} ({self.bump})"
+        price = self.bump if self.bump is not Bump.NONE else "nothing that changed has a price"
+        yield f"{self.dataset} {self.old} -> {self.new or self.next} ({price})"
         yield ""
         yield from explained(self.findings)
 
@@ -76,7 +77,10 @@ def compare(registry: Registry, request: str, other: str | None = None) -> Diffe
             hint=f"compare the tree with it: dreg diff {request}",
         )
     before = profile_of(dataset, old) if old else None
-    decision = decide(before, after, old.version if old else None, first_version(releases))
+    pricing = pricing_of(dataset, old) if old else USUAL
+    if old and new is None:
+        tell_of_new_prices(dataset, pricing)
+    decision = decide(before, after, old.version if old else None, first_version(releases), pricing)
     return Difference(
         dataset=name,
         old=old.version if old else None,

@@ -204,6 +204,26 @@ def test_lowering_the_bump_is_recorded_with_its_reason(ready):
     assert "### Exceptions\n\n- minor instead of major: nobody reads it\n" in changelog(ready)
 
 
+def test_no_release_lowers_its_own_price(ready):
+    ready.release()
+    contract = ready.path / "pipelines" / NAME / "dataset.yaml"
+    overrides = "".join(
+        f"- {{rule: {rule}, price: minor, reason: nobody reads it}}\n"
+        for rule in ("column-removed", "evaluation-split-changed")  # rows are split by content
+    )
+    contract.write_text(f"{contract.read_text()}overrides:\n{overrides}")
+    ready.drop_column("leaf_mm")
+    ready.ok("run", NAME)
+    done = ready.ok("release", NAME, "--json")
+    assert done.json["releases"][0]["version"] == "2.0.0"
+    assert "count from the next release on" in done.stderr
+    ready.drop_column("height_mm")
+    assert ready.release()["version"] == "2.1.0"
+    told = "column `height_mm` is gone (column-removed, minor instead of major: nobody reads it)"
+    assert told in tag_message(ready, "toy-v2.1.0")
+    assert f"\n- {told}\n" in changelog(ready).partition("### Changed")[2]
+
+
 def test_a_first_version_and_prereleases_before_it(ready):
     first = ready.release("--initial", "0.1.0", "--prerelease", "rc")
     assert (first["version"], first["previous"]) == ("0.1.0-rc.1", None)

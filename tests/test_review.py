@@ -126,6 +126,8 @@ def test_json_has_the_findings(wine):
         "rule": "samples-added",
         "bump": "minor",
         "text": "split `train` has 1,000 samples instead of 800 (+25.0%)",
+        "instead_of": None,
+        "reason": "",
     }
     del answer["findings"]
     assert answer == {
@@ -176,6 +178,60 @@ def test_a_release_without_a_profile_may_differ_in_anything(wine):
     code, stdout, _ = wine.dreg("diff", "wine-quality")
     assert (code, stdout.splitlines()[0]) == (0, "wine-quality 1.0.0 -> 2.0.0 (major)")
     assert "release 1.0.0 has no profile that dreg reads" in stdout
+
+
+OVERRIDE = "overrides: [{rule: column-removed, price: minor, reason: nobody reads it}]\n"
+
+
+def test_prices_are_those_of_the_release_that_is_compared_with(wine):
+    wine.release("1.0.0")
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT + OVERRIDE)
+    wine.release("1.0.1")
+    del wine.metadata["schema"]["features"]["pH"]
+    wine.measure("bbbb")
+    code, stdout, stderr = wine.dreg("diff", "wine-quality")
+    assert (code, stderr) == (0, "")
+    assert stdout.startswith(
+        "wine-quality 1.0.1 -> 1.1.0 (minor)\n"
+        "\n"
+        "minor  column-removed (instead of major: nobody reads it): Training code that reads"
+    )
+    code, stdout, stderr = wine.dreg("diff", "wine-quality@1.0.0")
+    assert stdout.startswith("wine-quality 1.0.0 -> 2.0.0 (major)\n")
+    assert stderr == (
+        "overrides and thresholds in pipelines/wine-quality/dataset.yaml count from the next "
+        "release on; this one is priced by the last release's\n"
+    )
+
+
+def test_prices_that_cannot_be_read_any_more_are_the_usual_ones(wine):
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT + OVERRIDE.replace("column", "row"))
+    wine.release("1.0.0")
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT)
+    del wine.metadata["schema"]["features"]["pH"]
+    wine.measure("bbbb")
+    code, stdout, stderr = wine.dreg("diff", "wine-quality")
+    assert (code, stdout.splitlines()[0]) == (0, "wine-quality 1.0.0 -> 2.0.0 (major)")
+    assert stderr.startswith(
+        "warning: the usual prices count: `wine-quality-v1.0.0:pipelines/wine-quality/dataset.yaml`: "
+        "`overrides` names the unknown rule `row-removed`"
+    )
+
+
+def test_what_has_no_price_is_told(wine):
+    wine.write(
+        "pipelines/wine-quality/dataset.yaml",
+        CONTRACT + "overrides: [{rule: metric-added, price: none, reason: notes}]\n",
+    )
+    wine.release("1.0.0")
+    wine.metadata["metrics"] = {"train": {"mean": 1.0}}
+    wine.measure()
+    assert wine.dreg("diff", "wine-quality")[1] == (
+        "wine-quality 1.0.0 -> 1.0.0 (nothing that changed has a price)\n"
+        "\n"
+        "none  metric-added (instead of minor: notes): Nobody: there is one more figure to read.\n"
+        "  - figure `metrics.train.mean` is new\n"
+    )
 
 
 @pytest.mark.parametrize(

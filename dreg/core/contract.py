@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dreg.core.reader import Reader, whole
+from dreg.core.rules import Pricing
 from dreg.core.types import spelled
-from dreg.errors import BadRequest
 
 ROLES = ("train", "evaluation")
 
@@ -38,7 +39,11 @@ class ContractSplit:
 
 @dataclass(frozen=True)
 class Contract:
-    """The promise. `label` names the column whose classes `class_distribution` counts."""
+    """The promise. `label` names the column whose classes `class_distribution` counts.
+
+    `pricing` is what the keys `overrides` and `thresholds` say; it counts from the release on that
+    has it.
+    """
 
     title: str
     description: str
@@ -53,6 +58,7 @@ class Contract:
     key: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    pricing: Pricing = field(default_factory=Pricing)
 
     @classmethod
     def parse(cls, data: Any, where: str = "dataset.yaml") -> Contract:
@@ -60,17 +66,17 @@ class Contract:
         return _Reader(where).contract(data)
 
 
-class _Reader:
-    """Reads a contract strictly: an unknown key is more often a typo than an extension."""
+KEYS = (
+    *(key for key in Contract.__dataclass_fields__ if key != "pricing"),
+    *Pricing.__dataclass_fields__,
+)
 
-    def __init__(self, where: str) -> None:
-        self.where = where
 
-    def fail(self, fact: str, hint: str) -> BadRequest:
-        return BadRequest(f"`{self.where}`: {fact}", hint=hint)
+class _Reader(Reader):
+    """Reads a contract."""
 
     def contract(self, data: Any) -> Contract:
-        known = tuple(Contract.__dataclass_fields__)
+        known = KEYS
         needed = ("title", "description", "licence", "splits", "columns")
         top = self.mapping(data, "the contract", known, needed)
         facts = top.get("facts") or {}
@@ -90,6 +96,7 @@ class _Reader:
             key=self.names(top.get("key"), "`key`"),
             upstream=self.names(top.get("upstream"), "`upstream`"),
             facts={self.name(key, "`facts`"): str(value) for key, value in facts.items()},
+            pricing=Pricing.parse(top, self.where),
         )
         for name in (*contract.key, *([contract.label] if contract.label else ())):
             if name not in contract.columns:
@@ -122,7 +129,7 @@ class _Reader:
                     "write it relative to data/<name>/, such as processed/train.parquet",
                 )
         samples = given.get("samples")
-        if samples is not None and not _whole(samples):
+        if samples is not None and not _length(samples):
             raise self.fail(f"{at} promises `{samples}` samples", "write a whole number")
         return ContractSplit(role=role, files=files, samples=samples)
 
@@ -139,7 +146,7 @@ class _Reader:
         if not isinstance(nullable, bool):
             raise self.fail(f"{at} has `nullable: {nullable}`", "write true or false")
         shape = given.get("shape") or []
-        if not isinstance(shape, list) or not all(_whole(length) for length in shape):
+        if not isinstance(shape, list) or not all(_length(length) for length in shape):
             raise self.fail(f"{at} has no usable shape", "write it as a list: [28, 28]")
         classes = self.names(given.get("classes"), f"`classes` of {at}")
         if len(set(classes)) < len(classes):
@@ -166,44 +173,6 @@ class _Reader:
             raise self.fail(f"{at} has no usable range", "write it as [lowest, highest]")
         return float(value[0]), float(value[1])
 
-    def mapping(
-        self, value: Any, at: str, known: tuple[str, ...], needed: tuple[str, ...]
-    ) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.fail(f"{at} is not a mapping", f"write {at} as `key: value` lines")
-        for key in value:
-            if key not in known:
-                raise self.fail(
-                    f"{at} has the unknown key `{key}`", f"known keys: {', '.join(known)}"
-                )
-        for key in needed:
-            if value.get(key) in (None, ""):
-                raise self.fail(f"{at} lacks `{key}`", f"add `{key}:` to {self.where}")
-        return value
 
-    def text(self, given: dict[str, Any], key: str, at: str = "the contract") -> str:
-        value = given.get(key)
-        if isinstance(value, dict | list):
-            raise self.fail(f"`{key}` of {at} is not text", f"write `{key}: some text`")
-        return "" if value is None else str(value)
-
-    def names(self, value: Any, at: str) -> tuple[str, ...]:
-        if value is None:
-            return ()
-        if isinstance(value, dict):
-            raise self.fail(f"{at} is not a list of names", f"write {at} as a list of names")
-        return tuple(
-            self.name(item, at) for item in (value if isinstance(value, list) else [value])
-        )
-
-    def name(self, value: Any, at: str) -> str:
-        """A name as text: 3 stands for itself, but YAML reads a bare `no` as false."""
-        if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-            return str(value)
-        raise self.fail(
-            f"{at} has {value!r} for a name", "put names like no, on, 1.5 or null in quotes"
-        )
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _length(value: Any) -> bool:
+    return whole(value) and value >= 0

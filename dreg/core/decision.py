@@ -9,7 +9,7 @@ from itertools import groupby
 from semver import Version
 
 from dreg.core.profile import Profile
-from dreg.core.rules import RULES, Finding, assess
+from dreg.core.rules import RULES, USUAL, Finding, Pricing, assess
 from dreg.core.version import FIRST, Bump
 
 UNMEASURED = "unmeasured"
@@ -42,9 +42,13 @@ class Decision:
 
 
 def decide(
-    old: Profile | None, new: Profile, last: Version | None, initial: Version = FIRST
+    old: Profile | None,
+    new: Profile,
+    last: Version | None,
+    initial: Version = FIRST,
+    pricing: Pricing = USUAL,
 ) -> Decision:
-    """The decision on `new`, given the profile of release `last`.
+    """The decision on `new`, given the profile and the prices of release `last`.
 
     `old` is None if there is no release, or if that release has no profile that dreg reads:
     then anything may have changed.
@@ -55,7 +59,7 @@ def decide(
         unread = f"release {last} has no profile that dreg reads, so anything may have changed"
         findings: tuple[Finding, ...] = (Finding(UNMEASURED, Bump.MAJOR, unread),)
     else:
-        findings = assess(old, new)
+        findings = assess(old, new, pricing)
     bump = max((finding.bump for finding in findings), default=Bump.NONE)
     return Decision(findings, bump, bump.after(last), last)
 
@@ -64,6 +68,8 @@ def explained(findings: tuple[Finding, ...]) -> Iterator[str]:
     """Findings for people, grouped by rule: price, rule, who is hurt; below, what it saw."""
     for (bump, rule), group in groupby(findings, key=lambda finding: (finding.bump, finding.rule)):
         hurts = f": {RULES[rule].hurts}" if rule in RULES else ""
-        yield f"{bump}  {rule}{hurts}"
-        for finding in group:
+        same = list(group)
+        override = f" ({same[0].override})" if same[0].override else ""
+        yield f"{bump}  {rule}{override}{hurts}"
+        for finding in same:
             yield f"  - {finding.text}"

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 from dreg.core.profile import Profile
 from dreg.core.rules import classes, columns, documents, figures, splits
+from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
 
-__all__ = ["RULES", "Finding", "Rule", "assess", "rule"]
+__all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
 
 # Imported for the rules that they register.
 _ = (columns, classes, splits, figures, documents)
 
 
-def assess(old: Profile, new: Profile) -> tuple[Finding, ...]:
-    """Every rule's findings, the dearest first, then by rule."""
+USUAL = Pricing()
+
+
+def assess(old: Profile, new: Profile, pricing: Pricing = USUAL) -> tuple[Finding, ...]:
+    """Every rule's findings, the dearest first, then by rule; `pricing` is `old`'s contract's."""
     findings = [
         # One line each, whatever a column is called: findings go into messages with trailers.
-        Finding(rule.id, rule.bump, " ".join(text.split()))
+        _finding(rule, " ".join(text.split()), pricing)
         for rule in RULES.values()
-        for text in rule.check(old, new)
+        for text in rule.check(old, new, **pricing.tolerated(rule))
     ]
     return tuple(sorted(findings, key=lambda finding: (-finding.bump, finding.rule)))
+
+
+def _finding(rule: Rule, text: str, pricing: Pricing) -> Finding:
+    override = pricing.overrides.get(rule.id)
+    if override is None or override.price is rule.bump:
+        return Finding(rule.id, rule.bump, text)
+    return Finding(rule.id, override.price, text, instead_of=rule.bump, reason=override.reason)

@@ -76,7 +76,12 @@ def class_balance_drifted(
             yield f"in split `{split}`, {few(moved)}"
 
 
-@rule(Bump.PATCH)
+@rule(
+    Bump.PATCH,
+    shift=("column-drifted", "shift"),
+    share=("metric-drifted", "share"),
+    class_share=("class-balance-drifted", "share"),
+)
 def statistics_changed(
     old: Profile,
     new: Profile,

@@ -6,22 +6,34 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dreg.core.profile import Profile, Split
+from dreg.core.profile import Split
 from dreg.core.version import Bump
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule's hit: the rule's id, its price, and what it saw in one sentence."""
+    """A rule's hit: the rule's id, its price, and what it saw in one sentence.
+
+    `instead_of` is the rule's usual price where the contract has another one, for a `reason`.
+    """
 
     rule: str
     bump: Bump
     text: str
+    instead_of: Bump | None = None
+    reason: str = ""
+
+    @property
+    def override(self) -> str:
+        """The usual price and why it is not due, for a sentence; empty if it is."""
+        return f"instead of {self.instead_of}: {self.reason}" if self.instead_of is not None else ""
 
     @property
     def told(self) -> str:
         """What it saw and who says so, for a list."""
-        return f"{self.text} ({self.rule})"
+        return (
+            f"{self.text} ({self.rule}{f', {self.bump} {self.override}' if self.override else ''})"
+        )
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,8 @@ class Rule:
     """A kind of difference and its price.
 
     `hurts` says who is hurt. `before` and `after` are an example: the part of metadata.json that
-    the rule looks at, as YAML. `thresholds` are what it tolerates, by name.
+    the rule looks at, as YAML. `thresholds` are what it tolerates, by name; `shares` says which
+    of them are another rule's: what that one tolerates, this one tells.
     """
 
     id: str
@@ -38,14 +51,20 @@ class Rule:
     before: str
     after: str
     thresholds: Mapping[str, float]
-    check: Callable[[Profile, Profile], Iterable[str]]
+    shares: Mapping[str, tuple[str, str]]
+    check: Callable[..., Iterable[str]]
 
 
 RULES: dict[str, Rule] = {}
 
 
-def rule(bump: Bump) -> Callable[[Callable[..., Iterator[str]]], Callable[..., Iterator[str]]]:
-    """Register a function as the rule of its name; keyword-only parameters are thresholds."""
+def rule(
+    bump: Bump, **shares: tuple[str, str]
+) -> Callable[[Callable[..., Iterator[str]]], Callable[..., Iterator[str]]]:
+    """Register a function as the rule of its name; keyword-only parameters are thresholds.
+
+    `shares` gives a parameter the threshold of another rule: `share=("samples-added", "share")`.
+    """
 
     def register(check: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
         name = check.__name__.replace("_", "-")
@@ -62,6 +81,7 @@ def rule(bump: Bump) -> Callable[[Callable[..., Iterator[str]]], Callable[..., I
                 for parameter in inspect.signature(check).parameters.values()
                 if parameter.kind is inspect.Parameter.KEYWORD_ONLY
             },
+            shares=shares,
             check=check,
         )
         return check

@@ -90,15 +90,18 @@ def samples_removed(old: Profile, new: Profile, *, share: float = SHARE) -> Iter
             yield _amounts(name, before, after)
 
 
-@rule(Bump.PATCH)
-def samples_corrected(old: Profile, new: Profile, *, share: float = SHARE) -> Iterator[str]:
+@rule(Bump.PATCH, added=("samples-added", "share"), removed=("samples-removed", "share"))
+def samples_corrected(
+    old: Profile, new: Profile, *, added: float = SHARE, removed: float = SHARE
+) -> Iterator[str]:
     """Nobody much: a few samples more or less.
 
     Before: splits: {train: {num_samples: 1000}}
     After: splits: {train: {num_samples: 998}}
     """
     for name, before, after in _compared(old, new):
-        if 0 < abs(after.num_samples - before.num_samples) <= share * before.num_samples:
+        more = after.num_samples - before.num_samples
+        if more and abs(more) <= (added if more > 0 else removed) * before.num_samples:
             yield _amounts(name, before, after)
 
 
