@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from bench.measure import Job, Result, run
+from bench.table import ROWS, make
 
 BENCH = Path(__file__).resolve().parent
 PYTHON = sys.executable
@@ -27,6 +28,7 @@ def jobs(registry: Path) -> list[Job]:
     data = registry / "data" / "fashion-mnist"
     pipelines = [f"pipelines/{name}/dvc.yaml" for name in DATASETS]
     nested = registry / ".bench" / "nested"
+    rows = registry / ".bench" / "rows.parquet"
     return [
         Job(
             "dreg --help",
@@ -71,6 +73,23 @@ def jobs(registry: Path) -> list[Job]:
             bar=1 / 5,
             runs=3,
         ),
+        Job(
+            f"index {ROWS // 1_000_000}M rows, 10 columns",
+            "DuckDB: md5, sorted",
+            [PYTHON, str(BENCH / "index_table.py"), str(rows), str(nested / "samples.parquet")],
+            [
+                PYTHON,
+                str(BENCH / "peers" / "index_duckdb.py"),
+                str(rows),
+                str(nested / "md5.parquet"),
+            ],
+            registry,
+            bar=1.0,
+            memory=1000,
+            runs=3,
+            rows=ROWS,
+            rate=1e6,
+        ),
     ]
 
 
@@ -83,6 +102,7 @@ def prepare(scratch: Path, environment: dict[str, str]) -> Path:
         exclude.write(".bench*\n")
     command = [PYTHON, "-m", "dreg", "run", *DATASETS]
     subprocess.run(command, cwd=registry, env=environment, check=True, stdout=subprocess.DEVNULL)
+    make(registry / ".bench" / "rows.parquet")
     return registry
 
 
@@ -92,13 +112,17 @@ def table(results: list[Result]) -> str:
     for r in results:
         limit = f"{r.megabytes:.0f}" + (f" (<= {r.memory_bar:.0f})" if r.memory_bar else "")
         rows.append(
-            [r.name, r.peer, f"{r.seconds:.3f}", f"{r.peer_seconds:.3f}", f"{r.ratio:.2f}",
+            [named(r), r.peer, f"{r.seconds:.3f}", f"{r.peer_seconds:.3f}", f"{r.ratio:.2f}",
              f"<= {r.bar:.2f}", limit, f"{r.peer_megabytes:.0f}", "yes" if r.met else "NO"]
         )  # fmt: skip
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     return "\n".join(
         "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
     )
+
+
+def named(result: Result) -> str:
+    return f"{result.name}: {result.rate / 1e6:.1f}M/s" if result.rows else result.name
 
 
 def main() -> None:

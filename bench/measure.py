@@ -15,7 +15,8 @@ from pathlib import Path
 @dataclass(frozen=True)
 class Job:
     """One bar: `ours` beside `peer`. `bar` is the highest allowed ratio of our time to theirs;
-    `memory` the most megabytes that our process may take."""
+    `memory` the most megabytes that our process may take. With `rows`, `rate` is the least of them
+    that we may do in a second."""
 
     name: str
     peer: str
@@ -25,6 +26,8 @@ class Job:
     bar: float
     memory: float | None = None
     runs: int = 7
+    rows: int = 0
+    rate: float = 0
     before: Callable[[], None] = field(default=lambda: None)
 
 
@@ -42,11 +45,20 @@ class Result:
     megabytes: float
     peer_megabytes: float
     memory_bar: float | None
+    rows: int = 0
+    rate_bar: float = 0
+
+    @property
+    def rate(self) -> float:
+        """Our rows a second."""
+        return self.rows / self.seconds
 
     @property
     def met(self) -> bool:
-        return self.ratio <= self.bar and (
-            self.memory_bar is None or self.megabytes <= self.memory_bar
+        return (
+            self.ratio <= self.bar
+            and (self.memory_bar is None or self.megabytes <= self.memory_bar)
+            and self.rate >= self.rate_bar
         )
 
 
@@ -76,6 +88,8 @@ def run(job: Job, environment: dict[str, str]) -> Result:
         megabytes=statistics.median(m for _, m in ours),
         peer_megabytes=statistics.median(m for _, m in theirs),
         memory_bar=job.memory,
+        rows=job.rows,
+        rate_bar=job.rate,
     )
 
 
