@@ -13,7 +13,7 @@ WORKERS ?= auto
 .PHONY: help demo test check format docs bench constraints clean
 
 help:
-	@echo "make demo         the whole loop on real data, in a scratch folder"
+	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
@@ -39,7 +39,7 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 	@touch $@ $(VENV)/.registry
 
 demo: $(VENV)/.registry
-	@$(BIN)/python docs/demo.py
+	@$(BIN)/python docs/demo.py $(if $(KEEP),--keep "$(KEEP)")
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 DATASET = "wine-quality"
+# How many bytes a release has depends on the libraries that write it, not on the story.
+SIZES = re.compile(r"\b[\d.,]+ (?=[kM]?B\b|files\b|pushed\b)")
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +78,11 @@ def test_every_command_in_the_readme_works(tmp_path):
             pytest.skip("no mirror of the wine data can be reached from this machine")
         assert done.returncode == 0, f"{folder}$ {line}\n{done.stdout}{done.stderr}"
         said += done.stdout
+    said = SIZES.sub("some", said)
     for line in shown():
-        assert line in said, f"the README shows {line!r}, and this came out:\n{said}"
+        assert SIZES.sub("some", line) in said, (
+            f"the README shows {line!r}, and this came out:\n{said}"
+        )
 
 
 def shown() -> list[str]:
