@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Publisher
 from dreg.core.changelog import holds
-from dreg.errors import Refused
+from dreg.errors import BadRequest, Refused
 from dreg.registry import Dataset
 
 GIT_REMOTE = "origin"
@@ -36,8 +36,11 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
         raise Refused(
             "the registry has no commit yet", hint="git add --all && git commit -m 'start'"
         )
+    if branch and repository.try_("check-ref-format", f"refs/heads/{branch}") is None:
+        raise BadRequest(f"`{branch}` cannot name a branch", hint="git branch --all lists them")
     on = branch or repository.branch()
     if repository.remote_url(GIT_REMOTE) is None:
+        _refuse_other_remotes(repository)
         return Base(head, head, None, None)
     publisher = Publisher(dataset.root)
     if on is None:
@@ -65,6 +68,16 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
             hint=f"git stash; git pull; git stash pop; dreg run {dataset.name}; then release again",
         )
     return Base(head, tip, tip, on)
+
+
+def _refuse_other_remotes(repository: Repository) -> None:
+    """Raises Refused where a release would silently stay here although there is a git remote."""
+    others = repository.ask("remote").split()
+    if others:
+        raise Refused(
+            f"no git remote is called `{GIT_REMOTE}`, which is where releases go",
+            hint=f"git remote rename {others[0]} {GIT_REMOTE}, then release again",
+        )
 
 
 def _follows(dataset: Dataset, repository: Repository, publisher: Publisher, tip: str) -> bool:

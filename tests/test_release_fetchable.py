@@ -122,6 +122,19 @@ def test_a_tag_that_is_only_here_is_not_overwritten(ready):
     ready.ok("release", NAME)
 
 
+def test_a_git_remote_of_another_name_is_not_passed_over(ready):
+    ready.git("remote", "rename", "origin", "upstream")
+    said = refused(ready, "release", NAME)
+    assert "no git remote is called `origin`" in said
+    assert "hint: git remote rename upstream origin" in said
+
+
+def test_what_cannot_name_a_branch_is_a_bad_request(ready):
+    assert "`no space` cannot name a branch" in refused(
+        ready, "release", NAME, "--branch", "no space", code=2
+    )
+
+
 def test_an_object_that_vanished_between_push_and_tag_is_noticed(ready):
     dataset = Registry(ready.path).dataset(NAME)
     prepared = plan(dataset, Choices(), date="2026-01-01")
