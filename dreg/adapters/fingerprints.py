@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,10 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.lanes import (
-    SEEDS,
     Integers,
     Lanes,
-    Words,
     atoms,
     equal_items,
     finish,
@@ -26,10 +23,9 @@ from dreg.adapters.lanes import (
     sequences,
     totals,
 )
+from dreg.adapters.number_hashes import Mask, decimal_hashes, memory, number_hashes, reduced, wholes
 from dreg.core import canonical
 from dreg.core.canonical import NANO
-
-Mask = npt.NDArray[np.bool_]
 
 SLICE_BYTES = 1 << 19  # what is worked on at once stays in the processor's cache
 SLICE_ROWS = 1 << 14
@@ -91,107 +87,25 @@ def _valid(array: pa.Array) -> Mask | None:
         return _valid(pc.run_end_decode(array))
     if not array.null_count:
         return None
-    return _memory(array.is_valid().cast(pa.uint8()), np.uint8).view(np.bool_)
-
-
-def _memory(array: pa.Array, kind: npt.DTypeLike) -> npt.NDArray[Any]:
-    """The values of a fixed width as they lie in memory, also what lies under nulls."""
-    memory, dtype = array.buffers()[1], np.dtype(kind)
-    if memory is None or not len(array):
-        return np.zeros(len(array), dtype)
-    return np.frombuffer(memory, dtype, count=len(array), offset=array.offset * dtype.itemsize)
-
-
-def _wholes(array: pa.Array) -> tuple[Words, Words | None, Mask | None]:
-    """Numbers, but decimals: words; kinds where not all are WHOLE; where they are whole, if not all."""
-    kind = array.type
-    if pa.types.is_integer(kind):
-        values = _memory(array, str(kind))
-        if kind == pa.uint64() and len(values) and values.max() >= 1 << 63:
-            large = values >= np.uint64(1 << 63)
-            return values, np.where(large, canonical.LARGE, canonical.WHOLE), None
-        if kind == pa.uint64() or values.dtype.kind == "u":
-            return values.astype(np.uint64), None, None
-        return values.astype(np.int64).view(np.uint64), None, None
-    name = {"halffloat": "float16", "float": "float32", "double": "float64"}[str(kind)]
-    floats = _memory(array, name).astype(np.float64)
-    inside = (floats >= -(2.0**63)) & (floats < 2.0**63)
-    near = (floats if inside.all() else np.where(inside, floats, 0.0)).astype(np.int64)
-    whole = inside & (near == floats)
-    words = np.where(whole, near.view(np.uint64), floats.view(np.uint64))
-    words[np.isnan(floats)] = canonical.NAN
-    kinds = np.where(whole, canonical.WHOLE, canonical.FLOAT)
-    large = (floats >= 2.0**63) & (floats < 2.0**64)
-    if large.any():
-        words[large] = floats[large].astype(np.uint64)
-        kinds[large] = canonical.LARGE
-    return words, kinds, whole | large
-
-
-def _numbers(array: pa.Array) -> Lanes:
-    words, kinds, _ = _wholes(array)
-    if kinds is None:
-        return atoms(canonical.WHOLE, words)
-    lanes = words + SEEDS[0][kinds], words + SEEDS[1][kinds]
-    for lane in (0, 1):
-        mix(lane, lanes[lane])
-    return lanes
-
-
-def _decimals(array: pa.Array) -> Lanes:
-    unscaled, scales, whole, beyond = _reduced(array)
-    words = np.zeros((len(array), 5), np.uint64)
-    words[:, 0] = unscaled.view(np.uint64)
-    words[:, 1:4] = (unscaled >> np.int64(63)).view(np.uint64)[:, None]
-    words[:, 4] = scales.view(np.uint64)
-    wholes, parts = atoms(canonical.WHOLE, unscaled), sequences(canonical.DECIMAL, 5, words)
-    first, second = (np.where(whole, wholes[lane], parts[lane]) for lane in (0, 1))
-    for row in np.flatnonzero(beyond):  # rare, and numpy has no integers of that width
-        value = array[int(row)].as_py()
-        if value is not None:
-            first[row], second[row] = canonical.decimal(value)
-    return first, second
-
-
-def _reduced(array: pa.Array) -> tuple[Integers, Integers, Mask, Mask]:
-    """Decimals without zeros at their end: unscaled, scale, which are whole, which don't fit."""
-    scale = array.type.scale
-    if scale < 0:
-        array, scale = array.cast(pa.decimal256(76, 0)), 0
-    elif array.type.bit_width < 64:
-        array = array.cast(pa.decimal128(array.type.precision, scale))
-    width = array.type.bit_width // 8
-    limbs = _memory(array, f"V{width}").view(np.int64).reshape(len(array), width // 8)
-    if sys.byteorder == "big":
-        limbs = limbs[:, ::-1]
-    unscaled = limbs[:, 0].copy()
-    beyond = (limbs[:, 1:] != (unscaled >> np.int64(63))[:, None]).any(axis=1)
-    scales = np.full(len(array), scale, np.int64)
-    for _ in range(scale):
-        shorter = (scales > 0) & (unscaled % 10 == 0)
-        if not shorter.any():
-            break
-        unscaled[shorter] //= 10
-        scales[shorter] -= 1
-    return unscaled, scales, scales == 0, beyond
+    return memory(array.is_valid().cast(pa.uint8()), np.uint8).view(np.bool_)
 
 
 def _booleans(array: pa.Array) -> Lanes:
-    return atoms(canonical.BOOL, _memory(array.cast(pa.uint8()), np.uint8))
+    return atoms(canonical.BOOL, memory(array.cast(pa.uint8()), np.uint8))
 
 
 def _bytes(kind: int, array: pa.Array) -> Lanes:
     if pa.types.is_string_view(array.type) or pa.types.is_binary_view(array.type):
         array = array.cast(pa.large_binary())
-    memory = array.buffers()[2]
+    buffer = array.buffers()[2]
     starts, lengths = _runs(array)
-    data = np.frombuffer(memory, np.uint8) if memory is not None else np.empty(0, np.uint8)
+    data = np.frombuffer(buffer, np.uint8) if buffer is not None else np.empty(0, np.uint8)
     return octets(kind, data, starts, lengths)
 
 
 def _fixed_bytes(array: pa.Array) -> Lanes:
     width = array.type.byte_width
-    data = _memory(array, f"V{width}").view(np.uint8) if width else np.empty(0, np.uint8)
+    data = memory(array, f"V{width}").view(np.uint8) if width else np.empty(0, np.uint8)
     starts = np.arange(len(array), dtype=np.int64) * width
     return octets(canonical.BYTES, data, starts, np.full(len(array), width))
 
@@ -199,27 +113,27 @@ def _fixed_bytes(array: pa.Array) -> Lanes:
 def _runs(array: pa.Array) -> tuple[Integers, Integers]:
     """Where the values of texts or lists start, and their lengths."""
     wide = "large" in str(array.type).partition("<")[0]
-    kind, memory = np.dtype(np.int64 if wide else np.int32), array.buffers()[1]
-    if memory is None or not len(array):
+    kind, buffer = np.dtype(np.int64 if wide else np.int32), array.buffers()[1]
+    if buffer is None or not len(array):
         return np.zeros(len(array), np.int64), np.zeros(len(array), np.int64)
     place = array.offset * kind.itemsize
-    offsets = np.frombuffer(memory, kind, count=len(array) + 1, offset=place).astype(np.int64)
+    offsets = np.frombuffer(buffer, kind, count=len(array) + 1, offset=place).astype(np.int64)
     return offsets[:-1], np.diff(offsets)
 
 
 def _dates(array: pa.Array) -> Lanes:
     if pa.types.is_date32(array.type):
-        return atoms(canonical.DATE, _memory(array, np.int32))
-    return atoms(canonical.DATE, _memory(array, np.int64) // DAY_MS)
+        return atoms(canonical.DATE, memory(array, np.int32))
+    return atoms(canonical.DATE, memory(array, np.int64) // DAY_MS)
 
 
 def _times(array: pa.Array) -> Lanes:
-    values = _memory(array, f"i{array.type.bit_width // 8}").astype(np.int64)
+    values = memory(array, f"i{array.type.bit_width // 8}").astype(np.int64)
     return atoms(canonical.TIME, values * (NANO // EVERY[array.type.unit]))
 
 
 def _moments(kind: int, array: pa.Array) -> Lanes:
-    every, values = EVERY[array.type.unit], _memory(array, np.int64)
+    every, values = EVERY[array.type.unit], memory(array, np.int64)
     seconds, rest = np.divmod(values, every)
     words = np.stack([seconds, rest * (NANO // every)], axis=1).view(np.uint64)
     return sequences(kind, 2, words)
@@ -236,7 +150,7 @@ def _lists(array: pa.Array) -> Lanes:
         return _items(array.values.slice(array.offset * size, len(array) * size), lengths)
     if str(array.type).startswith(("list_view", "large_list_view")):
         lengths = pc.list_value_length(array).fill_null(0).cast(pa.int64())
-        return _items(array.flatten(), _memory(lengths, np.int64))
+        return _items(array.flatten(), memory(lengths, np.int64))
     if pa.types.is_map(array.type):
         pairs = pa.StructArray.from_arrays([array.keys, array.items], ["key", "value"])
         return _run_items(array, pairs)
@@ -301,13 +215,13 @@ def _small(array: pa.Array) -> tuple[npt.NDArray[np.uint8], Mask | None] | None:
         return np.zeros(len(array), np.uint8), np.zeros(len(array), np.bool_)
     valid = _valid(array)
     if array.type == pa.uint8():
-        return _memory(array, np.uint8), valid
+        return memory(array, np.uint8), valid
     if pa.types.is_decimal(array.type):
-        unscaled, _, whole, beyond = _reduced(array)
+        unscaled, _, whole, beyond = reduced(array)
         fits = whole & ~beyond & (unscaled >= 0) & (unscaled <= 255)
         small = unscaled.astype(np.uint8)
     elif pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
-        words, _, is_whole = _wholes(array)
+        words, _, is_whole = wholes(array)
         small, fits = words.astype(np.uint8), words <= 255
         fits = fits if is_whole is None else fits & is_whole
     else:
@@ -348,9 +262,9 @@ KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Lanes]], 
     (pa.types.is_run_end_encoded, lambda array: _values(pc.run_end_decode(array))),
     (pa.types.is_null, _nulls),
     (pa.types.is_boolean, _booleans),
-    (pa.types.is_integer, _numbers),
-    (pa.types.is_floating, _numbers),
-    (pa.types.is_decimal, _decimals),
+    (pa.types.is_integer, number_hashes),
+    (pa.types.is_floating, number_hashes),
+    (pa.types.is_decimal, decimal_hashes),
     (_is_text, functools.partial(_bytes, canonical.TEXT)),
     (_is_bytes, functools.partial(_bytes, canonical.BYTES)),
     (pa.types.is_fixed_size_binary, _fixed_bytes),

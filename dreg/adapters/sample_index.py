@@ -150,7 +150,7 @@ def hashed(
             f"`{shown(path)}` has values of type {error}, which no hash is defined for",
             hint="have the pipeline write them as a number, a text, a list or a struct",
         ) from error
-    lanes = {"first": pa.array(first), "second": pa.array(second)}
+    lanes = {"first": column(first), "second": column(second)}
     if not key:
         return pa.table(lanes)
     for name in key:
@@ -166,7 +166,7 @@ def hashed(
             f"`{shown(path)}` row {at} has no key: there is nothing in {columns(key)}",
             hint="have the pipeline fill it in, or correct `key` in dataset.yaml",
         )
-    numbers = pa.array(np.arange(number, number + batch.num_rows))
+    numbers = column(np.arange(number, number + batch.num_rows, dtype=np.uint64))
     return pa.table({"key": keys, **lanes, "number": numbers})
 
 
@@ -181,12 +181,17 @@ def by_hash(rows: pa.Table) -> pa.Table:
     if ((first[1:] == first[:-1]) & (second[1:] < second[:-1])).any():
         order = np.lexsort((second, first))
         first, second = first[order], second[order]
-    return pa.table({"first": pa.array(first), "second": pa.array(second)})
+    return pa.table({"first": column(first), "second": column(second)})
 
 
 def by_key(rows: pa.Table) -> pa.Table:
     keys = rows["key"].combine_chunks()
     return rows.take(pc.array_sort_indices(keys))  # stable: of equal keys the earlier comes first
+
+
+def column(words: npt.NDArray[np.uint64]) -> pa.Array:
+    """As `pa.array(words)`, which would import pandas."""
+    return pa.Array.from_buffers(pa.uint64(), len(words), [None, pa.py_buffer(words)])
 
 
 def words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

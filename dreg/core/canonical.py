@@ -7,7 +7,6 @@ hashes of releases years apart are compared.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 import struct
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,19 +26,36 @@ MIXERS = (
 NULL, WHOLE, LARGE, FLOAT, DECIMAL, BOOL, TEXT, BYTES = range(1, 9)
 DATE, TIME, INSTANT, LOCAL, SPAN, LIST, PACKED, STRUCT = range(9, 17)
 
-DAY = 86_400
 NANO = 1_000_000_000
-EPOCH = dt.datetime(1970, 1, 1)
 
 Lanes = tuple[int, int]
 
 
+class Date(NamedTuple):
+    """Days since 1970-01-01."""
+
+    days: int
+
+
+class Time(NamedTuple):
+    """Nanoseconds since midnight."""
+
+    nanoseconds: int
+
+
 class Moment(NamedTuple):
-    """A point in time, finer than Python's own; `zoned` when it is an instant, not a wall clock's."""
+    """Time since 1970-01-01 00:00:00; `zoned` when it is an instant, not what a wall clock shows."""
 
     seconds: int
     nanoseconds: int
     zoned: bool = False
+
+
+class Span(NamedTuple):
+    """A duration: seconds, rounded down, and the rest."""
+
+    seconds: int
+    nanoseconds: int
 
 
 def fingerprint(sample: Mapping[str, object]) -> bytes:
@@ -95,15 +111,12 @@ def value_hash(value: object) -> Lanes:  # noqa: PLR0912 - a table of kinds, in 
             return octets(BYTES, value)
         case Moment():
             return pair(INSTANT if value.zoned else LOCAL, value.seconds, value.nanoseconds)
-        case dt.datetime():
-            return moment(value)
-        case dt.date():
-            return atom(DATE, value.toordinal() - EPOCH.toordinal())
-        case dt.time():
-            seconds = (value.hour * 60 + value.minute) * 60 + value.second
-            return atom(TIME, seconds * NANO + value.microsecond * 1000)
-        case dt.timedelta():
-            return pair(SPAN, value.days * DAY + value.seconds, value.microseconds * 1000)
+        case Span():
+            return pair(SPAN, value.seconds, value.nanoseconds)
+        case Date():
+            return atom(DATE, value.days)
+        case Time():
+            return atom(TIME, value.nanoseconds)
         case Mapping():
             return fields(value)
         case list() | tuple():
@@ -156,14 +169,6 @@ def octets(kind: int, value: bytes) -> Lanes:
     """Bytes, eight a word, lowest first; the last word is filled up with zeros."""
     words = (int.from_bytes(value[i : i + 8], "little") for i in range(0, len(value), 8))
     return sequence(kind, len(value), ((word, word) for word in words))
-
-
-def moment(value: dt.datetime) -> Lanes:
-    """A time with a zone is the instant, whatever the zone; one without is another kind."""
-    zoned = value.tzinfo is not None
-    since = (value.astimezone(dt.UTC).replace(tzinfo=None) if zoned else value) - EPOCH
-    kind = INSTANT if zoned else LOCAL
-    return pair(kind, since.days * DAY + since.seconds, since.microseconds * 1000)
 
 
 def items(values: Sequence[object]) -> Lanes:
