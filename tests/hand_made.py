@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from semver import Version
 
@@ -21,6 +20,7 @@ from dreg.adapters.objects import open_store
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
+from tests.done import Done
 
 CONFIG = """[core]
     analytics = false
@@ -34,19 +34,6 @@ S3_REMOTE = """['remote "local"']
 """
 METADATA = json.dumps({"dataset": {"name": "wine"}, "metrics": {"train": {"mean": 0.5}}}).encode()
 WINE = {"processed/train.csv": b"a,b\n1,2\n" * 400, "processed/val.csv": b"a,b\n3,4\n" * 100}
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.stdout)
 
 
 def file_of(path: str, data: bytes, *, in_git: bool = False) -> File:

@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from tests.done import Done
 
 BIN = Path(sys.executable).parent
 
@@ -100,19 +100,6 @@ profile = {{
 (data / "metadata.json").write_text(json.dumps(profile))
 print("measured", len(rows), "samples")
 """
-
-
-@dataclass
-class Done:
-    """How a command ended."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.stdout)
 
 
 class PipelineRegistry:

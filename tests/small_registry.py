@@ -5,7 +5,6 @@ Made once per test process by the real commands, then copied: a run of three sta
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -16,21 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.done import Done
+
 NAME = "toy"
 OUTER = ("DREG_REPO", "DVC_REPO", "DREG_REMOTE", "DVC_REMOTE", "DVC_DATA_VERSION", "DREG_MIRROR")
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command did."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-    @property
-    def json(self):
-        return json.loads(self.stdout)
 
 
 @dataclass(frozen=True)
