@@ -212,8 +212,15 @@ def entries(
             keys = rows["key"].slice(start, count).combine_chunks()
         else:
             keys = hexadecimal(octets)
-        splits = pa.repeat(pa.scalar(split, pa.string()), count)
-        yield pa.table([splits, keys, hashes], schema=SCHEMA)
+        splits = repeated(split.encode(), count).cast(pa.string())
+        yield pa.Table.from_arrays([splits, keys, hashes], schema=SCHEMA)
+
+
+def repeated(value: bytes, count: int) -> pa.Array:
+    """As `pa.repeat`, whose scalars import pandas."""
+    offsets = np.arange(count + 1, dtype=np.int64) * len(value)
+    memory = [None, pa.py_buffer(offsets), pa.py_buffer(value * count)]
+    return pa.Array.from_buffers(pa.large_binary(), count, memory)
 
 
 def hexadecimal(octets: npt.NDArray[np.uint8]) -> pa.Array:
@@ -245,8 +252,6 @@ def canonical_bytes(group: pa.Table) -> memoryview:
     lengths = pc.binary_length(key).cast(pa.uint32())
     sizes = np.frombuffer(lengths.buffers()[1], np.uint32, len(key)).astype("<u4")
     told = pa.Array.from_buffers(pa.binary(4), len(key), [None, pa.py_buffer(sizes)])
-    parts = [split, pa.scalar(b"\0"), hashes, told, key]
-    whole = pc.binary_join_element_wise(
-        *(part.cast(pa.large_binary()) for part in parts), pa.scalar(b"", pa.large_binary())
-    )
+    parts = [split, repeated(b"\0", len(key)), hashes, told, key, repeated(b"", len(key))]
+    whole = pc.binary_join_element_wise(*(part.cast(pa.large_binary()) for part in parts))
     return memoryview(whole.buffers()[2])[: whole.total_values_length]
