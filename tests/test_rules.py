@@ -19,6 +19,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreg.core.drift import Histogram
 from dreg.core.profile import Feature, Profile, Published, Split
 from dreg.core.rules import RULES, assess
 from dreg.core.rules.documents import duties
@@ -122,15 +123,40 @@ FEATURE = st.builds(
     unit=st.sampled_from(["", "g", "mg"]),
 )
 FIGURES = st.dictionaries(
-    st.sampled_from(["nulls", "not_finite", "min", "mean", "std", "mean_length"]), FIGURE
+    st.sampled_from(
+        [
+            "nulls",
+            "not_finite",
+            "min",
+            "mean",
+            "std",
+            "mean_length",
+            "p25",
+            "p50",
+            "p75",
+            "distinct",
+        ]
+    ),
+    FIGURE,
 )
-SPLIT = st.builds(
-    Split,
-    num_samples=COUNT,
-    class_distribution=st.dictionaries(NAME, COUNT, max_size=3),
-    columns=st.dictionaries(NAME, FIGURES, max_size=2),
-    role=st.sampled_from(["", "train", "evaluation"]),
+HISTOGRAM = st.dictionaries(st.integers(-2046, 2046), st.integers(1, 2**40), min_size=1).map(
+    lambda counts: Histogram.of(counts, 52)
 )
+
+
+@st.composite
+def splits(draw: st.DrawFn) -> Split:
+    columns = draw(st.dictionaries(NAME, FIGURES, max_size=2))
+    return Split(
+        num_samples=draw(COUNT),
+        class_distribution=draw(st.dictionaries(NAME, COUNT, max_size=3)),
+        columns=columns,
+        role=draw(st.sampled_from(["", "train", "evaluation"])),
+        histograms={name: draw(HISTOGRAM) for name in columns if draw(st.booleans())},
+    )
+
+
+SPLIT = splits()
 SPLIT_NAME = st.sampled_from(["train", "val", "test"])
 PROFILE = st.builds(
     Profile,

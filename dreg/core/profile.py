@@ -88,7 +88,7 @@ class Profile:
             "schema": {"features": {n: _feature(f) for n, f in self.features.items()}},
             "splits": {name: _split(split) for name, split in self.splits.items()},
             "metrics": {split: dict(values) for split, values in self.metrics.items()},
-            "snapshot": {name: value for name, value in vars(self.snapshot).items() if value != ""},
+            "snapshot": {n: v for n, v in vars(self.snapshot).items() if v or n != "samples"},
         }
 
     @classmethod

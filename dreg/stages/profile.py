@@ -60,7 +60,7 @@ def write(metrics: Metrics | None = None) -> Profile:
                 class_distribution=samples.classes,
                 columns={column: values.figures() for column, values in samples.columns.items()},
                 role=promised.role,
-            histograms=samples.histograms(),
+                histograms=samples.histograms(),
             )
             figures[name] = samples.metrics() | own.get(name, {})
             say(f"{name}: {samples.count:,} samples")

@@ -5,13 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 
-from dreg.core.profile import Number, Profile
+from dreg.core import drift
+from dreg.core.drift import Histogram
+from dreg.core.profile import Number, Profile, Split
 from dreg.core.rules.rule import counted, few, gone, rule, shared, ticked
 from dreg.core.version import Bump
 
 METRIC_SHARE = 0.05
+PSI = 0.2  # by custom, more is a population to train a new model for
 SHIFT = 0.1
 CLASS_SHARE = 0.05
+FACTOR = 1.5
+SPREAD = 0.05
+QUANTILES = ("p05", "p25", "p50", "p75", "p95")
 
 
 @rule(Bump.MAJOR)
@@ -48,47 +54,79 @@ def metric_drifted(old: Profile, new: Profile, *, share: float = METRIC_SHARE) -
             yield f"figure `{path}` is {after:.6g} instead of {before:.6g}"
 
 
-@rule(Bump.MINOR)
-def column_drifted(old: Profile, new: Profile, *, shift: float = SHIFT) -> Iterator[str]:
-    """Models trained before meet other values: the mean or spread moved, in old deviations.
+@rule(Bump.MAJOR)
+def unit_jumped(
+    old: Profile, new: Profile, *, factor: float = FACTOR, spread: float = SPREAD
+) -> Iterator[str]:
+    """Numbers mean something else, grams for kilograms say: models go wrong without an error.
 
-    Before: splits: {train: {num_samples: 9, columns: {pH: {mean: 3.2, std: 0.16}}}}
-    After: splits: {train: {num_samples: 9, columns: {pH: {mean: 3.4, std: 0.16}}}}
+    All quantiles were multiplied by one factor, give or take `spread` of it.
+
+    Before: splits: {train: {num_samples: 9, columns: {mass: {p25: 1.2, p50: 1.5, p75: 2.1}}}}
+    After: splits: {train: {num_samples: 9, columns: {mass: {p25: 1200, p50: 1500, p75: 2110}}}}
     """
     for split in shared(old.splits, new.splits):
         for name, before, after in _columns(old, new, split):
-            if moved := _drift(before, after, shift):
+            times = _multiplied(before, after, spread)
+            if times and max(times, 1 / times) > factor:
+                yield (
+                    f"column `{name}` of split `{split}` has values {times:,.4g} times what they "
+                    f"were: median {before.get('p50', math.nan):.6g} -> {after.get('p50', math.nan):.6g}"
+                )
+
+
+@rule(Bump.MINOR)
+def column_drifted(
+    old: Profile, new: Profile, *, psi: float = PSI, shift: float = SHIFT
+) -> Iterator[str]:
+    """Models trained before meet other values: the population stability index is high.
+
+    Where a profile has no histogram: the mean or spread moved by `shift` old deviations.
+
+    Before: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:300 3..4:600"}}}}
+    After: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:90 3..4:810"}}}}
+    """
+    for split in shared(old.splits, new.splits):
+        for name, _, _ in _columns(old, new, split):
+            if moved := _drift(old.splits[split], new.splits[split], name, psi, shift):
                 yield f"column `{name}` of split `{split}`: {moved}"
 
 
 @rule(Bump.MINOR)
 def class_balance_drifted(
-    old: Profile, new: Profile, *, share: float = CLASS_SHARE
+    old: Profile, new: Profile, *, share: float = CLASS_SHARE, psi: float = PSI
 ) -> Iterator[str]:
     """Models trained before expect other odds of the classes.
+
+    A class has another share of the samples, or many have slightly other shares: a high population
+    stability index.
 
     Before: splits: {train: {num_samples: 100, class_distribution: {cat: 50, dog: 50}}}
     After: splits: {train: {num_samples: 100, class_distribution: {cat: 80, dog: 20}}}
     """
     for split in shared(old.splits, new.splits):
-        moved = _moved_shares(counted(old.splits[split]), counted(new.splits[split]), share)
+        moved = _balance(counted(old.splits[split]), counted(new.splits[split]), share, psi)
         if moved:
-            yield f"in split `{split}`, {few(moved)}"
+            yield f"in split `{split}`, {moved}"
 
 
 @rule(
     Bump.PATCH,
     shift=("column-drifted", "shift"),
+    psi=("column-drifted", "psi"),
     share=("metric-drifted", "share"),
     class_share=("class-balance-drifted", "share"),
+    class_psi=("class-balance-drifted", "psi"),
 )
 def statistics_changed(
     old: Profile,
     new: Profile,
     *,
     shift: float = SHIFT,
+    psi: float = PSI,
     share: float = METRIC_SHARE,
     class_share: float = CLASS_SHARE,
+    class_psi: float = PSI,
 ) -> Iterator[str]:
     """Nobody much: figures moved within what the rules about drift tolerate.
 
@@ -99,16 +137,19 @@ def statistics_changed(
         if differs(before, after) and not beyond(before, after, share * abs(before)):
             yield f"figure `{path}` is {after:.6g} instead of {before:.6g}"
     for split in shared(old.splits, new.splits):
+        was, now = old.splits[split], new.splits[split]
         columns = [
             name
             for name, before, after in _columns(old, new, split)
-            if changed_figures(before, after) and not _drift(before, after, shift)
+            if changed_figures(before, after)
+            or drift.of_histograms(*_histograms(was, now, name)).psi
+            if not _drift(was, now, name, psi, shift)
         ]
         if columns:
             yield f"split `{split}` has slightly other statistics of {ticked(columns)}"
     for split in shared(old.splits, new.splits):
         counts, recounts = counted(old.splits[split]), counted(new.splits[split])
-        if counts != recounts and not _moved_shares(counts, recounts, class_share):
+        if counts != recounts and not _balance(counts, recounts, class_share, class_psi):
             yield f"split `{split}` has slightly other counts per class"
 
 
@@ -153,19 +194,61 @@ def _columns(
         yield name, before[name], after[name]
 
 
-def _drift(before: Mapping[str, Number], after: Mapping[str, Number], shift: float) -> str:
-    """What moved by more than `shift` old standard deviations, in words; empty if nothing.
+def _histograms(before: Split, after: Split, column: str) -> tuple[Histogram, Histogram]:
+    nothing = Histogram()
+    return before.histograms.get(column, nothing), after.histograms.get(column, nothing)
 
-    Texts have no deviation: their mean length counts in shares of itself.
+
+def _drift(before: Split, after: Split, column: str, psi: float, shift: float) -> str:
+    """How the values of a column moved by more than is tolerated, in words; empty if they didn't.
+
+    Without histograms, means and deviations tell, in old deviations. Texts have none: their mean
+    length counts in shares of itself.
     """
-    units = {"mean": "std", "std": "std", "mean_length": "mean_length"}
-    for name, unit in units.items():
-        if name not in before or name not in after or not differs(before[name], after[name]):
+    one, other = before.columns[column], after.columns[column]
+    histograms = _histograms(before, after, column)
+    if histograms[0].count and histograms[1].count:
+        found = drift.of_histograms(*histograms)
+        if not found.beyond(psi):
+            return ""
+        medians = [n for n in ("p50", "p50_length") if n in one and n in other]
+        shown = (f", median {one[n]:.6g} -> {other[n]:.6g}" for n in medians[:1])
+        return f"PSI {found.psi:.2f}{''.join(shown)}"
+    for name, unit in {"mean": "std", "std": "std", "mean_length": "mean_length"}.items():
+        if name not in one or name not in other or not differs(one[name], other[name]):
             continue
-        if beyond(before[name], after[name], shift * abs(before.get(unit, 0))):
-            shown = name.replace("_", " ")
-            return f"{shown} {before[name]:.6g} -> {after[name]:.6g}"
+        if beyond(one[name], other[name], shift * abs(one.get(unit, 0))):
+            return f"{name.replace('_', ' ')} {one[name]:.6g} -> {other[name]:.6g}"
     return ""
+
+
+def _multiplied(
+    before: Mapping[str, Number], after: Mapping[str, Number], spread: float
+) -> float | None:
+    """The one factor, above zero, that takes all quantiles to the new ones; None if there is none.
+
+    Two different quantiles are the least that has a shape to be recognised; zero times anything is
+    zero.
+    """
+    pairs = [(before[name], after[name]) for name in QUANTILES if name in before and name in after]
+    if len(pairs) < 3 or any((one == 0) != (other == 0) for one, other in pairs):
+        return None
+    pairs = [pair for pair in pairs if pair[0]]
+    ratios = sorted(other / one for one, other in pairs)
+    if len({one for one, _ in pairs}) < 2:
+        return None
+    middle = ratios[len(ratios) // 2]
+    if not all(0 < ratio < math.inf and abs(ratio / middle - 1) <= spread for ratio in ratios):
+        return None
+    return middle
+
+
+def _balance(before: Mapping[str, int], after: Mapping[str, int], share: float, psi: float) -> str:
+    """How the shares of the classes moved by more than is tolerated, in words; empty if not."""
+    if moved := _moved_shares(before, after, share):
+        return few(moved)
+    found = drift.of_classes(before, after)
+    return f"the shares of the classes have a PSI of {found.psi:.2f}" if found.beyond(psi) else ""
 
 
 def _moved_shares(before: Mapping[str, int], after: Mapping[str, int], share: float) -> list[str]:
