@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dreg.adapters import sample_index, tables
+from dreg.adapters import runs, sample_index, tables
 from dreg.adapters.keys import key_texts
 from dreg.adapters.sample_index import SampleIndex
 from dreg.core.canonical import fingerprint
@@ -148,8 +148,10 @@ def test_what_does_not_fit_into_memory_is_sorted_on_disk(tmp_path, key, monkeypa
     table = pa.Table.from_batches(batches)
     expected = indexed(tmp_path, key, train=table, val=NUMBERS)
     monkeypatch.setattr(sample_index, "MOST_BYTES", 16_384)
-    found = indexed(tmp_path, key, train=table, val=NUMBERS)
-    assert found == expected
+    for block in (1 << 14, 100, 1):
+        monkeypatch.setattr(runs, "BLOCK", block)
+        found = indexed(tmp_path, key, train=table, val=NUMBERS)
+        assert found == expected
     if not key:
         assert found.duplicates == {"train": 300, "val": 0}
 

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 Order = Callable[[pa.Table], pa.Table]
+
+BLOCK = 1 << 14  # rows that are written and read together
 
 
 class Runs:
@@ -30,6 +33,7 @@ class Runs:
         self.held: list[pa.Table] = []
         self.size = 0
         self.files: list[Path] = []
+        self.firsts: list[Any] = []  # of each block in the files
 
     def add(self, rows: pa.Table) -> None:
         self.held.append(rows)
@@ -41,10 +45,13 @@ class Runs:
         """Write what is held as a sorted run."""
         if not self.held:
             return
-        [run] = self._taken().combine_chunks().to_batches(max_chunksize=None)
+        run = self._taken()
         path = self.folder / f"{len(self.files)}.arrow"
-        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, run.schema) as writer:
-            writer.write_batch(run)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, run.schema) as writer:
+            for start in range(0, len(run), BLOCK):
+                block = run.slice(start, BLOCK)
+                self.firsts.append(block[self.by][0].as_py())
+                writer.write_table(block, max_chunksize=BLOCK)
         self.files.append(path)
 
     def _taken(self) -> pa.Table:
@@ -58,26 +65,35 @@ class Runs:
                 yield self._taken()
             return
         self.spill()
-        runs = [pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in self.files]
-        starts = [0] * len(runs)
-        for limit in (*self._limits(runs), None):
-            ends = [len(run) if limit is None else self._place(run, limit) for run in runs]
-            rows = pa.concat_tables(
-                run.slice(start, end - start)
-                for run, start, end in zip(runs, starts, ends, strict=True)
-            )
-            starts = ends
-            if len(rows):
-                yield self.order(rows)
+        # A block begins at each of `firsts`: between every so many of them lies about a run.
+        each = max(1, len(self.firsts) // len(self.files))
+        limits = sorted(set(sorted(self.firsts)[each::each]))
+        with ExitStack() as stack:
+            runs = [Run(stack.enter_context(pa.OSFile(str(path))), self.by) for path in self.files]
+            for limit in (*limits, None):
+                blocks = [block for run in runs for block in run.until(limit)]
+                if blocks:
+                    yield self.order(pa.Table.from_batches(blocks))
 
-    def _limits(self, runs: list[pa.Table]) -> list[Any]:
-        """Values that cut all rows into ranges of about a run's size."""
-        each = 4 * len(runs)
-        seen = sorted(
-            run[self.by][len(run) * i // each].as_py() for run in runs for i in range(each)
-        )
-        return sorted(set(seen[each::each]))
 
-    def _place(self, run: pa.Table, limit: Any) -> int:
-        column = run[self.by]
-        return bisect.bisect_left(range(len(run)), limit, key=lambda row: column[row].as_py())
+class Run:
+    """A sorted run, read once from its start to its end."""
+
+    def __init__(self, file: pa.NativeFile, by: str) -> None:
+        self.by = by
+        self.blocks = iter(pa.ipc.open_stream(file))
+        self.rest: pa.RecordBatch | None = None
+
+    def until(self, limit: Any) -> Iterator[pa.RecordBatch]:
+        """What comes before `limit`; without one, all that is left."""
+        while (block := self.rest or next(self.blocks, None)) is not None:
+            column, self.rest = block.column(self.by), None
+            place = block.num_rows
+            if limit is not None and column[-1].as_py() >= limit:
+                values = [value.as_py() for value in column]
+                place = bisect.bisect_left(values, limit)
+                self.rest = block.slice(place)
+            if place:
+                yield block.slice(0, place)
+            if self.rest is not None:
+                return

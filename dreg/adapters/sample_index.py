@@ -27,7 +27,7 @@ from dreg.adapters.written import written
 from dreg.adapters.yaml_files import shown
 from dreg.errors import Outside
 
-MOST_BYTES = 64 << 20  # of one split's rows in memory; sorting them takes about four times that
+MOST_BYTES = 32 << 20  # of one split in memory; to sort them takes some times as much
 THREADS = min(4, os.cpu_count() or 1)
 SCHEMA = pa.schema(
     [
