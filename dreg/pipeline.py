@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import check_installed, mend
 from dreg.core.freshness import State
+from dreg.core.gates import breaches
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.output import count, table
@@ -174,7 +175,12 @@ def _measured(registry: Registry, fate: Fate) -> Ran:
     profile = dataset.profile()
     if profile is None:
         return ran
-    broken = tuple(str(violation) for violation in violations(dataset.contract(), profile))
+    contract = dataset.contract()
+    problems = (
+        *violations(contract, profile),
+        *breaches(contract.gates, contract.classes, profile),
+    )
+    broken = tuple(map(str, problems))
     return replace(ran, samples=profile.num_samples, violations=broken)
 
 

@@ -8,8 +8,9 @@ from semver import Version
 
 from dreg.adapters.git import Repository
 from dreg.core.changelog import Entry, with_entry
-from dreg.core.choices import Choices, as_prerelease, chosen
+from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
 from dreg.core.decision import Decision, decide
+from dreg.core.gates import Breach, breaches
 from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
@@ -21,6 +22,7 @@ from dreg.errors import Refused
 from dreg.fetchable import refuse_unplaceable, refuse_unreadable_name
 from dreg.history import fetched, pricing_of, profile_of, published, tell_of_new_prices
 from dreg.holdings import Holdings, holdings
+from dreg.output import out
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
 from dreg.release_base import GIT_REMOTE, Base, release_base
@@ -30,7 +32,7 @@ from dreg.release_base import GIT_REMOTE, Base, release_base
 class Plan:
     """A release before it is made.
 
-    `exceptions` are what a person decided against dreg, `reason` is why. `changelog` is the file's
+    `exceptions` are what a person decided against dreg, `reason` is why, `allowed` are the gates. `changelog` is the file's
     whole text with the `entry`.
     """
 
@@ -42,6 +44,7 @@ class Plan:
     decision: Decision
     exceptions: tuple[str, ...]
     reason: str
+    allowed: tuple[str, ...]
     samples: int
     base: Base
     holdings: Holdings
@@ -70,6 +73,7 @@ class Plan:
             manifest=self.manifest.digest,
             exceptions=self.exceptions,
             reason=self.reason,
+            allowed=self.allowed,
         )
 
 
@@ -77,7 +81,7 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`.
 
     Raises Refused when a promise would be broken: dirty tree, pipeline not up to date, contract
-    violated, bump lowered, branches diverged, bytes not here.
+    violated, gate not passed, bump lowered, branches diverged, bytes not here.
     """
     repository = Repository(dataset.root)
     refuse_unreadable_name(dataset)
@@ -93,7 +97,10 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
         versions = [release.version for release in releases]
         decision = as_prerelease(decision, choices, versions, dataset.name)
         decision = _unless_repeated(dataset, decision, releases, profile)
-    exceptions = _exceptions(decision, choices)
+    broken = _breaches(dataset, decision, profile, old)
+    for gate in set(choices.allow) - {breach.gate for breach in broken}:
+        out.note(f"`{dataset.name}` passes its gate `{gate}`: there is nothing to allow")
+    excepted = exceptions(decision, broken, choices, dataset.name)
     version = decision.version
     if decision.bump is not Bump.NONE and base.branch is not None:
         _refuse_tag_only_here(repository, tag_of(dataset.name, version))
@@ -106,7 +113,7 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
         findings=decision.findings,
         samples=_samples(profile),
         before=_samples(old) if old else None,
-        exceptions=exceptions,
+        exceptions=excepted,
         link=tag_page(
             repository.remote_url(GIT_REMOTE),
             tag_of(dataset.name, version),
@@ -120,8 +127,9 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
         tag=tag_of(dataset.name, version),
         bump=decision.bump,
         decision=decision,
-        exceptions=exceptions,
-        reason=choices.reason if exceptions else "",
+        exceptions=excepted,
+        reason=choices.reason if excepted else "",
+        allowed=tuple(dict.fromkeys(breach.gate for breach in broken)),
         samples=profile.num_samples,
         base=base,
         holdings=held,
@@ -131,10 +139,13 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     )
 
 
-def _exceptions(decision: Decision, choices: Choices) -> tuple[str, ...]:
-    if decision.computed is None or not choices.reason:
+def _breaches(
+    dataset: Dataset, decision: Decision, profile: Profile, old: Profile | None
+) -> tuple[Breach, ...]:
+    if decision.bump is Bump.NONE:
         return ()
-    return (f"{decision.bump} instead of {decision.computed}: {choices.reason}",)
+    contract = dataset.contract()
+    return breaches(contract.gates, contract.classes, profile, old)
 
 
 def _samples(profile: Profile) -> dict[str, int]:
@@ -222,4 +233,4 @@ def _unless_repeated(
     )
     if before is None or profile_of(dataset, fetched(dataset, before)) != profile:
         return decision
-    return replace(decision, findings=(), bump=Bump.NONE, version=before.version)
+    return replace(decision, findings=(), bump=Bump.NONE, version=before.version, computed=None)

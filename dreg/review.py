@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from semver import Version
 
 from dreg.catalog import choose, releases_of
+from dreg.core.contract import Contract
 from dreg.core.decision import decide, explained
+from dreg.core.gates import breaches
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, last_final
 from dreg.core.rules import USUAL, Finding
@@ -93,11 +95,12 @@ def compare(registry: Registry, request: str, other: str | None = None) -> Diffe
 
 @dataclass(frozen=True)
 class Kept:
-    """A dataset that keeps its contract, and how much was checked."""
+    """A dataset that keeps its contract, and how much was checked; `gates` are single bounds."""
 
     dataset: str
     columns: int
     splits: int
+    gates: int
     samples: int
 
 
@@ -113,7 +116,8 @@ class Checked:
         for kept in self.kept:
             yield (
                 f"{kept.dataset}: keeps its contract ({count(kept.columns)} columns, "
-                f"{count(kept.splits)} splits, {count(kept.samples)} samples)"
+                f"{count(kept.splits)} splits, {f'{count(kept.gates)} gates, ' if kept.gates else ''}"
+                f"{count(kept.samples)} samples)"
             )
 
 
@@ -125,12 +129,22 @@ def check(registry: Registry, names: list[str] | None = None) -> Checked:
     kept, broken, details = [], [], []
     for dataset in registry.datasets(names):
         profile = _in_tree(dataset)
-        found = violations(dataset.contract(), profile)
+        contract = dataset.contract()
+        found = [
+            *violations(contract, profile),
+            *breaches(contract.gates, contract.classes, profile, _drifted_from(dataset, contract)),
+        ]
         if found:
             broken.append(dataset.name)
-            details += [f"{dataset.name}: {violation}" for violation in found]
+            details += [f"{dataset.name}: {problem}" for problem in found]
         kept.append(
-            Kept(dataset.name, len(profile.features), len(profile.splits), profile.num_samples)
+            Kept(
+                dataset=dataset.name,
+                columns=len(profile.features),
+                splits=len(profile.splits),
+                gates=contract.gates.count,
+                samples=profile.num_samples,
+            )
         )
     if broken:
         who = ", ".join(f"`{name}`" for name in broken)
@@ -141,6 +155,14 @@ def check(registry: Registry, names: list[str] | None = None) -> Checked:
             details=details,
         )
     return Checked(tuple(kept))
+
+
+def _drifted_from(dataset: Dataset, contract: Contract) -> Profile | None:
+    """The last release's profile, if there is a gate that looks at it."""
+    if not contract.gates.max_drift:
+        return None
+    last = last_final(releases_of(dataset.root, dataset.name))
+    return profile_of(dataset, last) if last else None
 
 
 def _in_tree(dataset: Dataset) -> Profile:

@@ -64,6 +64,9 @@ def test_the_first_version_is_chosen_once():
         ({"prerelease": "1"}, "`--prerelease 1` cannot be part of a version"),
         ({"reason": " "}, "`--reason` is empty"),
         ({"reason": "why"}, "`--reason` explains nothing"),
+        ({"allow": ["min_sample"], "reason": "why"}, "there is no gate `min_sample`"),
+        ({"allow": ["x"], "reason": "why"}, "there is no gate `x`"),
+        ({"allow": ["metrics"]}, "`--allow metrics` lacks a reason"),
     ],
 )
 def test_choices_that_mean_nothing(typed, fact):

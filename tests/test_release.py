@@ -65,6 +65,7 @@ def test_the_first_release_is_1_0_0_and_every_byte_is_on_the_remote(ready):
         "processed/val.csv",
         "processed/val.parquet",
         "raw/seedlings.csv",
+        "samples.parquet",
     ]
     for file in manifest.snapshot.files:
         if file.in_git:
@@ -222,6 +223,29 @@ def test_no_release_lowers_its_own_price(ready):
     told = "column `height_mm` is gone (column-removed, minor instead of major: nobody reads it)"
     assert told in tag_message(ready, "toy-v2.1.0")
     assert f"\n- {told}\n" in changelog(ready).partition("### Changed")[2]
+
+
+def test_a_gate_refuses_until_a_person_lets_it_pass(ready):
+    contract = ready.path / "pipelines" / NAME / "dataset.yaml"
+    contract.write_text(f"{contract.read_text()}gates: {{min_samples: {{val: 1000}}}}\n")
+    assert "min_samples: split `val` has " in ready.ok("run", NAME).stdout
+    said = refused(ready, "release", NAME)
+    assert "error: `toy` does not pass its gates\n  min_samples: split `val` has " in said
+    assert 'dreg release toy --allow min_samples --reason "..."' in said
+    assert "lacks a reason" in refused(ready, "release", NAME, "--allow", "min_samples", code=2)
+    done = ready.ok(
+        "release", NAME, "--json", "--reason", "a start",
+        "--allow", "min_samples", "--allow", "max_drift",
+    )  # fmt: skip
+    assert "`toy` passes its gate `max_drift`: there is nothing to allow\n" in done.stderr
+    (exception,) = done.json["releases"][0]["exceptions"]
+    assert exception.startswith("min_samples: split `val` has ")
+    assert exception.endswith(", at least 1,000 are asked for (allowed: a start)")
+    message = tag_message(ready, "toy-v1.0.0").partition("\n\n")[2]
+    assert f"\nExceptions:\n\n- {exception}\n\nDreg-Dataset: toy\n" in message
+    assert trailers(message)["Dreg-Allowed"] == "min_samples"
+    assert trailers(message)["Dreg-Reason"] == "a start"
+    assert f"### Exceptions\n\n- {exception}\n" in changelog(ready)
 
 
 def test_a_first_version_and_prereleases_before_it(ready):

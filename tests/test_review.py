@@ -289,6 +289,37 @@ def test_a_broken_contract_is_refused_with_every_violation(wine):
     )
 
 
+GATES = """\
+gates:
+  min_samples: {val: 500}
+  max_drift: {mean: 0.5}
+"""
+
+
+def test_gates_are_checked_too_drift_against_the_last_release(wine):
+    wine.metadata["splits"]["train"]["columns"]["alcohol"] |= {"mean": 10.0, "std": 1.0}
+    wine.measure()
+    wine.release("1.0.0")
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT + GATES)
+    wine.metadata["splits"]["train"]["columns"]["alcohol"]["mean"] = 10.75
+    wine.measure()
+    code, stdout, stderr = wine.dreg("check", "wine-quality")
+    assert (code, stdout) == (1, "")
+    assert stderr.startswith(
+        "error: `wine-quality` breaks its contract\n"
+        "  wine-quality: max_drift: column `alcohol` of split `train` has its mean 0.75 old "
+        "deviations away since the last release, at most 0.5 may be\n"
+        "  wine-quality: min_samples: split `val` has 200 samples, at least 500 are asked for\n"
+    )
+
+
+def test_gates_that_are_passed_are_counted(wine):
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT + GATES.replace("500", "200"))
+    assert wine.dreg("check")[1] == (
+        "wine-quality: keeps its contract (2 columns, 2 splits, 2 gates, 1,000 samples)\n"
+    )
+
+
 def test_a_broken_contract_as_json(wine):
     wine.metadata["splits"]["val"]["num_samples"] = 0
     wine.measure()

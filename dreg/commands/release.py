@@ -19,15 +19,31 @@ class BumpName(StrEnum):
     major = "major"
 
 
+def complete_gate(incomplete: str) -> list[str]:
+    """Names of gates for shell completion."""
+    from dreg.core.gates import GATES
+
+    return [gate for gate in GATES if gate.startswith(incomplete)]
+
+
 @answers("dreg.release:Releases")
 def release(
     names: DatasetsArg = None,
     bump: Annotated[
         BumpName | None, typer.Option(help="Raise the computed bump, or lower it for a --reason.")
     ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GATE",
+            help="Let the release pass this gate, for a --reason; repeatable.",
+            autocompletion=complete_gate,
+            show_default=False,
+        ),
+    ] = None,
     reason: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="Why; a lower bump needs one, and the tag keeps it."),
+        typer.Option(metavar="TEXT", help="Why; the tag and the changelog keep it."),
     ] = None,
     initial: Annotated[
         str | None,
@@ -53,6 +69,7 @@ def release(
       dreg release wine-quality --dry-run
       dreg release wine-quality --initial 0.1.0
       dreg release wine-quality --prerelease rc
+      dreg release wine-quality --allow max_drift --reason "new vintage"
       dreg release --bump minor
     """
     from dreg.core.choices import Choices
@@ -64,6 +81,7 @@ def release(
         bump=Bump[bump.name.upper()] if bump else None,
         initial=initial,
         prerelease=prerelease,
+        allow=allow or (),
         reason=reason,
     )
     out.answer(release(Registry.here(), names, choices=choices, dry_run=dry_run, branch=branch))

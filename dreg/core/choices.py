@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from semver import Version
 
 from dreg.core.decision import Decision
+from dreg.core.gates import GATES, Breach
 from dreg.core.version import Bump, next_prerelease, parse_version
 from dreg.errors import BadRequest, Refused
 
@@ -16,11 +19,13 @@ LABEL = re.compile(r"[A-Za-z][0-9A-Za-z-]*")
 
 @dataclass(frozen=True)
 class Choices:
-    """Another bump than the computed one, the first version, a prerelease's label, and why."""
+    """Another bump than the computed one, gates to let pass, and why; the first version, a
+    prerelease's label."""
 
     bump: Bump | None = None
     initial: Version | None = None
     prerelease: str = ""
+    allow: tuple[str, ...] = ()
     reason: str = ""
 
     @classmethod
@@ -30,6 +35,7 @@ class Choices:
         bump: Bump | None = None,
         initial: str | None = None,
         prerelease: str | None = None,
+        allow: Sequence[str] = (),
         reason: str | None = None,
     ) -> Choices:
         """Choices as they were typed. Raises BadRequest for those that mean nothing."""
@@ -47,12 +53,25 @@ class Choices:
         said = " ".join((reason or "").split())
         if reason is not None and not said:
             raise BadRequest("`--reason` is empty", hint='say why: --reason "..."')
-        if said and bump is None:
+        for gate in allow:
+            if gate not in GATES:
+                close = difflib.get_close_matches(gate, GATES, n=1)
+                raise BadRequest(
+                    f"there is no gate `{gate}`",
+                    hint=f"did you mean `{close[0]}`?" if close else f"gates: {', '.join(GATES)}",
+                )
+        if allow and not said:
+            raise BadRequest(
+                f"`--allow {allow[0]}` lacks a reason",
+                hint='say why the release may pass: --reason "..."',
+            )
+        if said and bump is None and not allow:
             raise BadRequest(
                 "`--reason` explains nothing",
-                hint="it says why a release gets another bump: add --bump minor",
+                hint="it says why a gate lets a release pass, or why it gets another bump: "
+                "add --allow GATE or --bump minor",
             )
-        return cls(bump, first, prerelease or "", said)
+        return cls(bump, first, prerelease or "", tuple(dict.fromkeys(allow)), said)
 
 
 def chosen(decision: Decision, choices: Choices, dataset: str) -> Decision:
@@ -97,3 +116,26 @@ def as_prerelease(
             hint=f"go on with it: --prerelease {str(max(newer).prerelease).split('.')[0]}",
         )
     return replace(decision, version=version)
+
+
+def exceptions(
+    decision: Decision, breaches: Iterable[Breach], choices: Choices, dataset: str
+) -> tuple[str, ...]:
+    """What is released against a gate or the computed bump, in words, each with the reason.
+
+    Raises Refused with every breach that no choice lets pass.
+    """
+    breaches = list(breaches)
+    kept_out = [breach for breach in breaches if breach.gate not in choices.allow]
+    if kept_out:
+        options = " ".join(f"--allow {gate}" for gate in dict.fromkeys(b.gate for b in breaches))
+        raise Refused(
+            f"`{dataset}` does not pass its gates",
+            hint="correct the data, or the bound in the contract; to release it nevertheless: "
+            f'dreg release {dataset} {options} --reason "..."',
+            details=[str(breach) for breach in kept_out],
+        )
+    told = [f"{breach} (allowed: {choices.reason})" for breach in breaches]
+    if decision.computed not in (None, decision.bump) and choices.reason:
+        told.append(f"{decision.bump} instead of {decision.computed}: {choices.reason}")
+    return tuple(told)

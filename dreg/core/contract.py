@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dreg.core.gates import Gates, read_gates
 from dreg.core.reader import Reader, whole
 from dreg.core.rules import Pricing
 from dreg.core.types import spelled
@@ -58,7 +59,13 @@ class Contract:
     key: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    gates: Gates = field(default_factory=Gates)
     pricing: Pricing = field(default_factory=Pricing)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes of the label, if it names any."""
+        return self.columns[self.label].classes if self.label else ()
 
     @classmethod
     def parse(cls, data: Any, where: str = "dataset.yaml") -> Contract:
@@ -103,7 +110,10 @@ class _Reader(Reader):
                 raise self.fail(
                     f"`{name}` is not among the columns", "name a column listed under `columns:`"
                 )
-        return contract
+        gates = read_gates(
+            self, top.get("gates"), tuple(contract.splits), tuple(contract.columns), contract.label
+        )
+        return replace(contract, gates=gates)
 
     def splits(self, value: Any) -> dict[str, ContractSplit]:
         if not isinstance(value, dict) or not value:

@@ -75,10 +75,12 @@ def tag_message(
     manifest: str,
     exceptions: Sequence[str] = (),
     reason: str = "",
+    allowed: Sequence[str] = (),
 ) -> str:
     """The annotated tag's message: what and why in words, then trailers.
 
-    `size` is in bytes. `exceptions` are what a person decided against dreg, `reason` is why.
+    `size` is in bytes. `exceptions` are what a person decided against dreg, `reason` is why,
+    `allowed` are the gates that let it pass.
     """
     since = f"since {previous}" if previous else "first release"
     lines = [
@@ -101,6 +103,8 @@ def tag_message(
     }
     if previous:
         said["Dreg-Previous"] = tag_of(dataset, previous)
+    if allowed:
+        said["Dreg-Allowed"] = ", ".join(allowed)
     if reason:
         said["Dreg-Reason"] = reason
     return "\n".join(lines + [f"{key}: {value}" for key, value in said.items()]) + "\n"
