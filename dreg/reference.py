@@ -1,4 +1,4 @@
-"""Writes docs/cli.md and docs/rules.md from the program itself: `python -m dreg.reference`.
+"""Writes the pages of docs/ that are made of the program itself: `python -m dreg.reference`.
 
 With `--check` it writes nothing and exits 1 when a page is stale, so that no page can be wrong.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import inspect
+import json
 import re
 import sys
 import types
@@ -20,6 +21,8 @@ from typing import Any
 import typer.main
 
 from dreg import cli
+from dreg.contract_page import contract_page
+from dreg.core.contract_schema import contract_schema
 from dreg.errors import BadRequest, DregError
 from dreg.output import out
 from dreg.rules import Explained, every_rule
@@ -43,6 +46,8 @@ def pages() -> dict[str, str]:
     """Every generated page: its name below docs/, and its text."""
     return {
         "cli.md": "\n".join(command_line()) + "\n",
+        "contract.md": "\n".join(("# The contract", "", WRITTEN_BY, "", *contract_page())) + "\n",
+        "contract.schema.json": json.dumps(contract_schema(), indent=2) + "\n",
         "rules.md": "\n".join(rule_book()) + "\n",
     }
 

@@ -74,35 +74,35 @@ def test_a_contract_is_read():
     assert contract.facts == {"instances": "6497"}
 
 
-@pytest.mark.parametrize(
-    ("find", "replace", "fact"),
-    [
-        ("title: Wine quality", "titel: Wine quality", "the contract has the unknown key `titel`"),
-        ("licence: CC-BY-4.0", "licence:", "the contract lacks `licence`"),
-        ("title: Wine quality", "title: [a]", "`title` of the contract is not text"),
-        ("label: colour", "label: color", "`color` is not among the columns"),
-        ("label: colour", "key: [id]", "`id` is not among the columns"),
-        ("{files: [processed/train", "{file: [processed/train", "unknown key `file`"),
-        ("files: processed/val.parquet", "files: []", "split `val` has no files"),
-        ("processed/val.parquet", "../val.parquet", "split `val` has the file `../val.parquet`"),
-        ("processed/val.parquet", "/val.parquet", "outside of the dataset"),
-        ("processed/val.parquet", "a, role: test", "split `val` has the role `test`"),
-        ("samples: 1000", "samples: many", "split `train` promises `many` samples"),
-        ("samples: 1000", "samples: -1", "split `train` promises `-1` samples"),
-        ("range: [2, 5]", "range: [5, 2]", "column `pH` has no usable range"),
-        ("range: [2, 5]", "range: [low, high]", "column `pH` has no usable range"),
-        ("range: [2, 5]", "range: 5", "column `pH` has no usable range"),
-        ("quality: int32", "quality: [int32]", "column `quality` is not a mapping"),
-        ("quality: int32", "quality: {unit: g}", "column `quality` lacks `type`"),
-        ("type: uint8", "type: uint8, nullable: maybe", "has `nullable: maybe`"),
-        ("[28, 28]", "28 x 28", "column `picture` has no usable shape"),
-        ("[red, white]", "[yes, no]", "`classes` of column `colour` has True for a name"),
-        ("[red, white]", "[red, red]", "column `colour` names a class twice"),
-        ("[red, white]", "{red: 0}", "`classes` of column `colour` is not a list of names"),
-        ("quality: int32", "no: int32", "`columns` has False for a name"),
-        ("facts: {instances: 6497}", "facts: [a]", "`facts` is not a mapping"),
-    ],
-)
+MISTAKES = [
+    ("title: Wine quality", "titel: Wine quality", "the contract has the unknown key `titel`"),
+    ("licence: CC-BY-4.0", "licence:", "the contract lacks `licence`"),
+    ("title: Wine quality", "title: [a]", "`title` of the contract is not text"),
+    ("label: colour", "label: color", "`color` is not among the columns"),
+    ("label: colour", "key: [id]", "`id` is not among the columns"),
+    ("{files: [processed/train", "{file: [processed/train", "unknown key `file`"),
+    ("files: processed/val.parquet", "files: []", "split `val` has no files"),
+    ("processed/val.parquet", "../val.parquet", "split `val` has the file `../val.parquet`"),
+    ("processed/val.parquet", "/val.parquet", "outside of the dataset"),
+    ("processed/val.parquet", "a, role: test", "split `val` has the role `test`"),
+    ("samples: 1000", "samples: many", "split `train` promises `many` samples"),
+    ("samples: 1000", "samples: -1", "split `train` promises `-1` samples"),
+    ("range: [2, 5]", "range: [5, 2]", "column `pH` has no usable range"),
+    ("range: [2, 5]", "range: [low, high]", "column `pH` has no usable range"),
+    ("range: [2, 5]", "range: 5", "column `pH` has no usable range"),
+    ("quality: int32", "quality: [int32]", "column `quality` is not a mapping"),
+    ("quality: int32", "quality: {unit: g}", "column `quality` lacks `type`"),
+    ("type: uint8", "type: uint8, nullable: maybe", "has `nullable: maybe`"),
+    ("[28, 28]", "28 x 28", "column `picture` has no usable shape"),
+    ("[red, white]", "[yes, no]", "`classes` of column `colour` has True for a name"),
+    ("[red, white]", "[red, red]", "column `colour` names a class twice"),
+    ("[red, white]", "{red: 0}", "`classes` of column `colour` is not a list of names"),
+    ("quality: int32", "no: int32", "`columns` has False for a name"),
+    ("facts: {instances: 6497}", "facts: [a]", "`facts` is not a mapping"),
+]
+
+
+@pytest.mark.parametrize(("find", "replace", "fact"), MISTAKES)
 def test_a_mistake_is_named_with_a_hint(find, replace, fact):
     assert find in TEXT
     with pytest.raises(BadRequest) as failed:
