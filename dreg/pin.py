@@ -91,7 +91,20 @@ def requests(
     pin = lock.pins.get(name)
     found = repo or _default_repo(pin)
     place = output or (pin.output if pin else f"data/{name}")
+    _refuse_shared(name, place, lock)
     return [Request(name, wanted, found, place, raw, pin)]
+
+
+def _refuse_shared(name: str, place: str, lock: Lock) -> None:
+    """Raises BadRequest for a folder that holds, or lies in, the one of another locked dataset."""
+    folder = Path(place).expanduser().resolve()
+    for other, pin in lock.pins.items():
+        taken = Path(pin.output).expanduser().resolve()
+        if other != name and (folder in (taken, *taken.parents) or taken in folder.parents):
+            raise BadRequest(
+                f"`{place}` and `{pin.output}`, where `{other}` is, would replace each other",
+                hint=f"give each dataset a folder of its own: -o data/{name}",
+            )
 
 
 def _locked(pin: Pin, repo: str | None, raw: bool) -> Request:

@@ -16,9 +16,10 @@ from datetime import UTC, datetime
 
 from semver import Version
 
+from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
-from dreg.adapters.objects import many
+from dreg.adapters.objects import Store, many
 from dreg.adapters.written import written
 from dreg.core.choices import Choices
 from dreg.core.manifest import manifest_key
@@ -145,6 +146,7 @@ def release(
 
 
 def _release_one(dataset: Dataset, choices: Choices, dry_run: bool, branch: str | None) -> Released:
+    lost = ""
     for attempt in range(ATTEMPTS):
         today = datetime.now(UTC).date().isoformat()
         prepared = plan(dataset, choices, date=today, branch=branch)
@@ -156,12 +158,14 @@ def _release_one(dataset: Dataset, choices: Choices, dry_run: bool, branch: str 
             for step in carry_out(prepared, dataset):
                 out.note(step)
             return _answer(prepared, "released", dataset)
-        except LostRace:
+        except LostRace as race:
+            lost = str(race)
             out.note("somebody else pushed first; planning again from the new tip")
             time.sleep(random.uniform(0, 0.2 * 2**attempt))  # noqa: S311 - jitter, not a secret
     raise Refused(
         f"`{dataset.name}` could not be pushed: others were faster {ATTEMPTS} times",
         hint=f"nothing was released; try again: dreg release {dataset.name}",
+        details=lost.strip().splitlines()[-3:],
     )
 
 
@@ -171,6 +175,7 @@ def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
     Raises LostRace when somebody pushed first; nothing was published then.
     """
     store = plan.holdings.store
+    _warn_of_another_remote(dataset, store)
     yield f"pushing {count(len(plan.holdings.missing))} objects to {store.location}"
     _push(plan.holdings)
     yield "checking that they are on the remote"
@@ -193,6 +198,17 @@ def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
         remote_branch = f"{GIT_REMOTE}/{plan.base.branch}"
     _write_changelog(dataset, plan.changelog)
     publisher.adopt(published, dataset.folders, plan.base.head, remote_branch)
+
+
+def _warn_of_another_remote(dataset: Dataset, store: Store) -> None:
+    """Consumers look where the committed configuration says, whatever this run was told."""
+    committed = committed_remotes(dataset.root)
+    default = committed.by_name.get(committed.default or "")
+    if default is not None and default.url != store.remote.url:
+        out.warn(
+            f"the bytes go to {store.location}, and .dvc/config names `{default.name}`: "
+            "consumers need DREG_REMOTE to find them"
+        )
 
 
 def _finish(plan: Plan, dataset: Dataset) -> None:

@@ -406,3 +406,11 @@ def test_a_full_disk(wine, tiny_disk):
     assert said.startswith("error: the disk is full")
     assert list(tiny_disk.iterdir()) == []
     assert wine.fetch("wine@1.0.0", "-o", str(tiny_disk / "wine"))["changed"]
+
+
+@pytest.mark.parametrize("place", ["data/wine", "data/wine/below", "data"])
+def test_two_datasets_cannot_share_a_folder(wine, place):
+    assert wine.dreg("fetch", "wine").code == 0
+    said = refused(wine, 2, "beer", "-o", place)
+    assert "would replace each other" in said
+    assert "hint: give each dataset a folder of its own" in said

@@ -240,3 +240,33 @@ def test_changes_are_listed_below_folders(clone):
     assert local.changed() == ["data/x/metadata.json", "new.txt"]
     assert local.changed(["data"]) == ["data/x/metadata.json"]
     assert local.changed(tracked_only=True) == ["data/x/metadata.json"]
+
+
+def test_what_a_hook_says_about_its_own_repository_is_not_obeyed(
+    origin, clone, tmp_path, monkeypatch
+):
+    release(clone, content='{"a": 1}\n')
+    run(tmp_path, "init", "-q", "training")
+    training = tmp_path / "training"
+    before = run(training, "for-each-ref"), sorted(p.name for p in (training / ".git").iterdir())
+    monkeypatch.setenv("GIT_DIR", str(training / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", str(training / ".git" / "other-index"))
+    assert git.revision(str(origin), "x-v1.0.0").read("data/x/metadata.json") == b'{"a": 1}\n'
+    assert "x-v1.0.0" in git.Repository(clone).tags()
+    Publisher(clone)
+    monkeypatch.delenv("GIT_DIR", raising=False)
+    after = run(training, "for-each-ref"), sorted(p.name for p in (training / ".git").iterdir())
+    assert after == before
+
+
+def test_a_file_that_is_there_but_not_in_the_commit_is_none(clone):
+    (clone / "data" / "x" / "new.json").write_text("{}\n")
+    local = git.Repository(clone)
+    assert local.read(local.head(), "data/x/new.json") is None
+
+
+def test_a_clone_that_cannot_follow_says_that_the_release_is_published(origin, clone):
+    (clone / ".git" / "index.lock").write_text("")
+    with pytest.raises(Outside, match="is published, but this clone could not follow it"):
+        release(clone, content='{"a": 1}\n')
+    assert "x-v1.0.0" in git.remote_tags(str(origin))

@@ -589,3 +589,18 @@ def test_versions_are_linked_where_the_git_host_has_pages(ready):
     assert ready.release()["changelog"].endswith(
         "\n\n[2.0.0]: https://github.com/o/r/compare/toy-v1.0.0...toy-v2.0.0"
     )
+
+
+def test_a_tag_without_a_profile_does_not_block_the_next_release(ready):
+    ready.git("tag", "-a", "-m", "by hand", "toy-v1.0.0")
+    ready.git("push", "-q", "origin", "toy-v1.0.0")
+    (released,) = ready.ok("release", NAME, "--json").json["releases"]
+    assert (released["previous"], released["version"]) == ("1.0.0", "2.0.0")
+    assert [finding["rule"] for finding in released["findings"]] == ["unmeasured"]
+
+
+def test_bytes_that_go_where_consumers_do_not_look_are_warned_of(ready, tmp_path):
+    done = ready.ok("release", NAME, DREG_REMOTE=str(tmp_path / "elsewhere"))
+    assert "warning: the bytes go to" in done.stderr
+    assert "consumers need DREG_REMOTE" in done.stderr
+    assert "warning" not in ready.ok("release", NAME, "--dry-run").stderr

@@ -19,6 +19,12 @@ def read_remotes(root: Path, committed: str | None = None) -> Remotes:
     return Remotes.parse(text, _text(folder / "config.local"), folder=str(folder))
 
 
+def committed_remotes(root: Path) -> Remotes:
+    """The remotes as everybody sees them: without config.local. Raises BadRequest if malformed."""
+    folder = root / ".dvc"
+    return Remotes.parse(_text(folder / "config"), "", folder=str(folder))
+
+
 def remote_of(root: Path, given: str | None = None) -> Remote:
     """The remote asked for: `given`, else by environment, else the registry's default."""
     return read_remotes(root).choose(wanted_remote(given))

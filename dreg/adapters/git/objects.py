@@ -35,6 +35,7 @@ def read(
     stderr = done.stderr.decode(errors="replace")
     if (
         "does not exist" in stderr
+        or "exists on disk, but not in" in stderr
         or "not a valid object name" in stderr.lower()
         or "bad file" in stderr.lower()
     ):

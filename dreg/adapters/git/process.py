@@ -11,6 +11,22 @@ from pathlib import Path
 
 from dreg.errors import BadRequest, DregError, Outside
 
+# What a hook of git's sets for its own repository; `git rev-parse --local-env-vars` has them all.
+# dreg finds the repository by the folder it works in, and must not write to another.
+FOREIGN = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_NAMESPACE",
+    "GIT_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_GRAFT_FILE",
+    "GIT_QUARANTINE_PATH",
+)
+
 
 def git(
     *arguments: str,
@@ -43,7 +59,7 @@ def start(
             capture_output=True,
             check=False,
             pass_fds=handles,
-            env={**os.environ, **quiet, **(environment or {})},
+            env={**surroundings(), **quiet, **(environment or {})},
         )
     except FileNotFoundError as error:
         if shutil.which("git"):
@@ -51,6 +67,11 @@ def start(
         raise Outside(
             "git is not installed", hint="install git, then run the command again"
         ) from error
+
+
+def surroundings() -> dict[str, str]:
+    """The process's environment, without what says which repository git works on."""
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN}
 
 
 def failure(arguments: Sequence[str], stderr: str) -> DregError:

@@ -6,13 +6,14 @@ here or there, so a crash leaves only unreferenced objects for git to collect.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreg.adapters.git.process import failure
+from dreg.adapters.git.process import FOREIGN, failure
 from dreg.errors import Outside, Refused
 
 
@@ -33,6 +34,8 @@ class Publisher:
     """Commits, tags and pushes for the work tree at `root`."""
 
     def __init__(self, root: Path) -> None:
+        for name in FOREIGN:  # GitPython hands the process's environment on as it is
+            os.environ.pop(name, None)
         from git import Repo
 
         self.repo = Repo(root)
@@ -153,10 +156,17 @@ class Publisher:
 
         Only ever fast-forwards; the dataset's own files already are what was committed.
         """
-        self._git("update-ref", f"refs/tags/{published.tag}", published.tag_object)
-        if remote_branch is not None:
-            self._git("update-ref", f"refs/remotes/{remote_branch}", published.commit)
-        self.fast_forward(head, published.commit, folders)
+        try:
+            self._git("update-ref", f"refs/tags/{published.tag}", published.tag_object)
+            if remote_branch is not None:
+                self._git("update-ref", f"refs/remotes/{remote_branch}", published.commit)
+            self.fast_forward(head, published.commit, folders)
+        except Outside as error:
+            raise Outside(
+                f"`{published.tag}` is published, but this clone could not follow it",
+                hint="run the same command again: it finishes the work",
+                details=error.details,
+            ) from error
 
     def fast_forward(self, head: str, commit: str, folders: Sequence[str]) -> None:
         """Move the checked-out branch from `head` to its descendant `commit`.
@@ -194,7 +204,7 @@ class Publisher:
 
 def _outside(error: Any) -> Exception:
     reported = str(error.stdout)  # with --porcelain, git reports each reference here
-    said = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ")
+    said = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
     if "tell me who you are" in said.lower() or "empty ident name" in said.lower():
         return Outside(
             "git does not know who you are",
