@@ -1,7 +1,11 @@
-"""Make the table that is indexed: five columns of integers, five of floats."""
+"""Make the table that is indexed: five columns of integers, five of floats.
+
+A program of its own: a large parent would count as its children's peak memory.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,3 +27,7 @@ def make(path: Path) -> None:
             whole = [random.integers(0, 10**6, 500_000) for _ in range(5)]
             real = [random.normal(size=500_000) for _ in range(5)]
             writer.write(pa.table([*whole, *real], schema=schema))
+
+
+if __name__ == "__main__":
+    make(Path(sys.argv[1]))

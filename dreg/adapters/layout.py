@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dreg.core.contract import Contract
-from dreg.core.profile import Profile
 from dreg.errors import BadRequest
+
+if TYPE_CHECKING:
+    from dreg.core.contract import Contract
+    from dreg.core.profile import Profile
 
 CHANGELOG = "CHANGELOG.md"
 
@@ -56,7 +59,9 @@ class Layout:
 
     def contract(self) -> Contract:
         """Raises BadRequest when dataset.yaml is missing or malformed."""
-        from dreg.adapters.yaml_files import read_yaml, shown  # a third of the time of `fetch`
+        # Here, because `fetch` and `status` know a registry and read no contract.
+        from dreg.adapters.yaml_files import read_yaml, shown
+        from dreg.core.contract import Contract
 
         path = self.pipeline / "dataset.yaml"
         return Contract.parse(read_yaml(path), shown(path))
@@ -64,6 +69,7 @@ class Layout:
     def profile(self) -> Profile | None:
         """The profile in the tree; None before the first run. Raises BadRequest if malformed."""
         from dreg.adapters.yaml_files import shown
+        from dreg.core.profile import Profile
 
         try:
             data = json.loads(self.metadata.read_bytes())
