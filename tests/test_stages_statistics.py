@@ -101,6 +101,29 @@ def test_a_long_column_is_as_exact_as_a_short_one():
     assert figures.numbers(ends) + figures.numbers(middle) == found
 
 
+@pytest.mark.parametrize("largest", [1e-200, 1.0, 255.0, 1e17, 1e200, 1e300])
+@pytest.mark.parametrize("smallest", [1e-300, 1e-12, 0.5])
+def test_floats_of_every_size_are_summed_exactly(largest, smallest):
+    """By both ways: cut as floats, and as integers where their sizes are too far apart."""
+    rng = np.random.default_rng(7)
+    values = rng.normal(size=2000) * largest * np.where(rng.random(2000) < 0.1, smallest, 1)
+
+    assert exactly(figures.numbers(pa.array(values))) == reference(values.tolist())
+
+
+def test_a_full_batch_of_the_largest_limbs_is_summed_exactly():
+    values = np.full(figures.MOST_ROWS, 2.0**53 - 1)
+    values[::2] = -(2.0**17 - 0.5)
+    found = figures.numbers(pa.array(values))
+
+    half = len(values) // 2
+    assert found.mean * 2 == Fraction(2**53 - 1) - Fraction(2**18 - 1, 2)
+    squares = Fraction(half) * ((2**53 - 1) ** 2 + Fraction(2**18 - 1, 2) ** 2)
+    assert found.variance == squares / len(values) - found.mean**2
+    whole = figures.numbers(pa.array(np.full(figures.MOST_ROWS, 2**53 - 1)))
+    assert (whole.mean, whole.variance) == (2**53 - 1, 0)
+
+
 def test_a_slice_of_an_array_is_measured_not_the_array():
     array = pa.array([1.0, None, 3.0, 5.0, 100.0])
 

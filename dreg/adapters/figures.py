@@ -1,11 +1,13 @@
 """Figures of Arrow's record batches, as core.statistics keeps them.
 
-Sums are exact: a number is cut into 22-bit limbs whose products add up in 64 bits, and the sums
-of the limbs are put together as Python's integers.
+Sums are exact: a number is cut into limbs of few bits, whose products add up without rounding, and
+the sums of the limbs are put together as Python's integers. Floats of similar size are cut as floats,
+which is fastest; others, and integers of more bits than a float has, as 64-bit integers.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +26,9 @@ LIMB_MASK = np.uint64((1 << LIMB) - 1)
 MOST_ROWS = 1 << 18  # of which products of two limbs (44 bits) add up in 63 bits
 MANTISSA = 53
 UNIT = MANTISSA - SCALE
+FLOAT_LIMB = 17  # of which MOST_ROWS products of two add up in a mantissa
+MOST_FLOAT_LIMBS = 7
+USUAL = 350  # exponents of floats whose products are within the range of floats
 PIXELS_AT_ONCE = 1 << 16  # as floats these stay in the processor's cache
 
 
@@ -103,13 +108,17 @@ def of_integers(values: npt.NDArray[np.integer]) -> Numbers:
     """The figures of at most MOST_ROWS integers."""
     if not len(values):
         return Numbers()
+    low, high = int(values.min()), int(values.max())
+    if max(-low, high) < 1 << MANTISSA:
+        found = sums_of_floats(values.astype(np.float64))
+        if found is not None:
+            return Numbers(len(values), 0, 0, low, high, *found)
     if values.dtype.kind == "u":
         magnitudes, negative = values.astype(np.uint64), None
     else:
         wide = values.astype(np.int64)
         magnitudes, negative = np.abs(wide).view(np.uint64), wide < 0  # right even for -2**63
     [(total, squares)] = sums(magnitudes, negative, np.array([0]))
-    low, high = int(values.min()), int(values.max())
     return Numbers.of_integers(len(values), low, high, total, squares)
 
 
@@ -119,6 +128,9 @@ def of_floats(values: npt.NDArray[np.floating]) -> Numbers:
     found = Numbers(count=len(finite), not_finite=len(values) - len(finite))
     if not len(finite):
         return found
+    low, high = float(finite.min()), float(finite.max())
+    if (sums_found := sums_of_floats(finite)) is not None:
+        return replace(found, low=low, high=high, total=sums_found[0], squares=sums_found[1])
     fractions, exponents = np.frexp(finite)
     order = np.argsort(exponents.astype(np.int16), kind="stable")
     exponents = exponents[order]
@@ -130,8 +142,37 @@ def of_floats(values: npt.NDArray[np.floating]) -> Numbers:
         shift = int(exponents[start]) - UNIT
         total += group_total << shift
         squares += group_squares << 2 * shift
-    low, high = float(finite.min()), float(finite.max())
     return replace(found, low=low, high=high, total=total, squares=squares)
+
+
+def sums_of_floats(values: npt.NDArray[np.float64]) -> tuple[int, int] | None:
+    """Exact sum and sum of squares of at most MOST_ROWS floats, in `Numbers`' units.
+
+    Adding a large number and taking it away again rounds all values to a multiple of a unit: that
+    is a limb, and what it left is exact. None when the values take more than MOST_FLOAT_LIMBS.
+    """
+    rest = values.copy()
+    exponent = math.frexp(max(float(values.max()), -float(values.min())))[1]
+    if abs(exponent) > USUAL:
+        return None
+    limbs: list[tuple[int, npt.NDArray[np.float64]]] = []
+    while rest.any():
+        if len(limbs) == MOST_FLOAT_LIMBS:
+            return None
+        unit = exponent - FLOAT_LIMB * (len(limbs) + 1)
+        large = math.ldexp(1.5, unit + MANTISSA - 1)
+        limb = rest + large
+        limb -= large
+        rest -= limb
+        limbs.append((unit, limb))
+    total = squares = 0
+    for i, (unit, limb) in enumerate(limbs):
+        total += int(math.ldexp(float(limb.sum()), -unit)) << unit + SCALE
+        for j, (other_unit, other) in enumerate(limbs[i:], start=i):
+            # Not `np.dot`, whose threads cost more on busy processors than they gain.
+            product = int(math.ldexp(float(np.einsum("i,i->", limb, other)), -unit - other_unit))
+            squares += product << unit + other_unit + 2 * SCALE + (i != j)
+    return total, squares
 
 
 def sums(
