@@ -129,8 +129,8 @@ def of_floats(values: npt.NDArray[np.floating]) -> Numbers:
     if not len(finite):
         return found
     low, high = float(finite.min()), float(finite.max())
-    if (sums_found := sums_of_floats(finite)) is not None:
-        return replace(found, low=low, high=high, total=sums_found[0], squares=sums_found[1])
+    if (exact := sums_of_floats(finite)) is not None:
+        return replace(found, low=low, high=high, total=exact[0], squares=exact[1])
     fractions, exponents = np.frexp(finite)
     order = np.argsort(exponents.astype(np.int16), kind="stable")
     exponents = exponents[order]
