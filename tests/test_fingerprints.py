@@ -369,3 +369,13 @@ def test_the_lanes_know_nothing_of_each_other():
         np.unpackbits(found[:, [i]].copy().view(np.uint8), axis=1) * 2.0 - 1 for i in (0, 1)
     )
     assert np.abs(one.T @ other / len(found)).max() < 0.05
+
+
+def test_an_index_that_points_nowhere_below_a_null_is_no_value():
+    nowhere = pa.DictionaryArray.from_arrays(
+        pa.array([0], pa.int8()), pa.array([], pa.string()), safe=False
+    )
+    lists = pa.FixedSizeListArray.from_arrays(nowhere, 1)
+    assert column(
+        pa.StructArray.from_arrays([lists], names=["a"], mask=pa.array([True]))
+    ) == defined([None])

@@ -82,7 +82,7 @@ def _valid(array: pa.Array) -> Mask | None:
     if isinstance(array, pa.ExtensionArray):
         return _valid(array.storage)
     if pa.types.is_dictionary(array.type):  # a dictionary may hold a null as well
-        return _valid(array.dictionary_decode())
+        return _valid(_decoded(array))
     if pa.types.is_run_end_encoded(array.type):
         return _valid(pc.run_end_decode(array))
     if not array.null_count:
@@ -208,7 +208,7 @@ def _small(array: pa.Array) -> tuple[npt.NDArray[np.uint8], Mask | None] | None:
     if isinstance(array, pa.ExtensionArray):
         return _small(array.storage)
     if pa.types.is_dictionary(array.type):
-        return _small(array.dictionary_decode())
+        return _small(_decoded(array))
     if pa.types.is_run_end_encoded(array.type):
         return _small(pc.run_end_decode(array))
     if pa.types.is_null(array.type):  # only empty lists have no nulls
@@ -228,6 +228,14 @@ def _small(array: pa.Array) -> tuple[npt.NDArray[np.uint8], Mask | None] | None:
         # Empty lists are packed, of whatever type.
         return np.zeros(len(array), np.uint8), np.zeros(len(array), np.bool_)
     return small, fits if valid is None else fits & valid
+
+
+def _decoded(array: pa.DictionaryArray) -> pa.Array:
+    """The values of a dictionary's indices. Below a null, an index may point nowhere: it is null."""
+    inside = pc.less(array.indices, pa.scalar(len(array.dictionary), pa.int64()))
+    if pc.all(inside, min_count=0).as_py():
+        return array.dictionary_decode()
+    return array.dictionary.take(pc.if_else(inside, array.indices, None))
 
 
 def _structs(array: pa.Array) -> Lanes:
@@ -258,7 +266,7 @@ def _is_map(kind: pa.DataType) -> bool:
 
 
 KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Lanes]], ...] = (
-    (pa.types.is_dictionary, lambda array: _values(array.dictionary_decode())),
+    (pa.types.is_dictionary, lambda array: _values(_decoded(array))),
     (pa.types.is_run_end_encoded, lambda array: _values(pc.run_end_decode(array))),
     (pa.types.is_null, _nulls),
     (pa.types.is_boolean, _booleans),
