@@ -53,4 +53,6 @@ def test_a_registry_and_its_datasets_can_be_made_out_of_the_wheel(wheel, tmp_pat
     run(dreg.format(["-C", "soil", "new", "herbs", "--kind", "tabular"]))
     run(dreg.format(["-C", "soil", "new", "shapes", "--kind", "image"]))
     assert (tmp_path / "soil/pipelines/shapes/sample/shapes.zip").is_file()
-    assert (tmp_path / "soil/data/herbs/.gitignore").read_text() == "/raw\n/processed\n/samples.parquet\n"
+    assert (
+        tmp_path / "soil/data/herbs/.gitignore"
+    ).read_text() == "/raw\n/processed\n/samples.parquet\n"
