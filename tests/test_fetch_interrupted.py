@@ -96,6 +96,15 @@ def test_what_a_killed_fetch_left_is_trusted_by_checksum_only(wine):
     assert not (folder / "empty").exists()
 
 
+def test_what_a_killed_fetch_left_beside_a_folder_in_place_goes(wine):
+    wine.fetch("wine")
+    staged = wine.train / "data" / ".wine.dreg-new"
+    (staged / "processed").mkdir(parents=True)
+    (staged / "processed" / "val.csv").write_bytes(VAL)
+    assert not wine.fetch("wine")["changed"]
+    assert [path.name for path in (wine.train / "data").iterdir()] == ["wine"]
+
+
 def test_left_files_that_are_also_the_old_folders_are_not_taken(wine):
     wine.fetch("wine")
     folder = wine.train / "data" / "wine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -351,6 +352,34 @@ def test_local_changes_are_listed_and_kept(wine):
     )
     assert refused(wine, 1, "wine@^1") == expected
     assert refused(wine, 1) == expected
+
+
+def test_a_change_is_told_by_size_and_by_time_and_only_then_by_content(wine):
+    wine.fetch("wine")
+    file = wine.train / "data" / "wine" / "processed" / "val.csv"
+    placed = file.stat()
+
+    def changed(data: bytes, time: int) -> bool:
+        file.unlink()  # it may be a link to the cache's
+        file.write_bytes(data)
+        os.utime(file, ns=(time, time))
+        return wine.dreg("fetch").code == 1
+
+    assert changed(VAL + b"7,8\n", placed.st_mtime_ns)
+    assert changed(VAL[::-1], placed.st_mtime_ns + 1)
+    assert not changed(VAL, placed.st_mtime_ns + 1)
+    # As git has it: what has the size and the time it was placed with is not read again.
+    assert not changed(VAL[::-1], placed.st_mtime_ns)
+
+
+def test_a_file_that_became_a_link_is_a_change(wine, tmp_path):
+    wine.fetch("wine")
+    file = wine.train / "data" / "wine" / "processed" / "val.csv"
+    file.rename(tmp_path / "twin")
+    file.symlink_to(str(tmp_path).rjust(len(VAL) - len("/twin"), "/") + "/twin")
+    assert file.lstat().st_size == len(VAL)  # of a link it is the length of what it says
+    assert file.read_bytes() == VAL
+    assert "  modified: processed/val.csv\n" in refused(wine, 1)
 
 
 def test_force_keeps_a_backup_that_shares_nothing_with_the_new_folder(wine):
