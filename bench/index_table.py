@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from dreg.adapters.formats import Piece, opened
 from dreg.adapters.sample_index import SampleIndex
-from dreg.adapters.tables import opened
+from dreg.core.contract import Contract
 
-source, target = Path(sys.argv[1]), Path(sys.argv[2])
+source, target = Piece(Path(sys.argv[1])), Path(sys.argv[2])
 row = 0
-with SampleIndex() as index, opened(source, {}) as rows:
+with SampleIndex() as index, opened(source, Contract("", "", "", {}, {})) as rows:
     for batch in rows.batches:
         index.add("train", source, row, batch)
         row += batch.num_rows

@@ -18,16 +18,19 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dreg.adapters import runs, sample_index, tables
+from dreg.adapters import runs, sample_index
+from dreg.adapters.formats import Piece, opened
 from dreg.adapters.keys import key_texts
 from dreg.adapters.sample_index import SampleIndex
 from dreg.core.canonical import fingerprint
+from dreg.core.contract import Contract
 from dreg.core.profile import Profile
 from dreg.errors import BadRequest, Outside
 from dreg.stages import profile
 from dreg.stages.files import write_csv, write_parquet
 
 SIZE = 5_000
+PLAIN = Contract("", "", "", {}, {})
 CHANCE = random.Random(7)
 NUMBERS = pa.table(
     {
@@ -59,14 +62,14 @@ def indexed(folder: Path, key: tuple[str, ...] = (), /, **splits: pa.Table | lis
             if isinstance(given, pa.Table):
                 row = 0
                 for batch in given.to_batches():
-                    index.add(split, Path(f"{split}.parquet"), row, batch)
+                    index.add(split, Piece(Path(f"{split}.parquet")), row, batch)
                     row += batch.num_rows
                 continue
             for file in given:
                 row = 0
-                with tables.opened(file, {}) as rows:
+                with opened(Piece(file), PLAIN) as rows:
                     for batch in rows.batches:
-                        index.add(split, file, row, batch)
+                        index.add(split, Piece(file), row, batch)
                         row += batch.num_rows
         digest = index.write(path)
     return Found(pq.read_table(path).to_pylist(), digest, index.duplicates, path.read_bytes())

@@ -272,7 +272,7 @@ def test_the_same_rows_have_the_same_figures_in_every_format_and_cut(wines):
 
 def test_batches_are_small_where_rows_are_large(wines, monkeypatch):
     """The figures of images are the same when they come one by one."""
-    from dreg.adapters import tables
+    from dreg.adapters.formats import rows
 
     images = np.random.default_rng(7).integers(0, 256, (50, 28, 28), dtype=np.uint8)
     table = pa.table({"image": pa.FixedShapeTensorArray.from_numpy_ndarray(images)})
@@ -283,7 +283,7 @@ def test_batches_are_small_where_rows_are_large(wines, monkeypatch):
         columns={"image": {"type": "uint8", "shape": [28, 28]}},
     )
     at_once = profile.write()
-    monkeypatch.setattr(tables, "BATCH_BYTES", 1)
+    monkeypatch.setattr(rows, "BATCH_BYTES", 1)
 
     assert profile.write() == at_once
     assert at_once.features["image"].shape == (28, 28)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dreg.adapters import figures
-from dreg.adapters.tables import opened
+from dreg.adapters.formats import Piece, opened, pieces
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.core.profile import Feature
@@ -17,7 +17,7 @@ from dreg.core.statistics import Column, Others, Samples
 from dreg.errors import Outside
 
 Features = Mapping[str, Feature]
-Seen = Callable[[Path, int, pa.RecordBatch], None]
+Seen = Callable[[Piece, int, pa.RecordBatch], None]
 
 MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
 
@@ -25,22 +25,21 @@ MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
 def measure(files: Iterable[Path], contract: Contract, seen: Seen) -> tuple[Samples, Features]:
     """The samples in `files`, and their columns as they are; `contract` adds units and classes.
 
-    `seen` is told each batch, with its file and the number of its first row, before it is measured.
+    `seen` is told each batch, with its piece and the number of its first row there, before it is measured.
     Raises Outside for a broken file, files whose columns differ, and an unlisted label.
     """
     samples, features, first = Samples(), dict[str, Feature](), None
-    types = {name: column.type for name, column in contract.columns.items()}
-    for path in files:
-        with opened(path, types) as rows:
+    for piece in pieces(files):
+        with opened(piece, contract) as rows:
             found = described(rows.schema, contract)
             if first is not None:
-                same_columns(first, features, path, found)
-            first, features = first or path, found
+                same_columns(first, features, piece.path, found)
+            first, features = first or piece.path, found
             samples += Samples(columns={field.name: nothing(field) for field in rows.schema})
             row = 0
             for batch in rows.batches:
-                seen(path, row, batch)
-                samples += part(batch, contract, path, row)
+                seen(piece, row, batch)
+                samples += part(batch, contract, piece, row)
                 row += batch.num_rows
                 few_enough(samples, contract)
     return samples, {
@@ -85,17 +84,17 @@ def nothing(field: pa.Field) -> Column:
     return figures.column(pa.nulls(0, figures.storage(field.type)))
 
 
-def part(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> Samples:
-    """The samples of one batch, whose first is row number `row` of the file."""
+def part(batch: pa.RecordBatch, contract: Contract, piece: Piece, row: int) -> Samples:
+    """The samples of one batch, whose first is row number `row` of the piece."""
     columns, pixels = {}, {}
     for name, array in zip(batch.schema.names, batch.columns, strict=True):
         if figures.has_pixels(array.type):
             pixels[name] = figures.pixels(array)
         columns[name] = figures.column(array)
-    return Samples(batch.num_rows, labels(batch, contract, path, row), columns, pixels)
+    return Samples(batch.num_rows, labels(batch, contract, piece, row), columns, pixels)
 
 
-def labels(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> dict[str, int]:
+def labels(batch: pa.RecordBatch, contract: Contract, piece: Piece, row: int) -> dict[str, int]:
     """Samples by class. A class without samples is counted too: its absence is worth seeing."""
     name = contract.label
     if name is None or name not in batch.schema.names:
@@ -108,9 +107,8 @@ def labels(batch: pa.RecordBatch, contract: Contract, path: Path, row: int) -> d
     for value, number in figures.counts(array).items():
         class_name = class_of(value, classes)
         if class_name is None:
-            at = row + figures.first_row(array, value) + 1
             raise Outside(
-                f"`{shown(path)}` row {at}: label {value!r} in column `{name}` is none of the "
+                f"{piece.place(row + figures.first_row(array, value))}: label {value!r} in column `{name}` is none of the "
                 f"{len(classes)} classes",
                 hint="correct the pipeline, or add the class to dataset.yaml",
             )

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from dreg.adapters.figures import values
 from dreg.adapters.fingerprints import Unhashable, fingerprints
+from dreg.adapters.formats import Piece
 from dreg.adapters.keys import key_texts
 from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
 from dreg.adapters.runs import Runs
@@ -56,7 +57,7 @@ class SampleIndex:
         self.key = key
         self.duplicates: dict[str, int] = {}
         self._splits: dict[str, Runs] = {}
-        self._files: dict[str, list[tuple[int, Path]]] = {}
+        self._pieces: dict[str, list[tuple[int, Piece]]] = {}
         self._counts: dict[str, int] = {}
         self._pending: deque[tuple[str, Future[pa.Table]]] = deque()
         self._stack = ExitStack()
@@ -70,18 +71,18 @@ class SampleIndex:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def add(self, split: str, path: Path, row: int, batch: pa.RecordBatch) -> None:
-        """Take in a batch that begins at row number `row` of the file at `path`.
+    def add(self, split: str, piece: Piece, row: int, batch: pa.RecordBatch) -> None:
+        """Take in a batch that begins at row number `row` of `piece`.
 
         Raises Outside for a key that is absent or null and for a type that has no canonical
         content, BadRequest for a key column of a type that makes no key; maybe of an earlier batch.
         """
         number = self._counts.get(split, 0)
         self._counts[split] = number + batch.num_rows
-        files = self._files.setdefault(split, [])
-        if not files or files[-1][1] != path:
-            files.append((number, path))
-        future = self._pool.submit(hashed, batch, self.key, path, row, number)
+        pieces = self._pieces.setdefault(split, [])
+        if not pieces or pieces[-1][1] != piece:
+            pieces.append((number, piece))
+        future = self._pool.submit(hashed, batch, self.key, piece, row, number)
         self._pending.append((split, future))
         if len(self._pending) > THREADS:
             self._collect()
@@ -134,20 +135,20 @@ class SampleIndex:
         )
 
     def _where(self, split: str, number: int) -> str:
-        files = self._files[split]
-        start, path = files[bisect_right(files, number, key=lambda file: file[0]) - 1]
-        return f"`{shown(path)}` row {number - start + 1}"
+        pieces = self._pieces[split]
+        start, piece = pieces[bisect_right(pieces, number, key=lambda item: item[0]) - 1]
+        return piece.place(number - start)
 
 
 def hashed(
-    batch: pa.RecordBatch, key: tuple[str, ...], path: Path, row: int, number: int
+    batch: pa.RecordBatch, key: tuple[str, ...], piece: Piece, row: int, number: int
 ) -> pa.Table:
     """What is sorted: lanes of the hash; with a key, also that, and the sample's number in the split."""
     try:
         first, second = fingerprints(batch)
     except Unhashable as error:
         raise Outside(
-            f"`{shown(path)}` has values of type {error}, which no hash is defined for",
+            f"`{shown(piece.path)}` has values of type {error}, which no hash is defined for",
             hint="have the pipeline write them as a number, a text, a list or a struct",
         ) from error
     lanes = {"first": column(first), "second": column(second)}
@@ -156,14 +157,14 @@ def hashed(
     for name in key:
         if name not in batch.schema.names:
             raise Outside(
-                f"key column `{name}` is not in `{shown(path)}`",
+                f"key column `{name}` is not in `{shown(piece.path)}`",
                 hint="have the pipeline write it, or correct `key` in dataset.yaml",
             )
     keys = key_texts(batch, key)
     if keys.null_count:
-        at = row + pc.index(keys.is_null(), True).as_py() + 1
+        at = row + pc.index(keys.is_null(), True).as_py()
         raise Outside(
-            f"`{shown(path)}` row {at} has no key: there is nothing in {columns(key)}",
+            f"{piece.place(at)} has no key: there is nothing in {columns(key)}",
             hint="have the pipeline fill it in, or correct `key` in dataset.yaml",
         )
     numbers = column(np.arange(number, number + batch.num_rows, dtype=np.uint64))

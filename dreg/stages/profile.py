@@ -10,9 +10,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from dreg.adapters.formats import missing
 from dreg.adapters.measure import Features, measure, same_columns
 from dreg.adapters.sample_index import SampleIndex
-from dreg.adapters.tables import missing
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.contract import Contract, ContractSplit
