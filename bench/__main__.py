@@ -18,6 +18,7 @@ BENCH = Path(__file__).resolve().parent
 PYTHON = sys.executable
 DATASETS = ("wine-quality", "fashion-mnist")
 ROWS = 4_000_000  # of the table in bench/table.py
+SAMPLES = 10_000_000  # in either of the indexes of bench/index_pair.py
 
 
 def jobs(registry: Path) -> list[Job]:
@@ -29,6 +30,7 @@ def jobs(registry: Path) -> list[Job]:
     pipelines = [f"pipelines/{name}/dvc.yaml" for name in DATASETS]
     nested = registry / ".bench" / "nested"
     rows = registry / ".bench" / "rows.parquet"
+    pair = [str(registry / ".bench" / f"{side}.parquet") for side in ("old", "new")]
     return [
         Job(
             "dreg --help",
@@ -90,6 +92,16 @@ def jobs(registry: Path) -> list[Job]:
             rows=ROWS,
             rate=1e6,
         ),
+        Job(
+            f"samples diff, {SAMPLES // 1_000_000}M and {SAMPLES // 1_000_000}M",
+            "DuckDB: keyed full join",
+            [PYTHON, str(BENCH / "index_diff.py"), *pair],
+            [PYTHON, str(BENCH / "peers" / "index_diff_duckdb.py"), *pair],
+            registry,
+            bar=1.5,
+            memory=1000,
+            runs=3,
+        ),
     ]
 
 
@@ -104,6 +116,8 @@ def prepare(scratch: Path, environment: dict[str, str]) -> Path:
     subprocess.run(command, cwd=registry, env=environment, check=True, stdout=subprocess.DEVNULL)
     table_maker = [PYTHON, str(BENCH / "table.py"), str(registry / ".bench" / "rows.parquet")]
     subprocess.run(table_maker, check=True)
+    pair_maker = [PYTHON, str(BENCH / "index_pair.py"), str(registry / ".bench"), str(SAMPLES)]
+    subprocess.run(pair_maker, check=True, env={**environment, "PYTHONPATH": str(BENCH.parent)})
     return registry
 
 

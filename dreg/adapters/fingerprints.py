@@ -47,6 +47,11 @@ def fingerprints(batch: pa.RecordBatch) -> Lanes:
     return first, second
 
 
+def hashes(array: pa.Array) -> Lanes:
+    """Both lanes of every value's hash; those of nulls are of no meaning. Raises Unhashable."""
+    return _values(array)
+
+
 def _rows(batch: pa.RecordBatch) -> Lanes:
     return _fields(batch.num_rows, zip(batch.schema.names, batch.columns, strict=True))
 

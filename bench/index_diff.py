@@ -1,0 +1,12 @@
+"""What became of the samples between two sample indexes, as `dreg diff` counts it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from dreg.adapters.index_diff import IndexDiff
+
+changes = IndexDiff(Path(sys.argv[1]), Path(sys.argv[2])).changes()
+assert changes is not None
+print(changes.told())

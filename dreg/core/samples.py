@@ -1,0 +1,131 @@
+"""What became of single samples between two snapshots, as their sample indexes tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dreg.core.profile import Profile
+from dreg.core.types import spelled, widens
+
+
+@dataclass(frozen=True)
+class SplitChanges:
+    """Samples of one split that came, went, have another content under their key, or are as before.
+
+    Those that moved to or from another split are not among the ones that came or went.
+    """
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    kept: int = 0
+
+    @property
+    def touched(self) -> int:
+        """How many samples are not as before."""
+        return self.added + self.removed + self.changed
+
+
+@dataclass(frozen=True)
+class SampleChanges:
+    """What became of the samples, by split; `moved` counts by (split before, split now).
+
+    `keyed`: samples are told apart by the contract's key, else by their content alone: then none
+    has `changed`, it went and another came. `contents` is false where only keys could be compared,
+    because there are other columns than before, and so every content is another.
+    """
+
+    splits: Mapping[str, SplitChanges] = field(default_factory=dict)
+    moved: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    keyed: bool = False
+    contents: bool = True
+
+    @property
+    def total(self) -> SplitChanges:
+        """All splits together."""
+        every = self.splits.values()
+        return SplitChanges(
+            added=sum(split.added for split in every),
+            removed=sum(split.removed for split in every),
+            changed=sum(split.changed for split in every),
+            kept=sum(split.kept for split in every),
+        )
+
+    def of(self, split: str) -> SplitChanges:
+        """The changes of a split; none for one that neither side has."""
+        return self.splits.get(split, SplitChanges())
+
+    def came(self, split: str) -> int:
+        """Samples that moved into the split."""
+        return sum(number for (_, to), number in self.moved.items() if to == split)
+
+    def went(self, split: str) -> int:
+        """Samples that moved out of the split."""
+        return sum(number for (out, _), number in self.moved.items() if out == split)
+
+    def told(self) -> str:
+        """One phrase: `120 added, 3 removed`; `none changed` if so."""
+        total = self.total
+        numbers = {
+            "added": total.added,
+            "removed": total.removed,
+            "changed": total.changed,
+            "moved": sum(self.moved.values()),
+        }
+        parts = [f"{number:,} {word}" for word, number in numbers.items() if number]
+        return ", ".join(parts) or "none changed"
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        return {
+            "splits": {name: vars(split) for name, split in self.splits.items()},
+            "moved": [
+                {"from": out, "to": to, "samples": number}
+                for (out, to), number in sorted(self.moved.items())
+            ],
+            "keyed": self.keyed,
+            "contents": self.contents,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SampleChanges:
+        """The changes that `to_json` gave; what is left out is as in none."""
+        return cls(
+            splits={name: SplitChanges(**split) for name, split in data.get("splits", {}).items()},
+            moved={(m["from"], m["to"]): m["samples"] for m in data.get("moved", ())},
+            keyed=data.get("keyed", False),
+            contents=data.get("contents", True),
+        )
+
+
+def same_contents(old: Profile, new: Profile) -> bool:
+    """Whether a sample that nobody touched has the same hash in both.
+
+    It is made of all columns: with one more or less, or of another type that does not just hold
+    more values, every sample has another.
+    """
+    if old.features.keys() != new.features.keys():
+        return False
+    types = (
+        (spelled(f.type), spelled(new.features[name].type)) for name, f in old.features.items()
+    )
+    return all(before == after or widens(before, after) for before, after in types)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sample that is not as before: `added`, `removed`, `changed` or `moved`, and its key.
+
+    `split` is where it is now, of a removed one where it was; `before` where a moved one was.
+    """
+
+    kind: str
+    split: str
+    key: str
+    before: str = ""
+
+    def lines(self) -> Iterator[str]:
+        where = f"{self.before} -> {self.split}" if self.before else self.split
+        yield f"{self.kind}  {where}  {self.key}"
