@@ -97,10 +97,13 @@ class Output:
             self.debug or debug,
         )
 
-    def answer(self, value: Answer) -> None:
-        """The one result of a command."""
+    def answer(self, value: Answer, lines: Iterable[str] | None = None) -> None:
+        """The one result of a command; `lines` are for people, if not those that it has itself."""
         if self.json:
             print(json.dumps(jsonable(value), indent=2, ensure_ascii=False))
+        elif lines is not None:
+            for line in lines:
+                print(line)
         else:
             for line in value.lines():
                 print(line)

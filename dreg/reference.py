@@ -145,7 +145,10 @@ def _rule(rule: Explained) -> Iterator[str]:
     tolerated = [f"{name.replace('_', ' ')} {value:g}" for name, value in rule.thresholds.items()]
     if tolerated:
         yield from ("", f"Tolerated: {', '.join(tolerated)}.")
-    yield from ("", "```yaml", f"# before\n{rule.before}", f"# after\n{rule.after}", "```", "")
+    example = [f"# before\n{rule.before}", f"# after\n{rule.after}"]
+    if rule.samples:
+        example.append(f"# samples\n{rule.samples}")
+    yield from ("", "```yaml", *example, "```", "")
     yield from (f"Finds: {text}." for text in rule.finds)
 
 

@@ -26,6 +26,7 @@ from dreg.output import out
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
 from dreg.release_base import GIT_REMOTE, Base, release_base
+from dreg.samples import samples_since
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     releases = published(dataset)
     last, old, pricing = _before(dataset, releases)
     initial = choices.initial or first_version(releases)
-    decision = decide(old, profile, last.version if last else None, initial, pricing)
+    compared = samples_since(dataset, last, old, None, profile) if last and old else None
+    changes = compared.changes if compared else None
+    decision = decide(old, profile, last.version if last else None, initial, pricing, changes)
     decision = chosen(decision, choices, dataset.name)
     if choices.prerelease and decision.bump is not Bump.NONE:
         versions = [release.version for release in releases]

@@ -14,12 +14,14 @@ from dreg.core.gates import breaches
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, last_final
 from dreg.core.rules import USUAL, Finding
+from dreg.core.samples import Entry
 from dreg.core.version import Bump, parse_request
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, Refused
 from dreg.history import pricing_of, profile_of, tell_of_new_prices
-from dreg.output import count
+from dreg.output import count, table
 from dreg.registry import Dataset, Registry
+from dreg.samples import Samples, samples_since
 
 
 @dataclass(frozen=True)
@@ -36,26 +38,80 @@ class Difference:
     bump: Bump
     next: Version
     findings: tuple[Finding, ...]
+    samples: Samples | None = None
 
     def lines(self) -> Iterator[str]:
+        yield self.headline
+        if self.findings:
+            yield ""
+            yield from explained(self.findings)
+        yield from self._samples()
+
+    @property
+    def headline(self) -> str:
+        """From which version to which, at what price."""
         if self.old is None:
-            yield f"{self.dataset}: no release yet; the first will be {self.next}"
-            return
-        until = f" -> {self.new}" if self.new else ""
+            return f"{self.dataset}: no release yet; the first will be {self.next}"
         if not self.findings:
-            yield f"{self.dataset} {self.old}{until}: nothing changed"
-            return
+            return (
+                f"{self.dataset} {self.old}{f' -> {self.new}' if self.new else ''}: nothing changed"
+            )
         price = self.bump if self.bump is not Bump.NONE else "nothing that changed has a price"
-        yield f"{self.dataset} {self.old} -> {self.new or self.next} ({price})"
+        return f"{self.dataset} {self.old} -> {self.new or self.next} ({price})"
+
+    def _samples(self) -> Iterator[str]:
+        samples = self.samples
+        if samples is None or not samples.splits:
+            return
+        headers, rows = samples.table()
         yield ""
-        yield from explained(self.findings)
+        yield from table([name.upper() for name in headers], [(f"{n[0]}", *n[1:]) for n in rows])
+        if samples.entries:
+            yield ""
+            yield from table(("SAMPLE", "SPLIT", "KEY"), map(_listed, samples.entries))
+            if samples.more:
+                yield f"and {samples.more:,} more; all of them: --limit 0"
+
+    def markdown(self) -> Iterator[str]:
+        """The same for a comment in a review."""
+        yield f"### {self.headline}"
+        if self.findings:
+            yield from ("", "| price | rule | finding |", "|---|---|---|")
+            for finding in self.findings:
+                yield _row(finding.bump, f"`{finding.rule}`", finding.text)
+        samples = self.samples
+        if samples is None or not samples.splits:
+            return
+        headers, rows = samples.table()
+        yield from ("", _row(*headers), _row("---", *["---:"] * (len(headers) - 1)))
+        yield from (_row(*row) for row in rows)
+        if samples.entries:
+            yield from ("", "| sample | split | key |", "|---|---|---|")
+            yield from (
+                _row(kind, where, f"`{key}`") for kind, where, key in map(_listed, samples.entries)
+            )
+            if samples.more:
+                yield from ("", f"and {samples.more:,} more")
 
 
-def compare(registry: Registry, request: str, other: str | None = None) -> Difference:
+def _listed(entry: Entry) -> tuple[str, str, str]:
+    where = f"{entry.before} -> {entry.split}" if entry.before else entry.split
+    return entry.kind, where, entry.key
+
+
+def _row(*cells: object) -> str:
+    """A row of a Markdown table, whatever is in the cells."""
+    return "| " + " | ".join(str(c).replace("|", "\\|").replace("\n", " ") for c in cells) + " |"
+
+
+def compare(
+    registry: Registry, request: str, other: str | None = None, *, limit: int | None = None
+) -> Difference:
     """The tree against the latest release; `name@version`: against that one, or another release.
 
-    Reads profiles only, no data. Raises BadRequest for an unknown dataset or release, or a
-    dataset that was never run.
+    Reads profiles and sample indexes, no data; an index that is not here is downloaded. `limit`
+    asks for samples one by one, 0 for all. Raises BadRequest for an unknown dataset or release, or
+    a dataset that was never run; Outside when an index can't be had.
     """
     name, wanted = parse_request(request)
     dataset = registry.dataset(name)
@@ -82,7 +138,15 @@ def compare(registry: Registry, request: str, other: str | None = None) -> Diffe
     pricing = pricing_of(dataset, old) if old else USUAL
     if old and new is None:
         tell_of_new_prices(dataset, pricing)
-    decision = decide(before, after, old.version if old else None, first_version(releases), pricing)
+    compared = samples_since(dataset, old, before, new, after) if old and before else None
+    decision = decide(
+        before,
+        after,
+        old.version if old else None,
+        first_version(releases),
+        pricing,
+        compared.changes if compared else None,
+    )
     return Difference(
         dataset=name,
         old=old.version if old else None,
@@ -90,6 +154,7 @@ def compare(registry: Registry, request: str, other: str | None = None) -> Diffe
         bump=decision.bump,
         next=decision.version,
         findings=decision.findings,
+        samples=compared.answer(limit) if compared else None,
     )
 
 

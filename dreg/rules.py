@@ -10,6 +10,7 @@ from typing import Any
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.profile import Profile
 from dreg.core.rules import RULES, Rule
+from dreg.core.samples import SampleChanges
 from dreg.core.version import Bump
 from dreg.errors import BadRequest
 from dreg.output import table
@@ -19,8 +20,8 @@ from dreg.output import table
 class Explained:
     """A rule, its price, who is hurt, and what it tolerates.
 
-    `before` and `after` are an example, the part of metadata.json that the rule looks at, and
-    `finds` is what it says about them.
+    `before` and `after` are an example, the part of metadata.json that the rule looks at, `samples`
+    what became of single samples, if it looks at them, and `finds` what it says about them.
     """
 
     rule: str
@@ -29,6 +30,7 @@ class Explained:
     thresholds: Mapping[str, float]
     before: str
     after: str
+    samples: str
     finds: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
@@ -40,6 +42,8 @@ class Explained:
         yield ""
         yield f"before  {self.before}"
         yield f"after   {self.after}"
+        if self.samples:
+            yield f"samples {self.samples}"
         for text in self.finds:
             yield f"finds   {text}"
 
@@ -81,8 +85,16 @@ def _explained(rule: Rule) -> Explained:
         thresholds=rule.thresholds,
         before=rule.before,
         after=rule.after,
-        finds=tuple(rule.check(_example(rule.before), _example(rule.after))),
+        samples=rule.samples,
+        finds=tuple(rule.check(_example(rule.before), _example(rule.after), _samples(rule))),
     )
+
+
+def _samples(rule: Rule) -> SampleChanges | None:
+    """What became of single samples in the rule's example, if that says so."""
+    if not rule.samples:
+        return None
+    return SampleChanges.from_json(parse_yaml(rule.samples, "the example"))
 
 
 def _example(text: str) -> Profile:

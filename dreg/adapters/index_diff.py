@@ -17,13 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import values
+from dreg.adapters.index_moves import EMPTY, Places, Strays, crossed, matches
 from dreg.adapters.index_rows import Block, Index, opened_index
 from dreg.adapters.lanes import Words
 from dreg.core.samples import Entry, SampleChanges, SplitChanges
-
-Places = npt.NDArray[np.int64]
-
-EMPTY = np.empty(0, np.uint64)
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ class IndexDiff:
         That is so when one has keys and the other none, and without keys when contents differ.
         """
         counts: dict[str, list[int]] = {}
-        gone, come = _Strays(), _Strays()
+        gone, come = Strays(), Strays()
         with ExitStack() as stack:
             old, new = (stack.enter_context(opened_index(path)) for path in (self.old, self.new))
             keyed = old.keyed or new.keyed
@@ -91,7 +88,7 @@ class IndexDiff:
             return False
         return old.keyed != new.keyed or not (new.keyed or self.contents)
 
-    def _match(self, gone: _Strays, come: _Strays, moved: dict[tuple[str, str], int]) -> None:
+    def _match(self, gone: Strays, come: Strays, moved: dict[tuple[str, str], int]) -> None:
         """Find what left one split and came into another; the same sample is counted once."""
         before, after = gone.sorted(), come.sorted()
         left, right = matches(before, after)
@@ -247,7 +244,7 @@ def _by_hash(old: Block, new: Block) -> Window:
     first = np.concatenate([old.first, new.first])
     second = np.concatenate([old.second, new.second])
     order = np.argsort(first, kind="stable")  # two sorted runs: the earlier first
-    if _ties(first[order], second[order]):
+    if crossed(first[order], second[order]):
         order = np.lexsort((np.arange(len(first)), second, first))
     first, second = first[order], second[order]
     starts = np.flatnonzero(_starts(first, second))
@@ -262,11 +259,6 @@ def _by_hash(old: Block, new: Block) -> Window:
     stray = number >= kept[group]
     removed, added = order[stray & from_old], order[stray & ~from_old] - len(old)
     return Window(old, new, np.sort(removed), np.sort(added), np.empty(0, np.int64))
-
-
-def _ties(first: Words, second: Words) -> bool:
-    """Whether, where the first lane is the same, the second goes back and forth."""
-    return bool(((first[1:] == first[:-1]) & (second[1:] < second[:-1])).any())
 
 
 def _starts(first: Words, second: Words) -> npt.NDArray[np.bool_]:
@@ -284,59 +276,3 @@ def _truths(array: pa.Array) -> npt.NDArray[np.bool_]:
 def _identities(block: Block) -> Iterator[tuple[int, int]]:
     first, second = block.ids()
     return zip(first.tolist(), second.tolist(), strict=True)
-
-
-@dataclass(frozen=True)
-class _Sorted:
-    first: Words
-    second: Words
-    codes: npt.NDArray[np.int32]
-
-
-class _Strays:
-    """Samples that left a split or came into one."""
-
-    def __init__(self) -> None:
-        self.names: list[str] = []
-        self._parts: list[tuple[Words, Words, int]] = []
-
-    def add(self, split: str, block: Block) -> None:
-        if split not in self.names:
-            self.names.append(split)
-        if len(block):
-            first, second = block.ids()
-            self._parts.append((first, second, self.names.index(split)))
-
-    def sorted(self) -> _Sorted:
-        first = np.concatenate([EMPTY, *(part[0] for part in self._parts)])
-        second = np.concatenate([EMPTY, *(part[1] for part in self._parts)])
-        codes = np.repeat(
-            np.array([part[2] for part in self._parts], np.int32),
-            np.array([len(part[0]) for part in self._parts], np.int64),
-        )
-        order = np.argsort(first, kind="stable")
-        if _ties(first[order], second[order]):
-            order = np.lexsort((second, first))  # stable: of one sample, splits in their order
-        return _Sorted(first[order], second[order], codes[order])
-
-
-def matches(before: _Sorted, after: _Sorted) -> tuple[Places, Places]:
-    """Places of pairs that are the same sample; a sample that is there twice pairs twice."""
-    both = np.intersect1d(before.first, after.first)
-    left, right = (np.flatnonzero(np.isin(side.first, both)) for side in (before, after))
-    if len(left) == len(right) == len(both) and _equal(before.second[left], after.second[right]):
-        return left, right  # each is there once, in the same order
-    pairs: tuple[list[int], list[int]] = ([], [])
-    waiting: dict[tuple[int, int], list[int]] = {}
-    for place in left.tolist():
-        waiting.setdefault((int(before.first[place]), int(before.second[place])), []).append(place)
-    for place in right.tolist():
-        same = waiting.get((int(after.first[place]), int(after.second[place])))
-        if same:
-            pairs[0].append(same.pop(0))
-            pairs[1].append(place)
-    return np.array(pairs[0], np.int64), np.array(pairs[1], np.int64)
-
-
-def _equal(one: Words, other: Words) -> bool:
-    return bool((one == other).all())

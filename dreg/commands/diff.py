@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from typing import Annotated
 
 import typer
@@ -20,19 +21,41 @@ OtherArg = Annotated[
 ]
 
 
+class Form(enum.StrEnum):
+    """How the answer is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
 @answers("dreg.review:Difference")
-def diff(request: RequestArg, other: OtherArg = None) -> None:
+def diff(
+    request: RequestArg,
+    other: OtherArg = None,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="List the samples that are not as before.")
+    ] = False,
+    limit: Annotated[
+        int, typer.Option(min=0, metavar="N", help="List so many samples; 0: all.")
+    ] = 20,
+    form: Annotated[Form, typer.Option("--format", help="How to write the answer.")] = Form.TABLE,
+) -> None:
     """Show what changed since a release, and what it costs.
 
     Every finding says whom it hurts; the dearest decides the next version.
-    Without a version: since the latest release. Reads profiles only, downloads nothing.
+    Without a version: since the latest release. Downloads nothing but sample indexes.
 
     \b
     Example:
       dreg diff wine-quality
       dreg diff wine-quality@1.0.0 wine-quality@1.1.0
+      dreg diff wine-quality --samples --limit 5
     """
     from dreg.registry import Registry
     from dreg.review import compare
 
-    out.answer(compare(Registry.here(), request, other))
+    difference = compare(Registry.here(), request, other, limit=limit if samples else None)
+    if form is Form.JSON:
+        out.configure(json=True, quiet=False, debug=False)
+    out.answer(difference, difference.markdown() if form is Form.MARKDOWN else None)

@@ -11,7 +11,7 @@ from typing import Any
 from dreg.core.contract import ROLES
 from dreg.core.gates import DRIFTS
 from dreg.core.rules import RULES
-from dreg.core.rules.pricing import CONTENT, PRICES
+from dreg.core.rules.pricing import OTHER_BYTES, PRICES
 
 Schema = dict[str, Any]
 
@@ -146,7 +146,7 @@ def _override() -> Schema:
         },
         needed=("rule", "price", "reason"),
     )
-    free = {"rule": {"const": CONTENT}, "price": {"const": "none"}}
+    free = {"rule": {"enum": list(OTHER_BYTES)}, "price": {"const": "none"}}
     return {**override, "not": {"properties": free, "required": list(free)}}
 
 

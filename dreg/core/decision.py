@@ -10,6 +10,7 @@ from semver import Version
 
 from dreg.core.profile import Profile
 from dreg.core.rules import RULES, USUAL, Finding, Pricing, assess
+from dreg.core.samples import SampleChanges
 from dreg.core.version import FIRST, Bump
 
 UNMEASURED = "unmeasured"
@@ -47,8 +48,11 @@ def decide(
     last: Version | None,
     initial: Version = FIRST,
     pricing: Pricing = USUAL,
+    changes: SampleChanges | None = None,
 ) -> Decision:
     """The decision on `new`, given the profile and the prices of release `last`.
+
+    `changes` is what became of single samples since, if that is known.
 
     `old` is None if there is no release, or if that release has no profile that dreg reads:
     then anything may have changed.
@@ -59,7 +63,7 @@ def decide(
         unread = f"release {last} has no profile that dreg reads, so anything may have changed"
         findings: tuple[Finding, ...] = (Finding(UNMEASURED, Bump.MAJOR, unread),)
     else:
-        findings = assess(old, new, pricing)
+        findings = assess(old, new, pricing, changes)
     bump = max((finding.bump for finding in findings), default=Bump.NONE)
     return Decision(findings, bump, bump.after(last), last)
 

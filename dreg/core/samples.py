@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -125,7 +125,3 @@ class Entry:
     split: str
     key: str
     before: str = ""
-
-    def lines(self) -> Iterator[str]:
-        where = f"{self.before} -> {self.split}" if self.before else self.split
-        yield f"{self.kind}  {where}  {self.key}"

@@ -1,6 +1,6 @@
 """DVC: its files are read natively and quickly; its program is started only where it must work."""
 
-from dreg.adapters.dvc.cache import cache_path, read_dir_object
+from dreg.adapters.dvc.cache import cache_path, cached, read_dir_object
 from dreg.adapters.dvc.outputs import Output, directories, lock_outputs, tracked_files
 from dreg.adapters.dvc.pipeline import Pipeline
 
@@ -8,6 +8,7 @@ __all__ = [
     "Output",
     "Pipeline",
     "cache_path",
+    "cached",
     "directories",
     "lock_outputs",
     "read_dir_object",

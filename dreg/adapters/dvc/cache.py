@@ -73,6 +73,11 @@ def read_dir_object(cache: Path, md5: str) -> dict[str, str] | None:
     return files
 
 
+def cached(root: Path, md5: str) -> bool:
+    """Whether the cache of the registry has the bytes with this md5, undamaged."""
+    return holds(cache_folder(root), md5, Memory(None))
+
+
 def holds(cache: Path, md5: str, memory: Memory) -> bool:
     """Whether `cache` has every byte of a file or folder, as DVC asks."""
     if not _has(cache, md5, memory):

@@ -7,26 +7,35 @@ example that a test proves. To add one, write it here and a case in `tests/rules
 from __future__ import annotations
 
 from dreg.core.profile import Profile
-from dreg.core.rules import classes, columns, documents, figures, splits
+from dreg.core.rules import classes, columns, documents, figures, samples, splits
 from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
+from dreg.core.samples import SampleChanges
 
 __all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
 
 # Imported for the rules that they register.
-_ = (columns, classes, splits, figures, documents)
+_ = (columns, classes, splits, samples, figures, documents)
 
 
 USUAL = Pricing()
 
 
-def assess(old: Profile, new: Profile, pricing: Pricing = USUAL) -> tuple[Finding, ...]:
-    """Every rule's findings, the dearest first, then by rule; `pricing` is `old`'s contract's."""
+def assess(
+    old: Profile,
+    new: Profile,
+    pricing: Pricing = USUAL,
+    changes: SampleChanges | None = None,
+) -> tuple[Finding, ...]:
+    """Every rule's findings, the dearest first, then by rule; `pricing` is `old`'s contract's.
+
+    `changes` is what became of single samples; without it profiles alone are compared.
+    """
     findings = [
         # One line each, whatever a column is called: findings go into messages with trailers.
         _finding(rule, " ".join(text.split()), pricing)
         for rule in RULES.values()
-        for text in rule.check(old, new, **pricing.tolerated(rule))
+        for text in rule.check(old, new, changes, **pricing.tolerated(rule))
     ]
     return tuple(sorted(findings, key=lambda finding: (-finding.bump, finding.rule)))
 

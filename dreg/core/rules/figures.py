@@ -68,7 +68,7 @@ def unit_jumped(
     for split in shared(old.splits, new.splits):
         for name, before, after in _columns(old, new, split):
             times = _multiplied(before, after, spread)
-            if times and max(times, 1 / times) > factor:
+            if times and max(times, 1 / times) > max(factor, 1.0):
                 yield (
                     f"column `{name}` of split `{split}` has values {times:,.4g} times what they "
                     f"were: median {before.get('p50', math.nan):.6g} -> {after.get('p50', math.nan):.6g}"

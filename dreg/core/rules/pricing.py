@@ -11,7 +11,7 @@ from dreg.core.rules.rule import RULES, Rule
 from dreg.core.version import Bump
 
 PRICES = {str(bump): bump for bump in Bump}
-CONTENT = "content-changed"
+OTHER_BYTES = ("content-changed", "encoding-changed")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _overrides(reader: Reader, value: Any) -> dict[str, Override]:
         if rule in found:
             raise reader.fail(f"{at} has `{rule}` twice", "keep one of them")
         price = PRICES[reader.one_of(given["price"], f"the override of `{rule}`", "price", PRICES)]
-        if rule == CONTENT and price is Bump.NONE:
+        if rule in OTHER_BYTES and price is Bump.NONE:
             raise reader.fail(
                 f"the override of `{rule}` makes it free",
                 "other bytes are always another version: patch is the least",

@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dreg.core.profile import Split
+from dreg.core.profile import Profile, Split
+from dreg.core.samples import SampleChanges
 from dreg.core.version import Bump
 
 
@@ -41,7 +42,8 @@ class Rule:
     """A kind of difference and its price.
 
     `hurts` says who is hurt. `before` and `after` are an example: the part of metadata.json that
-    the rule looks at, as YAML. `thresholds` are what it tolerates, by name; `shares` says which
+    the rule looks at, as YAML; `samples` what became of single samples. `check` gives a sentence a
+    finding; single samples, where they are known, are its third argument. `thresholds` are what it tolerates, by name; `shares` says which
     of them are another rule's: what that one tolerates, this one tells.
     """
 
@@ -50,6 +52,7 @@ class Rule:
     hurts: str
     before: str
     after: str
+    samples: str
     thresholds: Mapping[str, float]
     shares: Mapping[str, tuple[str, str]]
     check: Callable[..., Iterable[str]]
@@ -63,26 +66,38 @@ def rule(
 ) -> Callable[[Callable[..., Iterator[str]]], Callable[..., Iterator[str]]]:
     """Register a function as the rule of its name; keyword-only parameters are thresholds.
 
-    `shares` gives a parameter the threshold of another rule: `share=("samples-added", "share")`.
+    It is given two profiles; one that has a third parameter, `samples`, also what became of single
+    samples, or None where that is not known. `shares` gives a parameter the threshold of another rule: `share=("samples-added", "share")`.
     """
 
     def register(check: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
         name = check.__name__.replace("_", "-")
         hurts, _, example = inspect.cleandoc(check.__doc__ or "").partition("\nBefore: ")
         before, _, after = example.partition("\nAfter: ")
+        after, _, samples = after.partition("\nSamples: ")
+        parameters = inspect.signature(check).parameters
+
+        def asked(
+            old: Profile, new: Profile, samples: SampleChanges | None = None, **thresholds: float
+        ) -> Iterator[str]:
+            if "samples" in parameters:
+                return check(old, new, samples, **thresholds)
+            return check(old, new, **thresholds)
+
         RULES[name] = Rule(
             id=name,
             bump=bump,
             hurts=" ".join(hurts.split()),
             before=before.strip(),
             after=after.strip(),
+            samples=samples.strip(),
             thresholds={
                 parameter.name: parameter.default
-                for parameter in inspect.signature(check).parameters.values()
+                for parameter in parameters.values()
                 if parameter.kind is inspect.Parameter.KEYWORD_ONLY
             },
             shares=shares,
-            check=check,
+            check=asked,
         )
         return check
 
