@@ -1,0 +1,146 @@
+"""What became of single samples, on real releases: listed, priced, and had from indexes alone."""
+
+from __future__ import annotations
+
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from dreg.core.remotes import object_key
+from tests.small_registry import NAME, SmallRegistry
+
+PARAMS, PROCESS = f"pipelines/{NAME}/params.yaml", f"pipelines/{NAME}/scripts/process.py"
+KEYED = (
+    f"pipelines/{NAME}/dataset.yaml",
+    r"^label: .*",
+    "label: variety\nkey: [height_mm, leaf_mm]",
+)
+
+
+def more_validation(registry: SmallRegistry) -> None:
+    registry.edit(PARAMS, r"validation_share: 0\.\d+", "validation_share: 0.5")
+
+
+def rows(registry: SmallRegistry, what: str) -> None:
+    """Have the pipeline do something to its rows before they are split."""
+    registry.edit(PROCESS, r"^# Change: clean.*", what)
+
+
+def index_key(registry: SmallRegistry, tag: str) -> str:
+    """Where the sample index of a release is on the remote."""
+    lock = registry.git("show", f"{tag}:pipelines/{NAME}/dvc.lock").splitlines()
+    at = next(i for i, line in enumerate(lock) if line.endswith("/samples.parquet"))
+    return object_key(next(line.split()[1] for line in lock[at:] if "md5:" in line))
+
+
+def test_samples_that_change_sides_are_major_and_listed(ready):
+    ready.release()
+    more_validation(ready)
+    ready.ok("run", NAME)
+    diff = ready.ok("diff", NAME, "--samples", "--limit", "0", "--json").json
+    moved = diff["samples"]["moved"]
+    assert [(m["before"], m["split"]) for m in moved] == [("train", "val")]
+    assert {"samples-moved", "evaluation-split-changed"} <= {f["rule"] for f in diff["findings"]}
+    assert diff["bump"] == "major"
+    entries = diff["samples"]["entries"]
+    assert len(entries) == moved[0]["samples"] > 0
+    table = pq.read_table(ready.path / "data" / NAME / "samples.parquet")
+    val = {r["key"] for r in table.to_pylist() if r["split"] == "val"}
+    assert {e["key"] for e in entries} <= val
+    assert all(e["kind"] == "moved" and e["before"] == "train" for e in entries)
+    assert ready.release()["version"] == "2.0.0"
+
+
+def test_other_rows_in_the_same_number_are_no_patch(ready):
+    ready.release()
+    # Every tenth row becomes another sample; splits are told by a hash, so most stay apart.
+    rows(ready, "rows = pa.concat_tables([rows.slice(20), rows.slice(20, 20)])")
+    ready.ok("run", NAME)
+    diff = ready.ok("diff", NAME, "--json").json
+    assert "samples-removed" in {finding["rule"] for finding in diff["findings"]}
+    assert sum(split["removed"] for split in diff["samples"]["splits"]) == 20
+    assert sum(split["added"] for split in diff["samples"]["splits"]) == 20
+
+
+def test_another_order_of_rows_is_a_patch_and_changes_no_sample(ready):
+    ready.release()
+    rows(ready, "rows = rows.take(list(reversed(range(len(rows)))))")
+    ready.ok("run", NAME)
+    diff = ready.ok("diff", NAME, "--samples", "--json").json
+    assert [f["rule"] for f in diff["findings"]] == ["encoding-changed"]
+    assert diff["samples"]["entries"] == []
+    assert ready.release()["version"] == "1.0.1"
+
+
+def test_corrected_values_are_told_by_key(ready):
+    ready.edit(*KEYED)
+    ready.release()
+    rows(
+        ready,
+        "first = pa.array([i == 0 for i in range(len(rows))])\n"
+        "import pyarrow.compute as pc\n"
+        "leaves = pc.add(rows['leaves'], pc.cast(first, 'int64'))\n"
+        "rows = rows.set_column(rows.schema.get_field_index('leaves'), 'leaves', leaves)",
+    )
+    ready.ok("run", NAME)
+    lines = ready.ok("diff", NAME, "--samples").stdout.splitlines()
+    assert any(line.startswith(("changed", "moved")) for line in lines)
+
+
+def test_two_releases_need_nothing_but_their_indexes(ready, tmp_path):
+    """In a fresh clone, with every other object taken off the remote."""
+    ready.release()
+    more_validation(ready)
+    ready.release()
+    wanted = {index_key(ready, f"{NAME}-v{version}") for version in ("1.0.0", "2.0.0")}
+    for path in list(ready.store.rglob("*")):
+        if path.is_file() and path.relative_to(ready.store).as_posix() not in wanted:
+            path.unlink()
+    ready.git("clone", "-q", str(ready.remote), str(ready.home / "clone"))
+    clone = ready.home / "clone"
+    releases = f"{NAME}@1.0.0", f"{NAME}@2.0.0"
+    done = ready.ok("diff", *releases, "--json", folder=clone).json
+    assert done["samples"]["moved"]
+    cache = clone / ".dvc" / "cache"
+    kept = {path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file()}
+    assert kept == wanted
+    # They stay: the next time no remote is asked.
+    shutil.rmtree(ready.store)
+    assert ready.ok("diff", *releases, "--json", folder=clone).json == done
+
+
+def test_an_index_that_cannot_be_had_is_outside(ready):
+    ready.release()
+    more_validation(ready)
+    ready.release()
+    key = index_key(ready, f"{NAME}-v1.0.0")
+    (ready.path / ".dvc" / "cache" / key).unlink()
+    (ready.store / key).write_bytes(b"damaged")
+    for request in ((f"{NAME}@1.0.0",), (f"{NAME}@1.0.0", f"{NAME}@2.0.0")):
+        done = ready.dreg("diff", *request)
+        assert done.code == 3
+        assert "`samples.parquet` arrived corrupt" in done.stderr
+    assert not (ready.path / ".dvc" / "cache" / key).exists()
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "json"])
+def test_forms(ready, form):
+    ready.release()
+    more_validation(ready)
+    ready.ok("run", NAME)
+    done = ready.ok("diff", NAME, "--samples", "--limit", "2", "--format", form)
+    if form == "json":
+        assert len(done.json["samples"]["entries"]) == 2
+        assert done.json["samples"]["more"] == done.json["samples"]["moved"][0]["samples"] - 2
+    elif form == "table":
+        assert "moved   train -> val  " in done.stdout
+        assert done.stdout.rstrip().endswith("more; all of them: --limit 0")
+    else:
+        assert f"### {NAME} 1.0.0 -> 2.0.0 (major)" in done.stdout
+        assert "| moved | train -> val | `" in done.stdout
+
+
+def test_what_cannot_be_listed_is_a_bad_request(ready):
+    assert ready.dreg("diff", NAME, "--format", "xml").code == 2
+    assert ready.dreg("diff", NAME, "--limit", "-1").code == 2
