@@ -263,6 +263,18 @@ def test_a_first_version_and_prereleases_before_it(ready):
     )
 
 
+def test_the_same_data_may_be_promoted_from_one_kind_of_prerelease_to_the_next(ready):
+    ready.release("--prerelease", "beta")
+    assert ready.release("--prerelease", "beta")["state"] == "unchanged"
+    assert ready.release("--prerelease", "rc")["version"] == "1.0.0-rc.1"
+
+
+def test_a_reason_for_nothing_is_not_recorded(ready):
+    ready.release("--allow", "min_samples", "--reason", "just because")
+    assert "Dreg-Reason" not in trailers(tag_message(ready, "toy-v1.0.0"))
+    assert "just because" not in tag_message(ready, "toy-v1.0.0") + changelog(ready)
+
+
 def test_a_final_release_is_compared_with_the_last_final_one(ready):
     ready.release()
     ready.drop_column("leaf_mm")
