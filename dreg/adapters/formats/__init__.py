@@ -5,8 +5,8 @@ decides how it is read; batches are bounded in bytes, not only in rows: a row ma
 an image.
 """
 
-from dreg.adapters.formats.opening import missing, opened
-from dreg.adapters.formats.piece import Piece, pieces
+from dreg.adapters.formats.opening import missing, opened, pieces
+from dreg.adapters.formats.piece import Piece
 from dreg.adapters.formats.rows import Rows
 
 __all__ = ["Piece", "Rows", "missing", "opened", "pieces"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -22,6 +23,16 @@ READERS = {
 }
 
 
+def pieces(files: Iterable[Path]) -> Iterator[Piece]:
+    """The pieces of a split's files, in order. Raises Outside as `opened` does."""
+    for path in files:
+        if path.suffix == ".parquet":
+            with _explained(path):
+                yield from parquet.cut(path)
+        else:
+            yield Piece(path)
+
+
 @contextmanager
 def opened(piece: Piece, contract: Contract) -> Iterator[Rows]:
     """The rows of `piece`.
@@ -36,15 +47,25 @@ def opened(piece: Piece, contract: Contract) -> Iterator[Rows]:
             f"`{shown(piece.path)}` is in no format that can be measured",
             hint=f"write it as one of: {', '.join(READERS)}",
         )
+    with (
+        _explained(piece.path),
+        piece.path.open("rb") as file,
+        reader(file, piece, contract) as rows,
+    ):
+        _refuse_doubles(piece, rows.schema.names)
+        yield rows
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Errors of a reader as errors of ours."""
     try:
-        with piece.path.open("rb") as file, reader(file, piece, contract) as rows:
-            _refuse_doubles(piece, rows.schema.names)
-            yield rows
+        yield
     except FileNotFoundError as error:
-        raise missing(shown(piece.path)) from error
+        raise missing(shown(path)) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise Outside(
-            f"`{shown(piece.path)}` cannot be read: {texts.reason(error, piece.path)}",
+            f"`{shown(path)}` cannot be read: {texts.reason(error, path)}",
             hint="see how the pipeline writes it, then run it again",
         ) from error
 

@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from dreg.adapters.formats import rows
 from dreg.adapters.formats.piece import Piece
 from dreg.adapters.formats.rows import Rows
 from dreg.core.contract import Contract
+
+PIECE_BYTES = 128 << 20  # not compressed; large against what it costs to open a file
+
+
+def cut(path: Path) -> Iterator[Piece]:
+    """The table's row groups, as many in a piece as are within PIECE_BYTES; at least one."""
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as file:
+        about = pq.read_metadata(file)
+    start = first = row = size = 0
+    for number in range(about.num_row_groups):
+        group = about.row_group(number)
+        if number > start and size + group.total_byte_size > PIECE_BYTES:
+            yield Piece(path, range(start, number), first)
+            start, first, size = number, row, 0
+        size += group.total_byte_size
+        row += group.num_rows
+    yield Piece(path, range(start, about.num_row_groups), first)
 
 
 @contextmanager
@@ -19,7 +39,10 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     # Read ahead, Arrow would hold a whole row group's compressed bytes beside the batch.
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as parquet:
         about = parquet.metadata
-        size = sum(about.row_group(i).total_byte_size for i in range(about.num_row_groups))
-        row_bytes = max(1, size // max(1, about.num_rows))
+        groups = range(about.num_row_groups) if piece.groups is None else piece.groups
+        size = sum(about.row_group(i).total_byte_size for i in groups)
+        count = sum(about.row_group(i).num_rows for i in groups)
+        row_bytes = max(1, size // max(1, count))
         number = max(1, min(rows.BATCH_ROWS, rows.BATCH_BYTES // row_bytes))
-        yield Rows(parquet.schema_arrow, parquet.iter_batches(batch_size=number))
+        batches = parquet.iter_batches(batch_size=number, row_groups=list(groups))
+        yield Rows(parquet.schema_arrow, batches)
