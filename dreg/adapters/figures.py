@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters import sketching
+from dreg.adapters.formats.file_types import FileType, content
 from dreg.core.profile import Feature
 from dreg.core.statistics import SCALE, Column, Numbers, Others, Texts
 from dreg.core.types import spelled
@@ -36,6 +37,8 @@ def feature(kind: pa.DataType) -> Feature:
     """The type's name and, of a tensor, its shape. Encodings of the same values have one name."""
     if isinstance(kind, pa.FixedShapeTensorType):
         return Feature(type=feature(kind.value_type).type, shape=tuple(kind.shape))
+    if isinstance(kind, FileType):
+        return Feature(type=kind.word)
     if isinstance(kind, pa.BaseExtensionType):
         return feature(kind.storage_type)
     if pa.types.is_dictionary(kind):
@@ -48,6 +51,8 @@ def feature(kind: pa.DataType) -> Feature:
 
 def storage(kind: pa.DataType) -> pa.DataType:
     """The type that `plain` gives."""
+    if isinstance(kind, FileType):
+        return kind.holds
     if isinstance(kind, pa.BaseExtensionType):
         return storage(kind.storage_type)
     return storage(kind.value_type) if pa.types.is_dictionary(kind) else kind
@@ -55,6 +60,8 @@ def storage(kind: pa.DataType) -> pa.DataType:
 
 def plain(array: pa.Array) -> pa.Array:
     """The array's values, without extension types, dictionaries and views."""
+    if isinstance(array.type, FileType):
+        return content(array)
     if isinstance(array, pa.ExtensionArray):
         return plain(array.storage)
     if pa.types.is_dictionary(array.type):

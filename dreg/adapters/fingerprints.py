@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dreg.adapters.formats.file_types import FileType, PathType, content
 from dreg.adapters.lanes import (
     Integers,
     Lanes,
@@ -59,6 +60,8 @@ def _rows(batch: pa.RecordBatch) -> Lanes:
 def _fields(count: int, fields: Iterable[tuple[str, pa.Array]]) -> Lanes:
     sums = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
     for name, array in fields:
+        if isinstance(array.type, PathType):
+            continue
         called, valid = canonical.octets(canonical.TEXT, name.encode()), _valid(array)
         for lane, hashes in enumerate(_values(array)):
             np.add(hashes, np.uint64(called[lane]), out=hashes)
@@ -73,6 +76,8 @@ def _values(array: pa.Array) -> Lanes:
     """The hashes of an array's values, in new memory; those of nulls are of no meaning."""
     if isinstance(array.type, pa.FixedShapeTensorType) and 0 not in array.type.shape:
         return _tensors(array)
+    if isinstance(array.type, FileType):
+        return _values(content(array))
     if isinstance(array, pa.ExtensionArray):
         return _values(array.storage)
     kind = array.type

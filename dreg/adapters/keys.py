@@ -7,6 +7,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dreg.adapters.formats.file_types import FileType, paths
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
@@ -26,6 +27,8 @@ def key_texts(batch: pa.RecordBatch, names: tuple[str, ...]) -> pa.Array:
 
 def texts(array: pa.Array, name: str) -> pa.Array:
     """The values of the column `name` as text."""
+    if isinstance(array.type, FileType):
+        return texts(paths(array), name)
     if isinstance(array, pa.ExtensionArray):
         return texts(array.storage, name)
     kind = array.type

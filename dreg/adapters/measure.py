@@ -29,12 +29,12 @@ def measure(files: Iterable[Path], contract: Contract, seen: Seen) -> tuple[Samp
     Raises Outside for a broken file, files whose columns differ, and an unlisted label.
     """
     samples, features, first = Samples(), dict[str, Feature](), None
-    for piece in pieces(files):
+    for piece in pieces(files, contract):
         with opened(piece, contract) as rows:
             found = described(rows.schema, contract)
             if first is not None:
-                same_columns(first, features, piece.path, found)
-            first, features = first or piece.path, found
+                same_columns(first, features, piece.file, found)
+            first, features = first or piece.file, found
             samples += Samples(columns={field.name: nothing(field) for field in rows.schema})
             row = 0
             for batch in rows.batches:

@@ -83,7 +83,10 @@ def _split() -> Schema:
 def _column() -> Schema:
     return _object(
         {
-            "type": _said("Arrow's name of the type, such as int64.", NEEDED_TEXT),
+            "type": _said(
+                "Arrow's name of the type, such as int64; or image, document: the values are files.",
+                NEEDED_TEXT,
+            ),
             "nullable": _said("Whether there may be nulls; default: false.", {"type": "boolean"}),
             "shape": _said(
                 "The lengths of a tensor's axes.", {"type": ["array", "null"], "items": COUNT}

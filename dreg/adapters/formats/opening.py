@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 import pyarrow as pa
 
-from dreg.adapters.formats import parquet, texts
-from dreg.adapters.formats.piece import Piece
+from dreg.adapters.formats import delimited, json_objects, loose_files, parquet
+from dreg.adapters.formats.piece import KINDS, Piece, common_folder, kind_of, together
+from dreg.adapters.formats.references import followed
 from dreg.adapters.formats.rows import Rows
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
@@ -17,35 +19,46 @@ from dreg.errors import Outside
 
 READERS = {
     ".parquet": parquet.read,
-    ".csv": texts.read_csv,
-    ".tsv": texts.read_csv,
-    ".jsonl": texts.read_json_lines,
+    ".csv": delimited.read,
+    ".tsv": delimited.read,
+    ".jsonl": json_objects.read,
+    ".json": json_objects.read,
 }
 
 
-def pieces(files: Iterable[Path]) -> Iterator[Piece]:
+def pieces(files: Iterable[Path], contract: Contract) -> Iterator[Piece]:
     """The pieces of a split's files, in order. Raises Outside as `opened` does."""
-    for path in files:
-        if path.suffix == ".parquet":
-            with _explained(path):
-                yield from parquet.cut(path)
-        else:
-            yield Piece(path)
+    listed = list(files)
+    loose = [path for path in listed if kind_of(path)]
+    folder = common_folder(loose, contract) if loose else Path()
+    for kind, paths in groupby(listed, kind_of):
+        if kind is not None:
+            yield from together(folder, paths)
+            continue
+        for path in paths:
+            if path.suffix == ".parquet":
+                with _explained(path):
+                    yield from parquet.cut(path)
+            else:
+                yield Piece(path)
 
 
 @contextmanager
 def opened(piece: Piece, contract: Contract) -> Iterator[Rows]:
-    """The rows of `piece`.
+    """The rows of `piece`, with the files that its rows name.
 
     The contract gives the Arrow types of columns to formats that know none of their own (CSV,
-    JSON). Raises Outside when the file is missing, of no known format, or broken, also while it is
-    read.
+    JSON), and says which columns name files. Raises Outside when the file is missing, of no known
+    format, or broken, also while it is read.
     """
+    if piece.names:
+        yield loose_files.read(piece, contract)
+        return
     reader = READERS.get(piece.path.suffix)
     if reader is None:
         raise Outside(
             f"`{shown(piece.path)}` is in no format that can be measured",
-            hint=f"write it as one of: {', '.join(READERS)}",
+            hint=f"write it as one of: {', '.join((*READERS, *KINDS))}",
         )
     with (
         _explained(piece.path),
@@ -53,7 +66,7 @@ def opened(piece: Piece, contract: Contract) -> Iterator[Rows]:
         reader(file, piece, contract) as rows,
     ):
         _refuse_doubles(piece, rows.schema.names)
-        yield rows
+        yield followed(rows, piece, contract)
 
 
 @contextmanager
@@ -64,8 +77,9 @@ def _explained(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise missing(shown(path)) from error
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
         raise Outside(
-            f"`{shown(path)}` cannot be read: {texts.reason(error, path)}",
+            f"`{shown(path)}` cannot be read: {reason}",
             hint="see how the pipeline writes it, then run it again",
         ) from error
 

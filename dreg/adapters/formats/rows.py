@@ -31,3 +31,23 @@ def known(columns: Mapping[str, Column]) -> dict[str, pa.DataType]:
         except ValueError:
             continue
     return types
+
+
+def known_lists(columns: Mapping[str, Column]) -> dict[str, pa.DataType]:
+    """As `known`, with lists of any length where the contract has a shape."""
+    types = known(columns)
+    for name in types:
+        for _ in columns[name].shape:
+            types[name] = pa.list_(types[name])
+    return types
+
+
+def shaped(schema: pa.Schema, columns: Mapping[str, Column]) -> pa.Schema:
+    """The schema with lists of the lengths that the contract says."""
+    for name, kind in known(columns).items():
+        if columns[name].shape and name in schema.names:
+            lists = kind
+            for length in reversed(columns[name].shape):
+                lists = pa.list_(lists, length)
+            schema = schema.set(schema.get_field_index(name), pa.field(name, lists))
+    return schema

@@ -1,0 +1,236 @@
+"""Every format of samples: JSON arrays, images and documents, named by tables or by themselves."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dreg.adapters.formats import json_objects, rows
+from dreg.core.canonical import fingerprint
+from tests.measured import Pets, image, lines, pets
+
+SPEECHES = [
+    {
+        "id": f"{number}",
+        "image": f"images/{number}.png",
+        "conversations": [
+            {"from": "human", "value": "<image>\nWho is it?"},
+            {"from": "gpt", "value": f"Nr. {number}, a “cat” {{[,]}}"},
+        ],
+    }
+    for number in range(40)
+]
+COLUMNS = {"id": "string", "image": "image", "conversations": "list<item: struct<from: string>>"}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pets]:
+    with pets(tmp_path, monkeypatch) as found:
+        yield found
+
+
+def speeches(dataset: Pets, name: str = "annotations.json", indent: int | None = None) -> None:
+    for number in range(len(SPEECHES)):
+        dataset.write(f"images/{number}.png", image(colour=(number, 0, 255)))
+    text = lines(*SPEECHES) if name.endswith("l") else json.dumps(SPEECHES, indent=indent)
+    dataset.write(name, text)
+    dataset.contract(COLUMNS, name)
+
+
+# JSON
+
+
+@pytest.mark.parametrize("block", [16 << 20, 400, 1])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_of_objects_is_read_as_lines_of_objects_are(dataset, monkeypatch, block, indent):
+    speeches(dataset, "annotations.jsonl")
+    expected = dataset.measure()
+    hashes = dataset.hashes()
+    monkeypatch.setattr(rows, "BATCH_BYTES", block)
+    speeches(dataset, "annotations.json", indent)
+
+    found = dataset.measure()
+
+    assert found.splits == expected.splits
+    assert found.features == expected.features
+    assert dataset.hashes() == hashes
+    speeches(dataset, "annotations.jsonl")
+    assert dataset.measure().splits == expected.splits
+    assert dataset.hashes() == hashes
+
+
+def test_the_content_of_nested_annotations_has_the_image_in_place_of_its_path(dataset):
+    speeches(dataset)
+
+    expected = {
+        fingerprint(speech | {"image": image(colour=(number, 0, 255))}).hex()
+        for number, speech in enumerate(SPEECHES)
+    }
+    assert set(dataset.hashes()) == expected
+
+
+def test_what_fields_there_are_is_not_for_the_first_block_to_say(dataset, monkeypatch):
+    """Whole numbers, then others; fields, also nested ones, that only later objects have."""
+    objects = [{"x": 1, "more": None, "deep": [{"a": 1}]} for _ in range(9)]
+    objects += [{"x": 0.5, "more": "yes", "deep": [{"a": 1, "b": "c"}], "new": True}]
+    dataset.write("all.json", json.dumps(objects))
+    dataset.contract({"x": "float64"}, "all.json")
+    dataset.contract({"other": "int64"}, "all.json")
+    expected = dataset.measure()
+    hashes = dataset.hashes()
+    monkeypatch.setattr(rows, "BATCH_BYTES", 40)
+
+    found = dataset.measure()
+
+    assert found.features == expected.features
+    assert found.features["x"].type == "double" or found.features["x"].type == "float64"
+    assert "new" in found.features
+    assert found.splits == expected.splits
+    assert dataset.hashes() == hashes
+
+
+def test_a_text_that_looks_like_a_time_at_first_is_a_text(dataset, monkeypatch):
+    dataset.write("all.jsonl", lines(*[{"x": "2024-01-01"}] * 9, {"x": "soon"}))
+    dataset.contract({"other": "int64"}, "all.jsonl")
+    expected = dataset.hashes()
+    monkeypatch.setattr(rows, "BATCH_BYTES", 40)
+
+    assert dataset.hashes() == expected
+    assert dataset.measure().features["x"].type == "string"
+
+
+def test_embeddings_in_json_have_the_shape_that_the_contract_names(dataset):
+    dataset.write("all.jsonl", lines({"e": [3, 4]}, {"e": [0.5, 0]}))
+    dataset.contract({"e": {"type": "float32", "shape": [2]}}, "all.jsonl")
+
+    feature = dataset.measure().features["e"]
+
+    assert (feature.type, feature.shape) == ("float32", (2,))
+
+
+def test_an_array_is_never_in_memory_as_a_whole(monkeypatch, tmp_path):
+    """Each read is followed by blocks, and what was read is let go."""
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps([{"x": "y" * 1000} for _ in range(20_000)]))
+    monkeypatch.setattr(rows, "BATCH_BYTES", 1 << 20)
+    with path.open("rb") as file:
+        sizes = [len(b.lines) for b in json_objects.objects(file, json_objects.Piece(path))]
+        assert len(sizes) > 15
+        assert max(sizes) < 2 << 20
+
+
+# Images
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet"])
+def test_annotations_in_every_format_name_images(dataset, kind):
+    for name in ("a", "b"):
+        dataset.write(f"deep/{name}.png", image(colour=(len(name), 7, ord(name))))
+    annotations = [{"path": f"deep/{name}.png", "label": name} for name in ("a", "b")]
+    if kind == "parquet":
+        pq.write_table(pa.Table.from_pylist(annotations), dataset.write("all.parquet", ""))
+    elif kind == "csv":
+        text = "".join(f"{row['path']},{row['label']}\n" for row in annotations)
+        dataset.write("all.csv", "path,label\n" + text)
+    else:
+        text = json.dumps(annotations) if kind == "json" else lines(*annotations)
+        dataset.write(f"all.{kind}", text)
+    dataset.contract({"path": "image", "label": "string"}, f"all.{kind}")
+
+    expected = {
+        fingerprint({"path": image(colour=(1, 7, ord(name))), "label": name}).hex()
+        for name in ("a", "b")
+    }
+    assert set(dataset.hashes()) == expected
+    assert dataset.measure().features["path"].type == "image"
+
+
+def test_an_image_that_is_renamed_is_the_same_sample_unless_its_path_is_the_key(dataset):
+    dataset.write("a.png", image())
+    dataset.write("all.jsonl", lines({"image": "a.png", "text": "a cat"}))
+    dataset.contract({"image": "image", "text": "string"}, "all.jsonl")
+    before = dataset.samples()
+    dataset.contract({"image": "image", "text": "string"}, "all.jsonl", key="image")
+    [keyed] = dataset.samples()
+
+    (dataset.processed / "a.png").rename(dataset.processed / "b.png")
+    dataset.write("all.jsonl", lines({"image": "b.png", "text": "a cat"}))
+    [renamed] = dataset.samples()
+    dataset.contract({"image": "image", "text": "string"}, "all.jsonl")
+
+    assert dataset.samples() == before
+    assert (keyed["key"], renamed["key"]) == ("a.png", "b.png")
+    assert keyed["hash"] == renamed["hash"] == before[0]["hash"]
+
+
+def test_an_image_may_be_absent_or_in_the_table_itself(dataset):
+    table = pa.table({"image": [image(), None], "x": [1, 2]})
+    pq.write_table(table, dataset.write("all.parquet", ""))
+    dataset.contract({"image": "image", "x": "int64"}, "all.parquet")
+    inside = dataset.hashes()
+
+    dataset.write("a.png", image())
+    dataset.write("all.jsonl", lines({"image": "a.png", "x": 1}, {"image": None, "x": 2}))
+    dataset.contract({"image": "image", "x": "int64"}, "all.jsonl")
+
+    assert dataset.hashes() == inside
+    assert dataset.measure().splits["train"].columns["image"]["nulls"] == 1
+
+
+def test_a_folder_of_images_has_labels_by_its_folders(dataset, monkeypatch):
+    for label, shade in (("cat", 1), ("cat", 2), ("dog", 3)):
+        dataset.write(f"train/{label}/{shade}.png", image(colour=(shade, 0, 0)))
+    columns = {
+        "file": "string",
+        "image": "image",
+        "label": {"type": "string", "classes": ["cat", "dog", "bird"]},
+    }
+    dataset.contract(columns, "train/**/*.png", label="label", key="file")
+
+    found = dataset.measure()
+
+    assert found.splits["train"].class_distribution == {"cat": 2, "dog": 1, "bird": 0}
+    assert list(found.features) == ["file", "image", "label"]
+    samples = dataset.samples()
+    assert [sample["key"] for sample in samples] == ["cat/1.png", "cat/2.png", "dog/3.png"]
+    expected = {"image": image(colour=(3, 0, 0)), "label": "dog"}
+    assert samples[2]["hash"] == fingerprint(expected)
+    monkeypatch.setattr(rows, "BATCH_BYTES", 1)
+    assert dataset.measure() == found
+    for number in (1, 2):
+        (dataset.processed / f"train/cat/{number}.png").unlink()
+    assert [sample["key"] for sample in dataset.samples()] == ["dog/3.png"]
+
+
+# Documents
+
+
+def test_a_folder_of_documents(dataset):
+    dataset.write("a/one.md", "# Eins\r\nzwei")
+    dataset.write("a/b/two.md", b"\xef\xbb\xbfdrei")
+    dataset.write("a/empty.md", "")
+    dataset.contract({"file": "string", "text": "document"}, "**/*.md", key="file")
+
+    found = dataset.measure()
+    samples = {sample["key"]: sample["hash"] for sample in dataset.samples()}
+
+    assert samples == {
+        "one.md": fingerprint({"text": "# Eins\r\nzwei"}),
+        "b/two.md": fingerprint({"text": "drei"}),
+        "empty.md": fingerprint({"text": ""}),
+    }
+    assert found.features["text"].type == "document"
+    assert found.splits["train"].columns["text"]["max_length"] == 12
+
+
+def test_a_table_may_name_documents(dataset):
+    dataset.write("texts/one.html", "<p>Eins")
+    dataset.write("all.csv", "page,year\ntexts/one.html,2024\n")
+    dataset.contract({"page": "document", "year": "int64"}, "all.csv")
+
+    assert dataset.hashes() == [fingerprint({"page": "<p>Eins", "year": 2024}).hex()]
