@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dreg.adapters.formats import Piece, opened
+from dreg.adapters.engines import local
+from dreg.adapters.formats import pieces
+from dreg.adapters.measure import hashes
 from dreg.adapters.sample_index import SampleIndex
 from dreg.core.contract import Contract
 
-source, target = Piece(Path(sys.argv[1])), Path(sys.argv[2])
-row = 0
-with SampleIndex() as index, opened(source, Contract("", "", "", {}, {})) as rows:
-    for batch in rows.batches:
-        index.add("train", source, row, batch)
-        row += batch.num_rows
+target = Path(sys.argv[2])
+contract = Contract("", "", "", {}, {})
+with SampleIndex() as index:
+    for batch, (rows,) in local.spread(pieces([Path(sys.argv[1])], contract), contract, hashes):
+        index.add("train", batch.piece, rows)
     index.write(target)

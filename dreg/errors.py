@@ -24,6 +24,10 @@ class DregError(Exception):
         self.hint = hint
         self.details = tuple(details)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As it is it could be sent to another process, and not be made again there.
+        return _again, (type(self), self.fact, self.hint, self.details)
+
 
 class Refused(DregError):
     """dreg could do it and won't: it would break a promise (exit code 1)."""
@@ -41,3 +45,7 @@ class Outside(DregError):
     """A neighbour failed: network, remote, disk, git, a pipeline's own code (exit code 3)."""
 
     exit_code = 3
+
+
+def _again(kind: type[DregError], fact: str, hint: str, details: tuple[str, ...]) -> DregError:
+    return kind(fact, hint=hint, details=details)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -19,9 +20,10 @@ import pytest
 import yaml
 
 from dreg.adapters import runs, sample_index
-from dreg.adapters.formats import Piece, opened
+from dreg.adapters.formats import Piece, opened, pieces
 from dreg.adapters.keys import key_texts
 from dreg.adapters.sample_index import SampleIndex
+from dreg.adapters.sample_rows import hashed
 from dreg.core.canonical import fingerprint
 from dreg.core.contract import Contract
 from dreg.core.profile import Profile
@@ -60,19 +62,20 @@ def indexed(folder: Path, key: tuple[str, ...] = (), /, **splits: pa.Table | lis
     with SampleIndex(key) as index:
         for split, given in splits.items():
             if isinstance(given, pa.Table):
-                row = 0
-                for batch in given.to_batches():
-                    index.add(split, Piece(Path(f"{split}.parquet")), row, batch)
-                    row += batch.num_rows
+                add(index, split, Piece(Path(f"{split}.parquet")), given.to_batches())
                 continue
-            for file in given:
-                row = 0
-                with opened(Piece(file), PLAIN) as rows:
-                    for batch in rows.batches:
-                        index.add(split, Piece(file), row, batch)
-                        row += batch.num_rows
+            for piece in pieces(given, PLAIN):
+                with opened(piece, PLAIN) as rows:
+                    add(index, split, piece, rows.batches)
         digest = index.write(path)
     return Found(pq.read_table(path).to_pylist(), digest, index.duplicates, path.read_bytes())
+
+
+def add(index: SampleIndex, split: str, piece: Piece, batches: Iterable[pa.RecordBatch]) -> None:
+    row = 0
+    for batch in batches:
+        index.add(split, piece, hashed(batch, index.key, piece, row))
+        row += batch.num_rows
 
 
 def test_a_row_for_each_sample_in_order(tmp_path):

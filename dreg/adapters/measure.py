@@ -1,51 +1,95 @@
-"""Measuring a split: its files, batch by batch, as samples and features."""
+"""What is known of a batch of samples, and how it adds up; engines decide who looks at which."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from dreg.adapters import figures
-from dreg.adapters.formats import Piece, opened, pieces
+from dreg.adapters.formats import Piece, opened
+from dreg.adapters.sample_rows import hashed
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.core.profile import Feature
-from dreg.core.statistics import Column, Others, Samples
+from dreg.core.statistics import Samples
 from dreg.errors import Outside
 
 Features = Mapping[str, Feature]
-Seen = Callable[[Piece, int, pa.RecordBatch], None]
 
 MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
 
 
-def measure(files: Iterable[Path], contract: Contract, seen: Seen) -> tuple[Samples, Features]:
-    """The samples in `files`, and their columns as they are; `contract` adds units and classes.
+@dataclass(frozen=True)
+class Batch:
+    """Rows of piece number `number`, of which the first is row number `row`."""
 
-    `seen` is told each batch, with its piece and the number of its first row there, before it is measured.
-    Raises Outside for a broken file, files whose columns differ, and an unlisted label.
-    """
-    samples, features, first = Samples(), dict[str, Feature](), None
-    for piece in pieces(files, contract):
-        with opened(piece, contract) as rows:
-            found = described(rows.schema, contract)
-            if first is not None:
-                same_columns(first, features, piece.file, found)
-            first, features = first or piece.file, found
-            samples += Samples(columns={field.name: nothing(field) for field in rows.schema})
-            row = 0
-            for batch in rows.batches:
-                seen(piece, row, batch)
-                samples += part(batch, contract, piece, row)
-                row += batch.num_rows
-                few_enough(samples, contract)
-    return samples, {
-        name: replace(feature, nullable=nulls(samples, name) > 0)
-        for name, feature in features.items()
-    }
+    number: int
+    piece: Piece
+    row: int
+    records: pa.RecordBatch
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is known of some rows of piece number `number`; `rows` are those of `sample_rows.hashed`."""
+
+    number: int
+    schema: pa.Schema
+    samples: Samples
+    rows: pa.Table
+
+    @classmethod
+    def of(cls, batch: Batch, rows: pa.Table, samples: Samples) -> Part:
+        return cls(batch.number, batch.records.schema, samples, rows)
+
+    def __add__(self, other: Part) -> Part:
+        """With more rows of the same piece."""
+        rows = pa.concat_tables([self.rows, other.rows])
+        return Part(self.number, self.schema, self.samples + other.samples, rows)
+
+
+def batches(number: int, piece: Piece, contract: Contract) -> Iterator[Batch]:
+    """What is measured at once: first no rows, for the columns' sake, then all there are."""
+    with opened(piece, contract) as rows:
+        yield Batch(number, piece, 0, empty(rows.schema))
+        row = 0
+        for records in rows.batches:
+            yield Batch(number, piece, row, records)
+            row += records.num_rows
+
+
+def empty(schema: pa.Schema) -> pa.RecordBatch:
+    """As `schema.empty_table()`, which imports pandas."""
+    arrays = [
+        pa.ExtensionArray.from_storage(field.type, pa.nulls(0, field.type.storage_type))
+        if isinstance(field.type, pa.BaseExtensionType)
+        else pa.nulls(0, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, names=schema.names)
+
+
+def hashes(batch: Batch, contract: Contract) -> pa.Table:
+    """What the sample index needs to know."""
+    return hashed(batch.records, contract.key, batch.piece, batch.row)
+
+
+def figures_of(batch: Batch, contract: Contract) -> Samples:
+    """What the profile needs to know."""
+    columns, pixels = {}, {}
+    for name, array in zip(batch.records.schema.names, batch.records.columns, strict=True):
+        if figures.has_pixels(array.type):
+            pixels[name] = figures.pixels(array)
+        columns[name] = figures.column(array)
+    classes = labels(batch.records, contract, batch.piece, batch.row)
+    return Samples(batch.records.num_rows, classes, columns, pixels)
+
+
+def measured(batch: Batch, contract: Contract) -> Part:
+    return Part.of(batch, hashes(batch, contract), figures_of(batch, contract))
 
 
 def described(schema: pa.Schema, contract: Contract) -> dict[str, Feature]:
@@ -77,21 +121,6 @@ def same_columns(first: Path, features: Features, path: Path, found: Features) -
 def kind(feature: Feature) -> str:
     """A column's type as in `uint8[28, 28]`."""
     return f"{feature.type}{list(feature.shape) if feature.shape else ''}"
-
-
-def nothing(field: pa.Field) -> Column:
-    """The figures of a column without rows: which figures there are depends on its type alone."""
-    return figures.column(pa.nulls(0, figures.storage(field.type)))
-
-
-def part(batch: pa.RecordBatch, contract: Contract, piece: Piece, row: int) -> Samples:
-    """The samples of one batch, whose first is row number `row` of the piece."""
-    columns, pixels = {}, {}
-    for name, array in zip(batch.schema.names, batch.columns, strict=True):
-        if figures.has_pixels(array.type):
-            pixels[name] = figures.pixels(array)
-        columns[name] = figures.column(array)
-    return Samples(batch.num_rows, labels(batch, contract, piece, row), columns, pixels)
 
 
 def labels(batch: pa.RecordBatch, contract: Contract, piece: Piece, row: int) -> dict[str, int]:
@@ -132,7 +161,3 @@ def class_of(value: object, classes: tuple[str, ...]) -> str | None:
     if isinstance(value, int):  # a truth value too: False is the first class
         return classes[value] if 0 <= value < len(classes) else None
     return str(value) if str(value) in classes else None
-
-
-def nulls(samples: Samples, name: str) -> int:
-    return int(samples.columns.get(name, Others()).figures()["nulls"])

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from bisect import bisect_right
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,17 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import values
-from dreg.adapters.fingerprints import Unhashable, fingerprints
 from dreg.adapters.formats import Piece
-from dreg.adapters.keys import key_texts
 from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
 from dreg.adapters.runs import Runs
+from dreg.adapters.sample_rows import column
 from dreg.adapters.written import written
-from dreg.adapters.yaml_files import shown
 from dreg.errors import Outside
 
 MOST_BYTES = 32 << 20  # of one split in memory; to sort them takes some times as much
-THREADS = min(4, os.cpu_count() or 1)
 SCHEMA = pa.schema(
     [
         pa.field("split", pa.string(), nullable=False),
@@ -48,7 +42,7 @@ HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint16)
 
 
 class SampleIndex:
-    """Takes batches in while they are measured; hashes them in threads of its own.
+    """Takes in what is known of samples, in their order, and sorts it.
 
     `duplicates`, once written: by split, the samples that equal an earlier one.
     """
@@ -59,48 +53,36 @@ class SampleIndex:
         self._splits: dict[str, Runs] = {}
         self._pieces: dict[str, list[tuple[int, Piece]]] = {}
         self._counts: dict[str, int] = {}
-        self._pending: deque[tuple[str, Future[pa.Table]]] = deque()
         self._stack = ExitStack()
 
     def __enter__(self) -> SampleIndex:
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dreg-index-"))
         self._folder = Path(folder)
-        self._pool = self._stack.enter_context(ThreadPoolExecutor(THREADS))
         return self
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def add(self, split: str, piece: Piece, row: int, batch: pa.RecordBatch) -> None:
-        """Take in a batch that begins at row number `row` of `piece`.
-
-        Raises Outside for a key that is absent or null and for a type that has no canonical
-        content, BadRequest for a key column of a type that makes no key; maybe of an earlier batch.
-        """
+    def add(self, split: str, piece: Piece, rows: pa.Table) -> None:
+        """Take in the next rows of `piece`, as `sample_rows.hashed` gives them."""
         number = self._counts.get(split, 0)
-        self._counts[split] = number + batch.num_rows
+        self._counts[split] = number + len(rows)
         pieces = self._pieces.setdefault(split, [])
         if not pieces or pieces[-1][1] != piece:
             pieces.append((number, piece))
-        future = self._pool.submit(hashed, batch, self.key, piece, row, number)
-        self._pending.append((split, future))
-        if len(self._pending) > THREADS:
-            self._collect()
-
-    def _collect(self) -> None:
-        split, future = self._pending.popleft()
+        if self.key:  # to tell, of two samples with one key, where they are
+            numbers = column(np.arange(number, number + len(rows), dtype=np.uint64))
+            rows = rows.append_column("number", numbers)
         runs = self._splits.get(split)
         if runs is None:
             folder = self._folder / str(len(self._splits))
             folder.mkdir()
             by, order = ("key", by_key) if self.key else ("first", by_hash)
             runs = self._splits[split] = Runs(folder, by, order, MOST_BYTES)
-        runs.add(future.result())
+        runs.add(rows)
 
     def write(self, path: Path) -> str:
         """Write the index to `path`; its digest. Raises Outside for a key that two samples have."""
-        while self._pending:
-            self._collect()
         import pyarrow.parquet as pq
 
         digest = hashlib.sha256()
@@ -140,41 +122,6 @@ class SampleIndex:
         return piece.place(number - start)
 
 
-def hashed(
-    batch: pa.RecordBatch, key: tuple[str, ...], piece: Piece, row: int, number: int
-) -> pa.Table:
-    """What is sorted: lanes of the hash; with a key, also that, and the sample's number in the split."""
-    try:
-        first, second = fingerprints(batch)
-    except Unhashable as error:
-        raise Outside(
-            f"`{shown(piece.path)}` has values of type {error}, which no hash is defined for",
-            hint="have the pipeline write them as a number, a text, a list or a struct",
-        ) from error
-    lanes = {"first": column(first), "second": column(second)}
-    if not key:
-        return pa.table(lanes)
-    for name in key:
-        if name not in batch.schema.names:
-            raise Outside(
-                f"key column `{name}` is not in `{shown(piece.path)}`",
-                hint="have the pipeline write it, or correct `key` in dataset.yaml",
-            )
-    keys = key_texts(batch, key)
-    if keys.null_count:
-        at = row + pc.index(keys.is_null(), True).as_py()
-        raise Outside(
-            f"{piece.place(at)} has no key: there is nothing in {columns(key)}",
-            hint="have the pipeline fill it in, or correct `key` in dataset.yaml",
-        )
-    numbers = column(np.arange(number, number + batch.num_rows, dtype=np.uint64))
-    return pa.table({"key": keys, **lanes, "number": numbers})
-
-
-def columns(names: tuple[str, ...]) -> str:
-    return " or ".join(f"`{name}`" for name in names)
-
-
 def by_hash(rows: pa.Table) -> pa.Table:
     first, second = words(rows["first"]), words(rows["second"])
     order = np.argsort(first)
@@ -188,11 +135,6 @@ def by_hash(rows: pa.Table) -> pa.Table:
 def by_key(rows: pa.Table) -> pa.Table:
     keys = rows["key"].combine_chunks()
     return rows.take(pc.array_sort_indices(keys))  # stable: of equal keys the earlier comes first
-
-
-def column(words: npt.NDArray[np.uint64]) -> pa.Array:
-    """As `pa.array(words)`, which would import pandas."""
-    return pa.Array.from_buffers(pa.uint64(), len(words), [None, pa.py_buffer(words)])
 
 
 def words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:

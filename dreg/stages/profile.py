@@ -7,11 +7,12 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
-from dreg.adapters.formats import missing
-from dreg.adapters.measure import Features, measure, same_columns
+from dreg.adapters import engines
+from dreg.adapters.formats import missing, pieces
+from dreg.adapters.measure import Features
+from dreg.adapters.merging import measure
 from dreg.adapters.sample_index import SampleIndex
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown
@@ -26,40 +27,36 @@ from dreg.stages.workspace import Workspace, here
 Metrics = Mapping[str, Mapping[str, Number]]
 
 
-def write(metrics: Metrics | None = None) -> Profile:
+def write(metrics: Metrics | None = None, engine: str | None = None) -> Profile:
     """Measure every split that dataset.yaml names, and write `data/<name>/metadata.json`.
 
     The same reading of the data makes the sample index, `data/<name>/samples.parquet`.
 
-    `metrics` are figures of the dataset's own, by split and name. Raises Outside for files that
+    `metrics` are figures of the dataset's own, by split and name. `engine` is `local` or `ray`; without
+    one, as DREG_ENGINE says. What is written is the same. Raises Outside for files that
     are missing, broken or empty, have a label that is no class of the contract or a key that two
     samples have; BadRequest for a malformed contract, and for metrics that are no numbers or
-    belong to no split.
+    belong to no split, and for an engine that isn't there.
     """
     workspace = here()
     contract = workspace.contract()
     own = checked(metrics or {}, contract)
+    by = engines.chosen(engine)
+    files = {name: list(split_files(workspace, split)) for name, split in contract.splits.items()}
+    given = {name: list(pieces(some, contract)) for name, some in files.items()}
     splits: dict[str, Split] = {}
     figures: dict[str, dict[str, Number]] = {}
     features: Features = {}
-    first: Path | None = None
     with SampleIndex(contract.key) as index:
-        for name, promised in contract.splits.items():
-            files = list(split_files(workspace, promised))
-            samples, found = measure(files, contract, partial(index.add, name))
+        for name, samples, found in measure(given, contract, index, engines.engine(by)):
             if samples.count == 0:
-                raise Outside(
-                    f"split `{name}` is empty: no row in {', '.join(f'`{shown(f)}`' for f in files)}",
-                    hint="see how the pipeline splits, or take the split out of dataset.yaml",
-                )
-            if first is not None:
-                same_columns(first, features, files[0], found)
-            first, features = first or files[0], merged(features, found)
+                raise empty(name, files[name])
+            features = merged(features, found)
             splits[name] = Split(
                 num_samples=samples.count,
                 class_distribution=samples.classes,
                 columns={column: values.figures() for column, values in samples.columns.items()},
-                role=promised.role,
+                role=contract.splits[name].role,
                 histograms=samples.histograms(),
             )
             figures[name] = samples.metrics() | own.get(name, {})
@@ -114,6 +111,13 @@ def split_files(workspace: Workspace, split: ContractSplit) -> Iterator[Path]:
         if not found:
             raise missing(shown(workspace.data / pattern))
         yield from found
+
+
+def empty(name: str, files: list[Path]) -> Outside:
+    return Outside(
+        f"split `{name}` is empty: no row in {', '.join(f'`{shown(file)}`' for file in files)}",
+        hint="see how the pipeline splits, or take the split out of dataset.yaml",
+    )
 
 
 def merged(features: Features, found: Features) -> Features:
