@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from dreg.core.profile import Profile
+from dreg.core.profile import Profile, Prompt
+from dreg.core.rules import assess
+from dreg.core.version import Bump
 from dreg.errors import BadRequest
 
 WRITTEN: dict[str, Any] = {
@@ -18,11 +20,17 @@ WRITTEN: dict[str, Any] = {
         "features": {
             "image": {"type": "uint8", "nullable": False, "shape": [28, 28]},
             "label": {"type": "int64", "nullable": False, "classes": ["shirt", "boot"], "unit": "1"},
-        }
+            "vector": {"type": "float32", "nullable": False, "shape": [384], "model": "a/MiniLM@1"},
+        },
+        "key": ["id"],
+        "label": "label",
     },
+    "prompt": {"name": "caption", "version": "2", "text": " Describe\nit. "},
     "splits": {
         "train": {
             "role": "train",
+            "files": ["processed/train-*.parquet"],
+            "format": "parquet",
             "num_samples": 3,
             "class_distribution": {"shirt": 2, "boot": 1},
             "columns": {
@@ -64,6 +72,10 @@ def test_training_code_finds_its_figures():
         ("schema", {}),
         ("schema.features.label", "int64"),
         ("splits", []),
+        ("schema.key", "id"),
+        ("prompt", {"name": "caption"}),
+        ("prompt", ["Describe it."]),
+        ("splits.train.files", "train.csv"),
         ("splits.train.num_samples", -1),
         ("splits.train.num_samples", 2.5),
         ("splits.train.num_samples", 2**63),
@@ -104,6 +116,32 @@ def test_figures_of_older_profiles_are_read_without_what_came_later():
     assert train.histograms == {}
 
 
+def test_what_an_older_profile_lacks_is_not_known():
+    older = copy.deepcopy(WRITTEN)
+    del older["format"], older["prompt"], older["schema"]["key"], older["schema"]["label"]
+    del older["schema"]["features"]["vector"]["model"]
+    for key in ("files", "format"):
+        del older["splits"]["train"][key]
+    read = Profile.from_json(copy.deepcopy(older))
+    assert (read.key, read.label, read.prompt) == (None, None, None)
+    assert (read.splits["train"].files, read.splits["train"].format) == ((), "")
+    assert read.to_json() == {"format": 1, **older}
+    # Nobody changed a thing by measuring with a newer dreg.
+    assert [f.rule for f in assess(read, Profile.from_json(WRITTEN)) if f.bump > Bump.PATCH] == []
+
+
+def test_no_key_is_known_to_be_none():
+    data = copy.deepcopy(WRITTEN)
+    data["schema"] |= {"key": [], "label": ""}
+    assert (Profile.from_json(data).key, Profile.from_json(data).label) == ((), "")
+    assert Profile.from_json(data).to_json() == data
+
+
+def test_a_prompt_that_is_just_a_text_is_read():
+    prompt = Profile.from_json({**WRITTEN, "prompt": "Describe it."}).prompt
+    assert prompt == Prompt("Describe it.")
+
+
 @pytest.mark.parametrize("data", [None, [], "text", 3])
 def test_json_that_is_no_object_is_refused(data):
     with pytest.raises(BadRequest):
@@ -111,7 +149,8 @@ def test_json_that_is_no_object_is_refused(data):
 
 
 def test_a_newer_format_asks_for_a_newer_dreg():
+    later = {**WRITTEN, "format": 2, "splits": "in another file"}
     with pytest.raises(BadRequest) as failed:
-        Profile.from_json({**WRITTEN, "format": 2})
+        Profile.from_json(later)
     assert "reads up to 1" in failed.value.fact
     assert "upgrade dreg" in failed.value.hint

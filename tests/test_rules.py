@@ -20,10 +20,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreg.core import rules as all_rules
 from dreg.core.drift import Histogram
-from dreg.core.profile import Feature, Profile, Published, Split
+from dreg.core.profile import Feature, Profile, Prompt, Published, Split
 from dreg.core.rules import RULES, Finding, assess
 from dreg.core.rules.documents import duties
+from dreg.core.rules.renames import renamed, with_names
 from dreg.core.samples import SampleChanges, SplitChanges
 from dreg.core.types import spelled, widens
 from dreg.core.version import Bump
@@ -178,6 +180,7 @@ FEATURE = st.builds(
     shape=st.lists(st.integers(0, 4), max_size=2).map(tuple),
     classes=st.lists(NAME, max_size=4, unique=True).map(tuple),
     unit=st.sampled_from(["", "g", "mg"]),
+    model=st.sampled_from(["", "m", "m@1", "m@2", "n@1"]),
 )
 FIGURES = st.dictionaries(
     st.sampled_from(
@@ -209,6 +212,10 @@ def splits(draw: st.DrawFn) -> Split:
         class_distribution=draw(st.dictionaries(NAME, COUNT, max_size=3)),
         columns=columns,
         role=draw(st.sampled_from(["", "train", "evaluation"])),
+        files=draw(
+            st.lists(st.sampled_from(["a.csv", "b/*.csv", "a.parquet"]), max_size=2).map(tuple)
+        ),
+        format=draw(st.sampled_from(["", "csv", "parquet", "csv, parquet"])),
         histograms={name: draw(HISTOGRAM) for name in columns if draw(st.booleans())},
     )
 
@@ -230,6 +237,9 @@ PROFILE = st.builds(
         digest=st.text("0123456789abcdef", max_size=4),
         samples=st.sampled_from(["", "a", "b"]),
     ),
+    key=st.none() | st.lists(NAME, max_size=2, unique=True).map(tuple),
+    label=st.none() | st.just("") | NAME,
+    prompt=st.none() | st.builds(Prompt, text=NAME, name=NAME | st.just("")),
 )
 
 NUMBER = st.integers(0, 2**40)
@@ -285,6 +295,55 @@ def test_no_finding_where_readers_of_the_profile_would_see_a_difference(old, new
 @given(PROFILE, PROFILE, st.randoms(use_true_random=False))
 def test_the_order_of_keys_does_not_matter(old, new, dice):
     assert assess(shuffled(old, dice), shuffled(new, dice)) == assess(old, new)
+
+
+@given(PROFILE, PROFILE)
+def test_there_and_back_again(old, new):
+    """What one way is gone is new the other way; a column that was renamed is renamed back."""
+    forth, back = ({f.rule for f in assess(*pair)} for pair in ((old, new), (new, old)))
+    for what in ("column", "split", "metric"):
+        assert (f"{what}-removed" in forth) == (f"{what}-added" in back)
+    assert renames(old, new) == {(b, a) for a, b in renames(new, old)}
+
+
+def renames(old: Profile, new: Profile) -> set[tuple[str, str]]:
+    return {(name, called) for name, (called, _) in renamed(old, new).items()}
+
+
+@given(PROFILE, PROFILE)
+def test_no_column_comes_or_goes_untold(old, new):
+    pairs = renamed(old, new)
+    told = [f for f in assess(old, new) if f.rule.startswith("column-r")]
+    left = old.features.keys() - new.features.keys()
+    assert sum(f.rule == "column-renamed" for f in told) == len(pairs)
+    assert sum(f.rule == "column-removed" for f in told) == len(left) - len(pairs)
+
+
+@given(PROFILE, NAME, st.data())
+def test_another_name_is_the_only_difference(p, called, data):
+    """Or, where the figures say little: one column is gone, and one is new."""
+    if not p.features or known(p, called):
+        return
+    name = data.draw(st.sampled_from(sorted(p.features)))
+    found = {f.rule for f in assess(p, with_names(p, {name: called}))}
+    assert found in ({"column-renamed"}, {"column-removed", "column-added"}) or key_or_label(
+        p, name
+    )
+
+
+def known(p: Profile, name: str) -> bool:
+    return name in p.features or any(name in split.columns for split in p.splits.values())
+
+
+def key_or_label(p: Profile, name: str) -> bool:
+    return name in (p.key or ()) or name == p.label
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_rules_does_not_matter(name, monkeypatch):
+    expected = found(name)
+    monkeypatch.setattr(all_rules, "RULES", dict(reversed(RULES.items())))
+    assert found(name) == expected
 
 
 @given(PROFILE)

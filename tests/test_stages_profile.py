@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,11 +130,15 @@ def test_the_profile_of_a_table(wines, capsys):
                 "alcohol": {"type": "float64", "nullable": True, "unit": "% vol"},
                 "quality": {"type": "int64", "nullable": False},
                 "color": {"type": "string", "nullable": False, "classes": ["red", "white"]},
-            }
+            },
+            "key": [],
+            "label": "color",
         },
         "splits": {
             "train": {
                 "role": "train",
+                "files": ["processed/train.parquet"],
+                "format": "parquet",
                 "num_samples": 3,
                 "class_distribution": {"red": 1, "white": 2},
                 "columns": {
@@ -172,6 +176,8 @@ def test_the_profile_of_a_table(wines, capsys):
             },
             "val": {
                 "role": "evaluation",
+                "files": ["processed/val.parquet"],
+                "format": "parquet",
                 "num_samples": 2,
                 "class_distribution": {"red": 0, "white": 2},
                 "columns": {
@@ -267,7 +273,8 @@ def test_the_same_rows_have_the_same_figures_in_every_format_and_cut(wines):
     pq.write_table(TRAIN.slice(1), wines.processed / "part-1.parquet")
     for name in ("small.parquet", "train.csv", "train.tsv", "train.jsonl", "part-*.parquet"):
         wines.files(train=f"processed/{name}")
-        assert profile.write().splits["train"] == expected, name
+        split = profile.write().splits["train"]
+        assert replace(split, files=expected.files, format=expected.format) == expected, name
 
 
 def test_batches_are_small_where_rows_are_large(wines, monkeypatch):
@@ -337,6 +344,36 @@ def test_a_script_may_add_metrics_of_its_own(wines):
 
     assert written.metrics == {"train": {"words_mean": 0.5, "pages": 7}}
     assert wines.metadata()["metrics"] == {"train": {"words_mean": 0.5, "pages": 7}}
+
+
+def test_what_the_contract_says_about_key_files_and_embeddings(wines):
+    columns = CONTRACT["columns"] | {"quality": {"type": "int64", "model": "a/MiniLM@1"}}
+    splits = {"train": {"files": ["processed/t*.parquet", "processed/more.csv"]}}
+    (wines.processed / "more.csv").write_text("alcohol,quality,color\n9.0,9,red\n")
+    wines.contract(key=["quality", "color"], columns=columns, splits=splits)
+    profile.write()
+    metadata = wines.metadata()
+    assert metadata["schema"]["key"] == ["quality", "color"]
+    assert metadata["schema"]["features"]["quality"]["model"] == "a/MiniLM@1"
+    assert metadata["splits"]["train"]["files"] == ["processed/t*.parquet", "processed/more.csv"]
+    assert metadata["splits"]["train"]["format"] == "csv, parquet"
+
+
+def test_a_prompt_is_kept_whole(wines):
+    text = " Describe the wine.\n\n  - its colour\n"
+    profile.write(prompt={"name": "tasting", "version": 3, "text": text})
+    assert wines.metadata()["prompt"] == {"name": "tasting", "version": "3", "text": text}
+    profile.write(prompt=text)
+    assert wines.metadata()["prompt"] == {"name": "", "version": "", "text": text}
+    profile.write()
+    assert "prompt" not in wines.metadata()
+
+
+@pytest.mark.parametrize("prompt", ["", {}, {"text": 3}, {"text": " "}, {"text": "a", "txt": "b"}])
+def test_a_prompt_without_a_text(wines, prompt):
+    with pytest.raises(BadRequest, match="the prompt has") as caught:
+        profile.write(prompt=prompt)
+    assert "profile.write(prompt=" in caught.value.hint
 
 
 def test_what_is_not_a_number_never_reaches_a_figure(wines):

@@ -99,7 +99,9 @@ def described(schema: pa.Schema, contract: Contract) -> dict[str, Feature]:
         feature = figures.feature(field.type)
         promised = contract.columns.get(field.name)
         if promised is not None:
-            feature = replace(feature, classes=promised.classes, unit=promised.unit)
+            feature = replace(
+                feature, classes=promised.classes, unit=promised.unit, model=promised.model
+            )
         features[field.name] = feature
     return features
 

@@ -16,7 +16,10 @@ ROLES = ("train", "evaluation")
 
 @dataclass(frozen=True)
 class Column:
-    """A promised column: Arrow type name, unit, shape, inclusive range, class names in order."""
+    """A promised column: Arrow type name, unit, shape, inclusive range, class names in order.
+
+    `model` is what made an embedding, `name@revision`.
+    """
 
     type: str
     nullable: bool = False
@@ -24,6 +27,7 @@ class Column:
     unit: str = ""
     range: tuple[float, float] | None = None
     classes: tuple[str, ...] = ()
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,7 @@ class _Reader(Reader):
             unit=self.text(given, "unit", at),
             range=self.range(given.get("range"), at),
             classes=classes,
+            model=self.text(given, "model", at),
         )
 
     def range(self, value: Any, at: str) -> tuple[float, float] | None:

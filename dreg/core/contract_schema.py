@@ -102,6 +102,10 @@ def _column() -> Schema:
                 },
             ),
             "classes": _said("Names of classes; the place is the index.", _names(uniqueItems=True)),
+            "model": _said(
+                "What made an embedding, such as sentence-transformers/all-MiniLM-L6-v2@REVISION.",
+                TEXT,
+            ),
         },
         needed=("type",),
     )

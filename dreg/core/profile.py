@@ -2,8 +2,8 @@
 
 The file's shape is published and training code reads it:
 `dataset`, `schema.features`, `splits.<s>.num_samples`, `splits.<s>.class_distribution`,
-`metrics.<s>.*`. dreg adds `format`, `splits.<s>.role`, `splits.<s>.columns`,
-`splits.<s>.duplicates` and `snapshot`.
+`metrics.<s>.*`, `prompt`. dreg adds `format`, `schema.key`, `schema.label`, what splits hold beside
+those, and `snapshot`. What a profile lacks is not known: those of earlier dregs have less.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ Number = int | float
 class Feature:
     """A column: Arrow's name of its type, whether nulls occur, shape of a tensor, class names.
 
-    The position of a class in `classes` is its index in the data.
+    The position of a class in `classes` is its index in the data. `model` is what made an embedding,
+    `name@revision`.
     """
 
     type: str
@@ -32,6 +33,7 @@ class Feature:
     shape: tuple[int, ...] = ()
     classes: tuple[str, ...] = ()
     unit: str = ""
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Split:
 
     `role` is what the contract uses the split for, `train` or `evaluation`; empty if not recorded.
     `duplicates` are the samples that equal an earlier one, where the contract declares no key.
-    `histograms` are of numbers, and of the lengths of texts, by column name.
+    `histograms` are of numbers, and of the lengths of texts, by column name. `files` are the
+    contract's, patterns as they are there; `format` is what they are in, as in `parquet`.
     """
 
     num_samples: int
@@ -49,6 +52,8 @@ class Split:
     role: str = ""
     duplicates: int = 0
     histograms: Mapping[str, Histogram] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    format: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,14 +71,29 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """What a model was, or is to be, asked about each sample; `text` is whole."""
+
+    text: str
+    name: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
 class Profile:
-    """What was measured. `metrics` are a dataset's own figures, by split and name, flat."""
+    """What was measured. `metrics` are a dataset's own figures, by split and name, flat.
+
+    `key` and `label` are the contract's columns, empty if it names none, None if not recorded.
+    """
 
     dataset: Mapping[str, str]
     features: Mapping[str, Feature]
     splits: Mapping[str, Split]
     metrics: Mapping[str, Mapping[str, Number]]
     snapshot: Published
+    key: tuple[str, ...] | None = None
+    label: str | None = None
+    prompt: Prompt | None = None
 
     @property
     def num_samples(self) -> int:
@@ -82,13 +102,19 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """The object that metadata.json holds; its text is written sorted and indented."""
+        schema: dict[str, Any] = {"features": {n: _feature(f) for n, f in self.features.items()}}
+        if self.key is not None:
+            schema["key"] = list(self.key)
+        if self.label is not None:
+            schema["label"] = self.label
         return {
             "format": FORMAT,
             "dataset": dict(self.dataset),
-            "schema": {"features": {n: _feature(f) for n, f in self.features.items()}},
+            "schema": schema,
             "splits": {name: _split(split) for name, split in self.splits.items()},
             "metrics": {split: dict(values) for split, values in self.metrics.items()},
             "snapshot": {n: v for n, v in vars(self.snapshot).items() if v or n != "samples"},
+            **({"prompt": dict(vars(self.prompt))} if self.prompt else {}),
         }
 
     @classmethod
@@ -100,9 +126,10 @@ class Profile:
                     f"`{where}` has format {data['format']}, and this dreg reads up to {FORMAT}",
                     hint="upgrade dreg: pip install --upgrade dreg",
                 )
+            schema = data["schema"]
             return cls(
                 dataset={str(k): str(v) for k, v in data["dataset"].items()},
-                features={n: _read_feature(f) for n, f in data["schema"]["features"].items()},
+                features={n: _read_feature(f) for n, f in schema["features"].items()},
                 splits={name: _read_split(split) for name, split in data["splits"].items()},
                 metrics={s: _numbers(values) for s, values in data.get("metrics", {}).items()},
                 snapshot=Published(
@@ -111,6 +138,9 @@ class Profile:
                     digest=str(data["snapshot"]["digest"]),
                     samples=str(data["snapshot"].get("samples", "")),
                 ),
+                key=_names(schema["key"]) if "key" in schema else None,
+                label=str(schema["label"]) if "label" in schema else None,
+                prompt=_prompt(data["prompt"]) if data.get("prompt") else None,
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadRequest(
@@ -126,6 +156,7 @@ def _read_feature(data: Mapping[str, Any]) -> Feature:
         shape=tuple(int(length) for length in data.get("shape", ())),
         classes=tuple(str(name) for name in data.get("classes", ())),
         unit=str(data.get("unit", "")),
+        model=str(data.get("model", "")),
     )
 
 
@@ -144,7 +175,21 @@ def _read_split(data: Mapping[str, Any]) -> Split:
             for name, values in columns.items()
             if "histogram" in values
         },
+        files=_names(data.get("files", ())),
+        format=str(data.get("format", "")),
     )
+
+
+def _prompt(data: Any) -> Prompt:
+    """A prompt; other tools have it as a text, or with more about it than is read here."""
+    told = {"text": data} if isinstance(data, str) else data
+    return Prompt(str(told["text"]), str(told.get("name", "")), str(told.get("version", "")))
+
+
+def _names(data: Any) -> tuple[str, ...]:
+    if isinstance(data, str):
+        raise TypeError(f"{data!r} is no list of names")
+    return tuple(str(name) for name in data)
 
 
 def _figures(data: Mapping[str, Any]) -> dict[str, Number]:
@@ -179,6 +224,8 @@ def _feature(feature: Feature) -> dict[str, Any]:
         shown["classes"] = list(feature.classes)
     if feature.unit:
         shown["unit"] = feature.unit
+    if feature.model:
+        shown["model"] = feature.model
     return shown
 
 
@@ -186,6 +233,10 @@ def _split(split: Split) -> dict[str, Any]:
     shown: dict[str, Any] = {"num_samples": split.num_samples}
     if split.role:
         shown["role"] = split.role
+    if split.files:
+        shown["files"] = list(split.files)
+    if split.format:
+        shown["format"] = split.format
     if split.class_distribution:
         shown["class_distribution"] = dict(split.class_distribution)
     if split.columns:

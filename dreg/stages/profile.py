@@ -17,7 +17,8 @@ from dreg.adapters.sample_index import SampleIndex
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.contract import Contract, ContractSplit
-from dreg.core.profile import Number, Profile, Published, Split
+from dreg.core.file_formats import format_of
+from dreg.core.profile import Number, Profile, Prompt, Published, Split
 from dreg.core.snapshot import INDEX, File, Snapshot
 from dreg.core.statistics import rounded
 from dreg.errors import BadRequest, Outside
@@ -25,22 +26,27 @@ from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here
 
 Metrics = Mapping[str, Mapping[str, Number]]
+Asked = str | Mapping[str, object]
 
 
-def write(metrics: Metrics | None = None, engine: str | None = None) -> Profile:
+def write(
+    metrics: Metrics | None = None, *, prompt: Asked | None = None, engine: str | None = None
+) -> Profile:
     """Measure every split that dataset.yaml names, and write `data/<name>/metadata.json`.
 
     The same reading of the data makes the sample index, `data/<name>/samples.parquet`.
 
-    `metrics` are figures of the dataset's own, by split and name. `engine` is `local` or `ray`; without
-    one, as DREG_ENGINE says. What is written is the same. Raises Outside for files that
-    are missing, broken or empty, have a label that is no class of the contract or a key that two
-    samples have; BadRequest for a malformed contract, and for metrics that are no numbers or
-    belong to no split, and for an engine that isn't there.
+    `metrics` are figures of the dataset's own, by split and name. `prompt` is what a model is asked
+    about each sample: a text, or `name`, `version` and `text`. `engine` is `local` or `ray`; without
+    one, as DREG_ENGINE says. What is written is the same. Raises Outside for files that are missing,
+    broken or empty, have a label that is no class of the contract or a key that two samples have;
+    BadRequest for a malformed contract, for metrics that are no numbers or belong to no split, for a
+    prompt without a text, and for an engine that isn't there.
     """
     workspace = here()
     contract = workspace.contract()
     own = checked(metrics or {}, contract)
+    asked = the_prompt(prompt)
     by = engines.chosen(engine)
     files = {name: list(split_files(workspace, split)) for name, split in contract.splits.items()}
     given = {name: list(pieces(some, contract)) for name, some in files.items()}
@@ -58,6 +64,8 @@ def write(metrics: Metrics | None = None, engine: str | None = None) -> Profile:
                 columns={column: values.figures() for column, values in samples.columns.items()},
                 role=contract.splits[name].role,
                 histograms=samples.histograms(),
+                files=contract.splits[name].files,
+                format=format_of(file.name for file in files[name]),
             )
             figures[name] = samples.metrics() | own.get(name, {})
             say(f"{name}: {samples.count:,} samples")
@@ -71,6 +79,9 @@ def write(metrics: Metrics | None = None, engine: str | None = None) -> Profile:
         },
         metrics={name: values for name, values in figures.items() if values},
         snapshot=published(workspace, digest),
+        key=contract.key,
+        label=contract.label or "",
+        prompt=asked,
     )
     text = json.dumps(
         profile.to_json(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False
@@ -102,6 +113,24 @@ def checked(metrics: Metrics, contract: Contract) -> dict[str, dict[str, Number]
 
 
 GIVE = 'give finite numbers: profile.write(metrics={"train": {"words_mean": 12.5}})'
+
+
+def the_prompt(asked: Asked | None) -> Prompt | None:
+    """The prompt as it was given, its text untouched. Raises BadRequest for one without a text."""
+    if asked is None:
+        return None
+    told = {"text": asked} if isinstance(asked, str) else asked
+    for name in told:
+        if name not in Prompt.__dataclass_fields__:
+            raise BadRequest(f"the prompt has the unknown part `{name}`", hint=ASK)
+    text = told.get("text")
+    if not isinstance(text, str) or not text.strip():
+        raise BadRequest("the prompt has no text", hint=ASK)
+    named = (told.get(part) for part in ("name", "version"))
+    return Prompt(text, *("" if part is None else str(part) for part in named))
+
+
+ASK = 'give it as profile.write(prompt={"name": "caption", "version": "2", "text": "Describe ..."})'
 
 
 def split_files(workspace: Workspace, split: ContractSplit) -> Iterator[Path]:

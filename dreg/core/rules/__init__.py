@@ -7,7 +7,7 @@ example that a test proves. To add one, write it here and a case in `tests/rules
 from __future__ import annotations
 
 from dreg.core.profile import Profile
-from dreg.core.rules import classes, columns, documents, figures, samples, splits
+from dreg.core.rules import classes, columns, documents, figures, layout, renames, samples, splits
 from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
 from dreg.core.samples import SampleChanges
@@ -15,7 +15,8 @@ from dreg.core.samples import SampleChanges
 __all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
 
 # Imported for the rules that they register.
-_ = (columns, classes, splits, samples, figures, documents)
+_ = (columns, classes, splits, samples, layout, figures, documents)
+RENAMES = ("column-renamed", "class-renamed")
 
 
 USUAL = Pricing()
@@ -29,13 +30,17 @@ def assess(
 ) -> tuple[Finding, ...]:
     """Every rule's findings, the dearest first, then by rule; `pricing` is `old`'s contract's.
 
-    `changes` is what became of single samples; without it profiles alone are compared.
+    `changes` is what became of single samples; without it profiles alone are compared. A column or
+    class that is called otherwise is compared with what it was: to other rules, it is not another.
     """
+    same = renames.followed(old, new)
     findings = [
         # One line each, whatever a column is called: findings go into messages with trailers.
         _finding(rule, " ".join(text.split()), pricing)
         for rule in RULES.values()
-        for text in rule.check(old, new, changes, **pricing.tolerated(rule))
+        for text in rule.check(
+            old if rule.id in RENAMES else same, new, changes, **pricing.tolerated(rule)
+        )
     ]
     return tuple(sorted(findings, key=lambda finding: (-finding.bump, finding.rule)))
 

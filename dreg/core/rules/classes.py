@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dreg.core.profile import Profile
-from dreg.core.rules.rule import counted, few, gone, rule, shared, ticked
+from dreg.core.rules.rule import counted, few, gone, relabelled, rule, shared, ticked
 from dreg.core.version import Bump
 
 
@@ -27,7 +27,7 @@ def class_removed(old: Profile, new: Profile) -> Iterator[str]:
             yield f"column `{name}` has lost {_classes(lost)}"
     vanished = gone(_met(old), _met(new) | explained)
     # A split that is gone takes its counts along; that is its own finding.
-    if vanished and not gone(old.splits, new.splits):
+    if vanished and not gone(old.splits, new.splits) and not relabelled(old, new):
         if _met(new):
             yield f"no sample is of {_classes(vanished)} any more"
         else:
@@ -47,6 +47,13 @@ def class_remapped(old: Profile, new: Profile) -> Iterator[str]:
             f"`{label}` is {after[label]} instead of {before[label]}"
             for label in old.features[name].classes
             if label in after and after[label] != before[label]
+        ]
+        moved += [
+            f"{index} is `{label}` instead of `{was}`"
+            for index, (was, label) in enumerate(
+                zip(old.features[name].classes, new.features[name].classes, strict=False)
+            )
+            if was not in after and label not in before
         ]
         if moved:
             yield f"in column `{name}`, {few(moved)}"
@@ -69,7 +76,7 @@ def class_added(old: Profile, new: Profile) -> Iterator[str]:
         elif won:
             yield f"column `{name}` has the new {_classes(won)}"
     appeared = gone(_met(new), _met(old) | explained)
-    if appeared and not gone(new.splits, old.splits):
+    if appeared and not gone(new.splits, old.splits) and not relabelled(old, new):
         if _met(old):
             yield f"there are samples of the new {_classes(appeared)}"
         else:

@@ -80,6 +80,15 @@ def nulls_filled(old: Profile, new: Profile) -> Iterator[str]:
     for name in shared(old.features, new.features):
         if old.features[name].nullable and not new.features[name].nullable:
             yield f"column `{name}` has no nulls any more"
+            continue
+        for split in shared(old.splits, new.splits):
+            before, after = (p.splits[split].columns.get(name, {}) for p in (old, new))
+            fewer = after.get("nulls", 0) < before.get("nulls", 0)
+            if fewer and new.splits[split].num_samples >= old.splits[split].num_samples:
+                yield (
+                    f"column `{name}` of split `{split}` has {after.get('nulls', 0):,} nulls "
+                    f"instead of {before['nulls']:,}"
+                )
 
 
 @rule(Bump.MAJOR)
@@ -106,6 +115,21 @@ def unit_changed(old: Profile, new: Profile) -> Iterator[str]:
         before, after = old.features[name].unit, new.features[name].unit
         if before and after and before != after:
             yield f"column `{name}` is in {after} instead of {before}"
+
+
+@rule(Bump.MAJOR)
+def embedding_model_changed(old: Profile, new: Profile) -> Iterator[str]:
+    """Vectors of two models can't be compared: searches and models trained before go wrong, silently.
+
+    Before: schema: {features: {vector: {type: float32, shape: [384], model: a/MiniLM-L6@5c38}}}
+    After: schema: {features: {vector: {type: float32, shape: [384], model: a/MiniLM-L12@9e1b}}}
+    """
+    for name in shared(old.features, new.features):
+        before, after = old.features[name].model, new.features[name].model
+        # A revision that was not stated may well be the same.
+        (one, at), (other, at_now) = (model.partition("@")[::2] for model in (before, after))
+        if before and after and (one != other or (at and at_now and at != at_now)):
+            yield f"the vectors in column `{name}` are made by {after} instead of {before}"
 
 
 def _types(old: Profile, new: Profile) -> Iterator[tuple[str, str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dreg.core.profile import Profile, Published
+from dreg.core.profile import Profile, Prompt, Published
 from dreg.core.rules.rule import rule, shared, ticked
 from dreg.core.version import Bump
 
@@ -41,6 +41,43 @@ def licence_clarified(old: Profile, new: Profile) -> Iterator[str]:
         yield f"the licence is {after} instead of {before or 'not stated'}"
 
 
+@rule(Bump.MAJOR)
+def prompt_removed(old: Profile, new: Profile) -> Iterator[str]:
+    """Code that reads the prompt from metadata.json, to ask a model the same, stops working.
+
+    Before: prompt: {name: caption, version: "1", text: Describe the picture.}
+    After: prompt: null
+    """
+    if old.prompt and not new.prompt:
+        yield f"the prompt{_titled(old.prompt)} is gone"
+
+
+@rule(Bump.MINOR)
+def prompt_changed(old: Profile, new: Profile) -> Iterator[str]:
+    """Models that were tuned to the prompt, or asked it, are asked something else.
+
+    Before: prompt: {name: caption, version: "1", text: Describe the picture.}
+    After: prompt: {name: caption, version: "2", text: Describe the picture in a sentence.}
+    """
+    before, after = old.prompt, new.prompt
+    if not before or not after:
+        return
+    for part in ("name", "version"):
+        was, now = getattr(before, part), getattr(after, part)
+        if was != now:
+            yield f"the prompt has the {part} {_word(now)} instead of {_word(was)}"
+    if before.text != after.text:
+        yield f"the prompt{_titled(after)} has another text"
+
+
+def _word(text: str) -> str:
+    return f"`{text}`" if text else "(none)"
+
+
+def _titled(prompt: Prompt) -> str:
+    return f" `{prompt.name}`" if prompt.name else ""
+
+
 @rule(Bump.PATCH)
 def documentation_changed(old: Profile, new: Profile) -> Iterator[str]:
     """Nobody: words about the data changed, not the data.
@@ -56,6 +93,14 @@ def documentation_changed(old: Profile, new: Profile) -> Iterator[str]:
         yield from _stated(
             f"the unit of column `{name}`", old.features[name].unit, new.features[name].unit
         )
+        yield from _stated_model(name, old.features[name].model, new.features[name].model)
+    # None is not known, as in profiles from before there was such a thing.
+    if old.key == () and new.key:
+        yield f"the key is stated now: {ticked(new.key)}"
+    if old.label == "" and new.label:
+        yield f"the label is stated now: `{new.label}`"
+    if new.prompt and not old.prompt:
+        yield f"the prompt{_titled(new.prompt)} is stated now"
     for name in shared(old.splits, new.splits):
         yield from _stated(
             f"the role of split `{name}`", old.splits[name].role, new.splits[name].role
@@ -110,6 +155,15 @@ def _stated(what: str, before: str, after: str) -> Iterator[str]:
         yield f"{what} is stated now: {after}"
     elif before and not after:
         yield f"{what} is not stated any more: it was {before}"
+
+
+def _stated_model(column: str, before: str, after: str) -> Iterator[str]:
+    """The embedding model, or its revision, where nothing says that it is another."""
+    (one, at), (other, at_now) = (model.partition("@")[::2] for model in (before, after))
+    if one == other:
+        yield from _stated(f"the revision of the model of column `{column}`", at, at_now)
+    else:
+        yield from _stated(f"the model of column `{column}`", before, after)
 
 
 _DUTIES = {"by": "attribution", "sa": "share-alike", "nc": "non-commercial", "nd": "no derivatives"}

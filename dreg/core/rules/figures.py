@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from dreg.core import drift
 from dreg.core.drift import Histogram
 from dreg.core.profile import Number, Profile, Split
-from dreg.core.rules.rule import counted, few, gone, rule, shared, ticked
+from dreg.core.rules.rule import counted, few, gone, relabelled, rule, shared, ticked
 from dreg.core.version import Bump
 
 METRIC_SHARE = 0.05
+NULLS = 0.05
 PSI = 0.2  # by custom, more is a population to train a new model for
 SHIFT = 0.1
 CLASS_SHARE = 0.05
@@ -77,18 +78,19 @@ def unit_jumped(
 
 @rule(Bump.MINOR)
 def column_drifted(
-    old: Profile, new: Profile, *, psi: float = PSI, shift: float = SHIFT
+    old: Profile, new: Profile, *, psi: float = PSI, shift: float = SHIFT, nulls: float = NULLS
 ) -> Iterator[str]:
     """Models trained before meet other values: the population stability index is high.
 
-    Where a profile has no histogram: the mean or spread moved by `shift` old deviations.
+    Where a profile has no histogram: the mean or spread moved by `shift` old deviations. Or the
+    share of values that are null or not finite grew by more than `nulls`.
 
     Before: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:300 3..4:600"}}}}
     After: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:90 3..4:810"}}}}
     """
     for split in shared(old.splits, new.splits):
         for name, _, _ in _columns(old, new, split):
-            if moved := _drift(old.splits[split], new.splits[split], name, psi, shift):
+            if moved := drifted(old.splits[split], new.splits[split], name, psi, shift, nulls):
                 yield f"column `{name}` of split `{split}`: {moved}"
 
 
@@ -105,6 +107,8 @@ def class_balance_drifted(
     After: splits: {train: {num_samples: 100, class_distribution: {cat: 80, dog: 20}}}
     """
     for split in shared(old.splits, new.splits):
+        if relabelled(old, new):
+            continue  # classes of something else
         moved = _balance(counted(old.splits[split]), counted(new.splits[split]), share, psi)
         if moved:
             yield f"in split `{split}`, {moved}"
@@ -114,6 +118,7 @@ def class_balance_drifted(
     Bump.PATCH,
     shift=("column-drifted", "shift"),
     psi=("column-drifted", "psi"),
+    nulls=("column-drifted", "nulls"),
     share=("metric-drifted", "share"),
     class_share=("class-balance-drifted", "share"),
     class_psi=("class-balance-drifted", "psi"),
@@ -124,6 +129,7 @@ def statistics_changed(
     *,
     shift: float = SHIFT,
     psi: float = PSI,
+    nulls: float = NULLS,
     share: float = METRIC_SHARE,
     class_share: float = CLASS_SHARE,
     class_psi: float = PSI,
@@ -143,7 +149,7 @@ def statistics_changed(
             for name, before, after in _columns(old, new, split)
             if changed_figures(before, after)
             or drift.of_histograms(*_histograms(was, now, name)).psi
-            if not _drift(was, now, name, psi, shift)
+            if not drifted(was, now, name, psi, shift, nulls)
         ]
         if columns:
             yield f"split `{split}` has slightly other statistics of {ticked(columns)}"
@@ -199,8 +205,29 @@ def _histograms(before: Split, after: Split, column: str) -> tuple[Histogram, Hi
     return before.histograms.get(column, nothing), after.histograms.get(column, nothing)
 
 
-def _drift(before: Split, after: Split, column: str, psi: float, shift: float) -> str:
-    """How the values of a column moved by more than is tolerated, in words; empty if they didn't.
+def drifted(
+    before: Split,
+    after: Split,
+    column: str,
+    psi: float,
+    shift: float,
+    nulls: float = math.inf,
+) -> str:
+    """How the values of a column moved by more than is tolerated, in words; empty if they didn't."""
+    then, now = (_absent(split, column) for split in (before, after))
+    missing = f"missing {then:.1%} -> {now:.1%}" if now - then > nulls else ""
+    return ", ".join(filter(None, (_moved_values(before, after, column, psi, shift), missing)))
+
+
+def _absent(split: Split, column: str) -> float:
+    """The share of values that are null or not finite."""
+    figures = split.columns[column]
+    absent = float(figures.get("nulls", 0)) + float(figures.get("not_finite", 0))
+    return min(absent / split.num_samples, 1.0) if split.num_samples else 0.0
+
+
+def _moved_values(before: Split, after: Split, column: str, psi: float, shift: float) -> str:
+    """How the values that are there moved.
 
     Without histograms, means and deviations tell, in old deviations. Texts have none: their mean
     length counts in shares of itself.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -72,9 +73,9 @@ def rule(
 
     def register(check: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
         name = check.__name__.replace("_", "-")
-        hurts, _, example = inspect.cleandoc(check.__doc__ or "").partition("\nBefore: ")
-        before, _, after = example.partition("\nAfter: ")
-        after, _, samples = after.partition("\nSamples: ")
+        hurts, _, example = inspect.cleandoc(check.__doc__ or "").partition("\nBefore:")
+        before, _, after = example.partition("\nAfter:")
+        after, _, samples = after.partition("\nSamples:")
         parameters = inspect.signature(check).parameters
 
         def asked(
@@ -88,8 +89,8 @@ def rule(
             id=name,
             bump=bump,
             hurts=" ".join(hurts.split()),
-            before=before.strip(),
-            after=after.strip(),
+            before=textwrap.dedent(before).strip(),
+            after=textwrap.dedent(after).strip(),
             samples=samples.strip(),
             thresholds={
                 parameter.name: parameter.default
@@ -112,6 +113,11 @@ def shared(old: Iterable[str], new: Iterable[str]) -> list[str]:
 def gone(old: Iterable[str], new: Iterable[str]) -> list[str]:
     """Names in `old` only, sorted."""
     return sorted(set(old) - set(new))
+
+
+def relabelled(old: Profile, new: Profile) -> bool:
+    """Whether another column is the label, or none is: then classes are of something else."""
+    return bool(old.label) and new.label is not None and old.label != new.label
 
 
 def counted(split: Split) -> dict[str, int]:
