@@ -11,8 +11,9 @@ from semver import Version
 
 from dreg.adapters import git
 from dreg.core.profile import Profile
-from dreg.core.release import Release, newest
+from dreg.core.release import Release, marked, newest, usable
 from dreg.core.version import Range, parse_request
+from dreg.core.yank import Yank, tags_about
 from dreg.errors import BadRequest
 from dreg.output import count, size, table
 from dreg.registry import Registry, unknown_dataset
@@ -20,14 +21,15 @@ from dreg.registry import Registry, unknown_dataset
 
 @dataclass(frozen=True)
 class Listed:
-    """One dataset. Version, size (bytes of the published files) and samples are the latest
-    release's; None if it was never released."""
+    """One dataset. Version, size (bytes of the published files) and samples are those of the latest
+    release that is not yanked; None if there is none. `releases` counts all, `yanked` names some."""
 
     name: str
     version: Version | None
     samples: int | None
     size: int | None
     releases: int
+    yanked: tuple[Version, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,14 @@ class Listing:
 
     def lines(self) -> Iterator[str]:
         if self.datasets:
-            yield from table(
-                ("DATASET", "LATEST", "SAMPLES", "SIZE", "RELEASES"),
-                [
-                    (d.name, d.version or "-", count(d.samples), size(d.size), d.releases)
-                    for d in self.datasets
-                ],
-            )
+            yanked = any(d.yanked for d in self.datasets)
+            headers = ("DATASET", "LATEST", "SAMPLES", "SIZE", "RELEASES")
+            rows = [
+                (d.name, d.version or "-", count(d.samples), size(d.size), d.releases)
+                + ((", ".join(map(str, d.yanked)),) if yanked else ())
+                for d in self.datasets
+            ]
+            yield from table((*headers, "YANKED") if yanked else headers, rows)
         else:
             yield "no datasets yet"
         for tag in self.odd_tags:
@@ -75,7 +78,7 @@ def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing
         by_name.setdefault(release.dataset, []).append(release)
     rows = []
     for name, releases in sorted(by_name.items()):
-        last = newest(releases)
+        last = newest(usable(releases))
         rows.append(
             Listed(
                 name=name,
@@ -83,6 +86,7 @@ def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing
                 samples=last.samples if last else None,
                 size=last.size if last else None,
                 releases=len(releases),
+                yanked=tuple(sorted(r.version for r in releases if r.yanked)),
             )
         )
     odd = [t.name for t in tags if not t.annotated and Release.of(t.name, t.commit)]
@@ -90,20 +94,21 @@ def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing
 
 
 def _releases(tags: Iterable[git.Tag]) -> list[Release]:
+    tags = list(tags)
     found = (Release.of(tag.name, tag.commit, tag.message) for tag in tags if tag.annotated)
-    return [release for release in found if release is not None]
+    return marked((release for release in found if release), [tag.name for tag in tags])
 
 
 def _latest(releases: Iterable[Release]) -> dict[str, Release]:
     by_name: dict[str, list[Release]] = {}
     for release in releases:
         by_name.setdefault(release.dataset, []).append(release)
-    return {name: last for name, rs in by_name.items() if (last := newest(rs)) is not None}
+    return {n: last for n, rs in by_name.items() if (last := newest(usable(rs))) is not None}
 
 
 def releases_of(root: Path, name: str) -> list[Release]:
     """Releases of one dataset by the local tags, oldest first."""
-    found = _releases(git.Repository(root).full_tags(f"{name}-v*"))
+    found = _releases(git.Repository(root).full_tags(*tags_about(name)))
     return sorted((r for r in found if r.dataset == name), key=lambda r: r.version)
 
 
@@ -118,6 +123,7 @@ class Shown:
     manifest: str | None
     message: str | None
     profile: Profile
+    yanked: Yank | None = None
 
     def lines(self) -> Iterator[str]:
         facts = self.profile.dataset
@@ -133,6 +139,9 @@ class Shown:
             yield f"tag       {self.tag} at {(self.commit or '')[:12]}"
         if self.manifest:
             yield f"manifest  sha256:{self.manifest}"
+        if self.yanked:
+            who = f" ({self.yanked.by}, {(self.yanked.at or '')[:10]})" if self.yanked.by else ""
+            yield f"yanked    {self.yanked}{who}"
         yield ""
         rows = [(name, count(split.num_samples)) for name, split in self.profile.splits.items()]
         yield from table(("SPLIT", "SAMPLES"), rows)
@@ -181,8 +190,9 @@ def show(request: str, repo: str | None = None) -> Shown:
             (t.message for t in local.full_tags(release.tag) if t.name == release.tag), None
         )
         text = local.read(release.commit, f"data/{name}/metadata.json")
+        record = local.full_tags(release.yanked) if release.yanked else []
     else:
-        tags = git.remote_tags(repo, "*-v*")
+        tags = git.remote_tags(repo, "*-v*")  # what yanks a release matches too
         everything = _releases(tags.values())
         found = [r for r in everything if r.dataset == name]
         if not found:
@@ -190,6 +200,7 @@ def show(request: str, repo: str | None = None) -> Shown:
         release = choose(name, wanted, found)
         revision = git.revision(repo, release.tag)
         message, text = revision.message, revision.read(f"data/{name}/metadata.json")
+        record = git.fetch_tags(repo, [release.yanked]) if release.yanked else []
     if text is None:
         raise BadRequest(
             f"`{release.tag}` has no data/{name}/metadata.json", hint="it was not released by dreg"
@@ -203,7 +214,16 @@ def show(request: str, repo: str | None = None) -> Shown:
         manifest=signed.manifest,
         message=message,
         profile=_profile(text, release),
+        yanked=yank_in(record, release),
     )
+
+
+def yank_in(tags: Iterable[git.Tag], release: Release) -> Yank | None:
+    """Why the release is yanked, by the tag that does it, which may be among `tags`."""
+    if release.yanked is None:
+        return None
+    said = [tag for tag in tags if tag.name == release.yanked]
+    return Yank.of(said[0].message, said[0].tagger, said[0].date) if said else Yank("")
 
 
 def _profile(text: bytes, release: Release) -> Profile:
@@ -219,13 +239,31 @@ def _profile(text: bytes, release: Release) -> Profile:
 
 
 def choose(name: str, wanted: Range, found: Iterable[Release]) -> Release:
-    """The newest release in the range. Raises BadRequest that says what there is."""
+    """The newest release in the range; one that is yanked only if just its version is asked for.
+
+    Raises BadRequest that says what there is.
+    """
     found = list(found)
-    version = wanted.newest(release.version for release in found)
+    exact = [release for release in found if wanted.bounds == (("=", release.version),)]
+    fit = exact or usable(found)
+    version = wanted.newest(release.version for release in fit)
     if version is None:
-        versions = ", ".join(str(r.version) for r in sorted(found, key=lambda r: r.version)[-5:])
-        raise BadRequest(
-            f"no release of `{name}` is in `{wanted}`",
-            hint=f"there are: {versions}" if found else f"release it first: dreg release {name}",
+        raise _no_release(name, wanted, found)
+    return next(release for release in fit if release.version == version)
+
+
+def _no_release(name: str, wanted: Range, found: list[Release]) -> BadRequest:
+    yanked = wanted.newest(release.version for release in found if release.yanked)
+    if yanked is not None:
+        return BadRequest(
+            f"every release of `{name}` in `{wanted}` is yanked",
+            hint=f"see why: dreg show {name}@{yanked}; just that one can still be had: "
+            f"dreg fetch {name}@{yanked}",
         )
-    return next(release for release in found if release.version == version)
+    versions = ", ".join(
+        str(r.version) for r in sorted(usable(found), key=lambda r: r.version)[-5:]
+    )
+    return BadRequest(
+        f"no release of `{name}` is in `{wanted}`",
+        hint=f"there are: {versions}" if versions else f"release it first: dreg release {name}",
+    )

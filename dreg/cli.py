@@ -28,7 +28,7 @@ from dreg.output import out
 
 COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
-    "list", "show", "fetch", "remote", "rules",
+    "yank", "unyank", "list", "show", "fetch", "remote", "rules",
 )  # fmt: skip
 
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

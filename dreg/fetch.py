@@ -22,9 +22,11 @@ from dreg.core.receipt import Receipt, check_placeable
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
+from dreg.core.yank import Yank
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.output import count, out, size
 from dreg.pin import Found, Request, find, requests, resolve
+from dreg.yanks import Yanks, warn
 
 SHOWN = 10
 WORTH_KEEPING = 16_000_000  # bytes; less is fetched again sooner than it is wondered about
@@ -35,7 +37,8 @@ class Fetched:
     """One dataset that is in place. `downloaded` is in bytes; `previous` the version locked before.
 
     `protection` is `sha256`, or `md5` for a plain DVC repository. `backup` is where `--force`
-    moved a folder with local changes. `changed` is False when everything was in place.
+    moved a folder with local changes. `changed` is False when everything was in place. `yanked`
+    says why the release is, None if it isn't or the registry did not answer at once.
     """
 
     dataset: str
@@ -51,6 +54,7 @@ class Fetched:
     changed: bool
     protection: str
     backup: str | None = None
+    yanked: Yank | None = None
 
     def lines(self) -> Iterator[str]:
         moved = self.previous is not None and self.previous != self.version
@@ -94,7 +98,8 @@ def fetch(
     """
     folder = Path.cwd()
     wanted = requests(read_lock(folder), request, repo=repo, output=output, raw=raw)
-    return Fetches(tuple([_fetch(one, folder, remote, force) for one in wanted]))
+    yanks = Yanks()
+    return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
 
 
 def locked() -> tuple[str, ...]:
@@ -114,12 +119,17 @@ class _Placement:
     backup: Path | None = None
 
 
-def _fetch(request: Request, folder: Path, remote: str | None, force: bool) -> Fetched:
+def _fetch(
+    request: Request, folder: Path, remote: str | None, force: bool, yanks: Yanks
+) -> Fetched:
     target = _target(request.output, folder)
     contents = inspect(target)
+    if request.settled is not None:  # the network is asked only whether this is yanked by now
+        release = yanks.marked(request.repo, _release(request.settled))
     placement = _in_place(contents, request, request.settled)
-    if placement is None:  # only now is the network asked, and git only for the tags' names
-        release = _release(request.pin) if request.exact and request.pin else resolve(request)
+    if placement is None:  # only now is an answer needed, and of git only the tags' names
+        if not request.exact or request.settled is None:
+            release = resolve(request)
         pin = request.pin
         known = pin if pin is not None and pin.commit == release.commit else None
         placement = _in_place(contents, request, known)
@@ -129,7 +139,7 @@ def _fetch(request: Request, folder: Path, remote: str | None, force: bool) -> F
         if contents.changes and not force:
             raise _changed(request, contents)
         placement = _place(request, find(request, release, remote), target, force)
-    return _settle(request, placement, folder)
+    return _settle(request, placement, folder, warn(request.repo, release))
 
 
 def _place(request: Request, found: Found, target: Path, force: bool) -> _Placement:
@@ -252,7 +262,7 @@ def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
     )
 
 
-def _settle(request: Request, placement: _Placement, folder: Path) -> Fetched:
+def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | None) -> Fetched:
     """Write the lock, unless it says so already, and answer."""
     old, release, receipt = request.pin, placement.release, placement.receipt
     pin = Pin(
@@ -283,4 +293,5 @@ def _settle(request: Request, placement: _Placement, folder: Path) -> Fetched:
         changed=placement.changed,
         protection="sha256" if release.manifest else "md5",
         backup=str(placement.backup) if placement.backup else None,
+        yanked=yank,
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.catalog import releases_of
 from dreg.core.profile import FORMAT, Profile
-from dreg.core.release import Release
-from dreg.core.rules import Pricing
-from dreg.errors import BadRequest
+from dreg.core.release import Release, marked
+from dreg.core.rules import Pricing, assess
+from dreg.core.yank import tags_about
+from dreg.errors import BadRequest, Refused
 from dreg.output import out
 from dreg.registry import Dataset
 from dreg.release_base import GIT_REMOTE
@@ -25,9 +27,10 @@ def published(dataset: Dataset) -> list[Release]:
     name = dataset.name
     if Repository(dataset.root).remote_url(GIT_REMOTE) is None:
         return releases_of(dataset.root, name)
-    tags = remote_tags(GIT_REMOTE, f"{name}-v*", dataset.root).values()
-    found = (Release.of(tag.name, tag.commit) for tag in tags)
-    return [release for release in found if release is not None and release.dataset == name]
+    tags = remote_tags(GIT_REMOTE, *tags_about(name), cwd=dataset.root)
+    found = (Release.of(tag.name, tag.commit) for tag in tags.values())
+    own = [release for release in found if release is not None and release.dataset == name]
+    return marked(own, tags)
 
 
 def fetched(dataset: Dataset, release: Release) -> Release:
@@ -57,6 +60,18 @@ def profile_of(dataset: Dataset, release: Release) -> Profile | None:
         if isinstance(form, int) and form > FORMAT:
             raise
         return None
+
+
+def refuse_yanked(dataset: Dataset, profile: Profile, releases: Iterable[Release]) -> None:
+    """Raises Refused when the tree has what a yanked release had: it would only come back."""
+    for release in releases:
+        before = profile_of(dataset, fetched(dataset, release)) if release.yanked else None
+        if before is not None and not assess(before, profile):
+            raise Refused(
+                f"the tree has the data of `{dataset.name}` {release.version}, which is yanked",
+                hint=f"correct the data, then: dreg run {dataset.name}; or take the yank back: "
+                f"dreg unyank {dataset.name}@{release.version}",
+            )
 
 
 def pricing_of(dataset: Dataset, release: Release) -> Pricing:

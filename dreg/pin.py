@@ -13,12 +13,13 @@ from dreg.adapters.objects import Store, open_store
 from dreg.catalog import choose
 from dreg.core.lock import Lock, Pin
 from dreg.core.manifest import Manifest, manifest_digest, manifest_key
-from dreg.core.release import Release
+from dreg.core.release import Release, marked
 from dreg.core.remotes import Remotes
 from dreg.core.snapshot import Snapshot
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.registry import Registry, unknown_dataset
+from dreg.yanks import warn_of_leaving
 
 MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
 
@@ -151,7 +152,7 @@ def resolve(request: Request) -> Release:
     Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused when
     the tag moved away from the locked commit.
     """
-    tags = git.remote_tags(request.repo, "*-v*").values()
+    tags = git.remote_tags(request.repo, "*-v*").values()  # what yanks a release matches too
     releases = [r for tag in tags if (r := Release.of(tag.name, tag.commit)) is not None]
     names = tuple(sorted({release.dataset for release in releases}))
     if not names:
@@ -162,8 +163,11 @@ def resolve(request: Request) -> Release:
     if request.dataset not in names:
         raise unknown_dataset(request.dataset, names)
     own = [release for release in releases if release.dataset == request.dataset]
+    own = marked(own, [tag.name for tag in tags])
     release = choose(request.dataset, request.wanted, own)
     pin = request.pin
+    if pin is not None and request.same_registry and pin.version != release.version:
+        warn_of_leaving(request.repo, pin, own)
     if pin is not None and request.same_registry and pin.version == release.version:
         pin.check_not_moved(release.commit, pin.manifest)
     return release

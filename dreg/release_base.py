@@ -40,7 +40,7 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
         raise BadRequest(f"`{branch}` cannot name a branch", hint="git branch --all lists them")
     on = branch or repository.branch()
     if repository.remote_url(GIT_REMOTE) is None:
-        _refuse_other_remotes(repository)
+        refuse_other_remotes(repository)
         return Base(head, head, None, None)
     publisher = Publisher(dataset.root)
     if on is None:
@@ -70,7 +70,7 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
     return Base(head, tip, tip, on)
 
 
-def _refuse_other_remotes(repository: Repository) -> None:
+def refuse_other_remotes(repository: Repository) -> None:
     """Raises Refused where a release would silently stay here although there is a git remote."""
     others = repository.ask("remote").split()
     if others:

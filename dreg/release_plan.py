@@ -9,18 +9,25 @@ from semver import Version
 from dreg.adapters.git import Repository
 from dreg.core.changelog import Entry, with_entry
 from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
-from dreg.core.decision import Decision, decide
+from dreg.core.decision import Decision, above, decide
 from dreg.core.gates import Breach, breaches
 from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
-from dreg.core.release import Release, first_version, last_final, newest, tag_message
+from dreg.core.release import Release, first_version, highest_final, last_final, newest, tag_message
 from dreg.core.rules import USUAL, Pricing
 from dreg.core.version import Bump, tag_of
 from dreg.core.violations import violations
 from dreg.errors import Refused
 from dreg.fetchable import refuse_unplaceable, refuse_unreadable_name
-from dreg.history import fetched, pricing_of, profile_of, published, tell_of_new_prices
+from dreg.history import (
+    fetched,
+    pricing_of,
+    profile_of,
+    published,
+    refuse_yanked,
+    tell_of_new_prices,
+)
 from dreg.holdings import Holdings, holdings
 from dreg.output import out
 from dreg.pipeline import refuse_unfinished
@@ -95,7 +102,9 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     compared = samples_since(dataset, last, old, None, profile) if last and old else None
     changes = compared.changes if compared else None
     decision = decide(old, profile, last.version if last else None, initial, pricing, changes)
-    decision = chosen(decision, choices, dataset.name)
+    if decision.bump is not Bump.NONE or (last and last.yanked):
+        refuse_yanked(dataset, profile, releases)
+    decision = chosen(above(decision, highest_final(releases)), choices, dataset.name)
     if choices.prerelease and decision.bump is not Bump.NONE:
         versions = [release.version for release in releases]
         decision = as_prerelease(decision, choices, versions, dataset.name)

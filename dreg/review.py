@@ -9,10 +9,10 @@ from semver import Version
 
 from dreg.catalog import choose, releases_of
 from dreg.core.contract import Contract
-from dreg.core.decision import decide, explained
+from dreg.core.decision import above, decide, explained
 from dreg.core.gates import breaches
 from dreg.core.profile import Profile
-from dreg.core.release import Release, first_version, last_final
+from dreg.core.release import Release, first_version, highest_final, last_final
 from dreg.core.rules import USUAL, Finding
 from dreg.core.samples import Entry
 from dreg.core.version import Bump, parse_request
@@ -147,6 +147,8 @@ def compare(
         pricing,
         compared.changes if compared else None,
     )
+    if old == last_final(releases):
+        decision = above(decision, highest_final(releases))
     return Difference(
         dataset=name,
         old=old.version if old else None,

@@ -12,6 +12,7 @@ from dreg.adapters.dvc import Pipeline
 from dreg.adapters.git import Repository
 from dreg.core.freshness import State, Verdict, whole
 from dreg.core.version import parse_tag
+from dreg.core.yank import records
 from dreg.errors import BadRequest, DregError
 from dreg.output import out, table
 from dreg.registry import Dataset, Registry
@@ -26,7 +27,7 @@ WORTH_A_BAR = 500_000_000  # bytes that are read only to find out whether they c
 class Standing:
     """One dataset. `state`: up to date, missing, changed, never run, or broken; `why` lists why.
 
-    `released` is the version whose files the tree has, `last` the newest release; both may be
+    `released` is the version whose files the tree has, `last` the newest that is not yanked; both may be
     None. Missing means that outputs are not here, and nothing else differs.
     """
 
@@ -154,14 +155,16 @@ def _differences(item: Any, pipeline: Pipeline) -> Iterator[tuple[str, bool]]:
 
 
 class _Releases:
-    """The newest release of each dataset, by local tags. Git is asked twice, for all at once."""
+    """The newest release of each dataset that is not yanked, by local tags. Git is asked twice, for all at once."""
 
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         repository = Repository(root)
         newest: dict[str, tuple[Version, str]] = {}
-        for tag, commit in repository.tags().items():
+        tags = repository.tags()
+        yanked = {tag for tag, about in records(tags).items() if about.yanked}
+        for tag, commit in tags.items():
             parsed = parse_tag(tag)
-            if parsed and parsed[0] in names:
+            if parsed and parsed[0] in names and tag not in yanked:
                 name, version = parsed
                 newest[name] = max(newest.get(name, (version, commit)), (version, commit))
         wanted = [(commit, path) for name, (_, commit) in newest.items() for path in _told_by(name)]

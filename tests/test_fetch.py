@@ -70,6 +70,7 @@ def test_the_newest_release_in_the_range(wine):
         "changed": True,
         "protection": "sha256",
         "backup": None,
+        "yanked": None,
     }
     assert tree(wine.train / "data" / "wine") == {**PLACED, "processed/val.csv": b"a,b\n5,6\n"}
 

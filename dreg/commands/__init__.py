@@ -46,7 +46,16 @@ DatasetsArg = Annotated[
 
 
 def complete_request(incomplete: str) -> Sequence[str]:
-    """`name`, and behind an `@` the released versions, for shell completion."""
+    """`name`, and behind an `@` the versions that a range may resolve to, for shell completion."""
+    return _complete_version(incomplete, yanked=False)
+
+
+def complete_yanked(incomplete: str) -> Sequence[str]:
+    """`name`, and behind an `@` the versions that are yanked, for shell completion."""
+    return _complete_version(incomplete, yanked=True)
+
+
+def _complete_version(incomplete: str, *, yanked: bool) -> Sequence[str]:
     from dreg.catalog import releases_of
     from dreg.errors import DregError
     from dreg.registry import Registry
@@ -55,9 +64,10 @@ def complete_request(incomplete: str) -> Sequence[str]:
     if not at:
         return complete_dataset(incomplete)
     try:
-        versions = [str(release.version) for release in releases_of(Registry.here().root, name)]
+        found = releases_of(Registry.here().root, name)
     except DregError:
         return []
+    versions = [str(release.version) for release in found if bool(release.yanked) is yanked]
     return [f"{name}@{version}" for version in reversed(versions) if version.startswith(wanted)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 from semver import Version
@@ -66,6 +66,18 @@ def decide(
         findings = assess(old, new, pricing, changes)
     bump = max((finding.bump for finding in findings), default=Bump.NONE)
     return Decision(findings, bump, bump.after(last), last)
+
+
+def above(decision: Decision, taken: Version | None) -> Decision:
+    """The decision with a version above `taken`, the highest that ever was released.
+
+    It is higher than `last` where releases since are yanked: versions are never used again.
+    """
+    if decision.last is None or taken is None or taken <= decision.last:
+        return decision
+    if decision.bump is Bump.NONE:
+        return decision
+    return replace(decision, version=decision.bump.after(taken), last=taken)
 
 
 def explained(findings: tuple[Finding, ...]) -> Iterator[str]:

@@ -7,18 +7,19 @@ The tag's message reads well in `git show` and ends in trailers that
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semver import Version
 
 from dreg.core.manifest import manifest_digest, trailers
 from dreg.core.version import FIRST, Bump, parse_tag, tag_of
+from dreg.core.yank import records
 
 
 @dataclass(frozen=True)
 class Release:
     """What a release's tag says. `samples`, `size` (bytes) and `manifest` (SHA-256 in hex) are
-    None for a tag that dreg did not make."""
+    None for a tag that dreg did not make. `yanked` is the tag that yanks it, if one does."""
 
     dataset: str
     version: Version
@@ -27,6 +28,7 @@ class Release:
     samples: int | None = None
     size: int | None = None
     manifest: str | None = None
+    yanked: str | None = None
 
     @classmethod
     def of(cls, tag: str, commit: str, message: str | None = None) -> Release | None:
@@ -52,9 +54,35 @@ def newest(releases: Iterable[Release]) -> Release | None:
     return ordered[-1] if ordered else None
 
 
+def marked(releases: Iterable[Release], tags: Iterable[str]) -> list[Release]:
+    """The releases, those among them marked that one of all the repository's `tags` yanks."""
+    about = records(tags)
+    return [
+        replace(release, yanked=about[release.tag].yanked) if release.tag in about else release
+        for release in releases
+    ]
+
+
+def usable(releases: Iterable[Release]) -> list[Release]:
+    """The releases that a range may resolve to: those that are not yanked."""
+    return [release for release in releases if release.yanked is None]
+
+
+def finals(releases: Iterable[Release]) -> list[Release]:
+    """The releases without the prereleases."""
+    return [release for release in releases if release.version.prerelease is None]
+
+
 def last_final(releases: Iterable[Release]) -> Release | None:
-    """The release that the next one is compared with: no prerelease ever is."""
-    return newest(release for release in releases if release.version.prerelease is None)
+    """The release that the next one is compared with: no prerelease, and none that is yanked
+    while there is another."""
+    final = finals(releases)
+    return newest(usable(final) or final)
+
+
+def highest_final(releases: Iterable[Release]) -> Version | None:
+    """The version that the next one is above; that of a yanked release stays taken."""
+    return max((release.version for release in finals(releases)), default=None)
 
 
 def first_version(releases: Iterable[Release]) -> Version:

@@ -146,7 +146,7 @@ class Range:
 
 
 _PART = re.compile(
-    r"(\^|~|>=|<=|>|<|=|)\s*v?(\d+|[x*])(?:\.(\d+|[x*]))?(?:\.(\d+|[x*]))?(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+    r"(\^|~|>=|<=|>|<|==|=|)\s*v?(\d+|[x*])(?:\.(\d+|[x*]))?(?:\.(\d+|[x*]))?(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
 )
 
 
@@ -168,7 +168,7 @@ def _bounds(part: str, whole: str) -> list[tuple[str, Version]]:
         return [(">=", low), ("<", _next(known, leading))]
     if operator == "~":
         return [(">=", low), ("<", _next(known, min(1, len(known) - 1)))]
-    if operator in ("", "="):
+    if operator in ("", "=", "=="):
         if exact:
             return [("=", low)]
         return [(">=", low), ("<", _next(known, len(known) - 1))]

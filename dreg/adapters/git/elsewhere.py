@@ -17,13 +17,18 @@ COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 PEELED = "^{}"
 
 
-def remote_tags(repo: str, pattern: str = "*", cwd: Path | None = None) -> dict[str, Tag]:
-    """Tags of the repository at a URL or path whose names match `pattern`, by `ls-remote`.
+def remote_tags(
+    repo: str, *patterns: str, cwd: Path | None = None, seconds: float | None = None
+) -> dict[str, Tag]:
+    """Tags of the repository at a URL or path whose names match a pattern, by one `ls-remote`.
 
     In a work tree (`cwd`) `repo` may also be the name of a git remote, asked with the
-    credentials that the clone is configured with.
+    credentials that the clone is configured with. `*` matches `/` too. Raises Outside when there
+    is no answer after `seconds`.
     """
-    listed = git("ls-remote", "--tags", "--", check_url(repo), f"refs/tags/{pattern}", cwd=cwd)
+    wanted = [f"refs/tags/{pattern}" for pattern in patterns or ("*",)]
+    arguments = ("ls-remote", "--tags", "--", check_url(repo), *wanted)
+    listed = git(*arguments, cwd=cwd, seconds=seconds)
     objects: dict[str, str] = {}
     commits: dict[str, str] = {}
     for line in listed.decode().splitlines():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,16 @@ from dreg.adapters.git.process import failure, git, start
 class Tag:
     """A tag on some repository: its own object and the commit it points to.
 
-    `message` is None where only references were asked for; a lightweight tag has none either.
+    `message`, `tagger` and `date` (ISO 8601) are None where only references were asked for; a
+    lightweight tag has none either.
     """
 
     name: str
     object: str
     commit: str
     message: str | None = None
+    tagger: str | None = None
+    date: str | None = None
 
     @property
     def annotated(self) -> bool:
@@ -51,14 +54,22 @@ def files(
     return [name.decode() for name in listed.split(b"\0") if name]
 
 
-def tags_of(store: Path, prefix: str = "refs/tags/", pattern: str = "") -> Iterator[Tag]:
-    form = "%(refname)%00%(objectname)%00%(*objectname)%00%(contents)%01"
-    listed = git("for-each-ref", f"--format={form}", f"{prefix}{pattern}", cwd=store).decode(
-        errors="replace"
+def tags_of(
+    store: Path, prefix: str = "refs/tags/", patterns: Sequence[str] = ("",)
+) -> Iterator[Tag]:
+    fields = (
+        "refname",
+        "objectname",
+        "*objectname",
+        "taggername",
+        "taggerdate:iso-strict",
+        "contents",
     )
+    form = "%00".join(f"%({field})" for field in fields) + "%01"
+    wanted = [f"{prefix}{pattern}" for pattern in patterns]
+    listed = git("for-each-ref", f"--format={form}", *wanted, cwd=store).decode(errors="replace")
     for record in listed.split("\x01\n"):
         if record:
-            reference, oid, commit, message = record.split("\0", 3)
-            yield Tag(
-                reference.removeprefix(prefix), oid, commit or oid, message if commit else None
-            )
+            reference, oid, commit, tagger, date, message = record.split("\0", 5)
+            name = reference.removeprefix(prefix)
+            yield Tag(name, oid, commit, message, tagger, date) if commit else Tag(name, oid, oid)

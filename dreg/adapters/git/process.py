@@ -33,9 +33,10 @@ def git(
     cwd: Path | None = None,
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
+    seconds: float | None = None,
 ) -> bytes:
     """Stdout of `git arguments`. Raises Outside with git's last words when it fails."""
-    done = start(arguments, cwd, stdin, environment)
+    done = start(arguments, cwd, stdin, environment, seconds=seconds)
     if done.returncode != 0:
         raise failure(arguments, done.stderr.decode(errors="replace"))
     return done.stdout
@@ -47,6 +48,7 @@ def start(
     stdin: bytes | None = None,
     environment: Mapping[str, str] | None = None,
     handles: Sequence[int] = (),
+    seconds: float | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     # Messages are matched below, so they must be git's own English; prompts would hang in CI.
     quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": os.environ.get("GIT_TERMINAL_PROMPT", "0")}
@@ -59,8 +61,13 @@ def start(
             capture_output=True,
             check=False,
             pass_fds=handles,
+            timeout=seconds,
             env={**surroundings(), **quiet, **(environment or {})},
         )
+    except subprocess.TimeoutExpired as error:
+        raise Outside(
+            f"git had no answer within {seconds:g} s", hint="check the network and the URL"
+        ) from error
     except FileNotFoundError as error:
         if shutil.which("git"):
             raise BadRequest(f"there is no folder `{cwd}`", hint="check the path") from error

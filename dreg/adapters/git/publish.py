@@ -122,18 +122,25 @@ class Publisher:
 
         Raises LostRace when it isn't, Outside when the server refuses for another reason.
         """
+        self._push(
+            f"--force-with-lease=refs/heads/{branch}:{tip or ''}",
+            f"--force-with-lease=refs/tags/{published.tag}:",
+            remote,
+            f"{published.commit}:refs/heads/{branch}",
+            f"{published.tag_object}:refs/tags/{published.tag}",
+        )
+
+    def push_tag(self, remote: str, published: Published) -> None:
+        """The tag alone, if there is none of its name. Raises as `push` does."""
+        reference = f"refs/tags/{published.tag}"
+        lease = f"--force-with-lease={reference}:"
+        self._push(lease, remote, f"{published.tag_object}:{reference}")
+
+    def _push(self, *arguments: str) -> None:
         from git import GitCommandError
 
         try:
-            self.repo.git.push(
-                "--atomic",
-                "--porcelain",
-                f"--force-with-lease=refs/heads/{branch}:{tip or ''}",
-                f"--force-with-lease=refs/tags/{published.tag}:",
-                remote,
-                f"{published.commit}:refs/heads/{branch}",
-                f"{published.tag_object}:refs/tags/{published.tag}",
-            )
+            self.repo.git.push("--atomic", "--porcelain", *arguments)
         except GitCommandError as error:
             said = f"{error.stdout}\n{error.stderr}"
             if any(
@@ -167,6 +174,16 @@ class Publisher:
                 hint="run the same command again: it finishes the work",
                 details=error.details,
             ) from error
+
+    def adopt_tag(self, published: Published) -> None:
+        """The tag's reference here; one that is here already stays. Raises LostRace for another."""
+        reference = f"refs/tags/{published.tag}"
+        try:
+            self._git(
+                "update-ref", reference, published.tag_object, "0" * len(published.tag_object)
+            )
+        except Outside as error:
+            raise LostRace("\n".join(error.details)) from error
 
     def fast_forward(self, head: str, commit: str, folders: Sequence[str]) -> None:
         """Move the checked-out branch from `head` to its descendant `commit`.

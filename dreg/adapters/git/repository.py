@@ -34,9 +34,9 @@ class Repository:
         rows = (line.split("\0") for line in listed.splitlines())
         return {name: commit or oid for name, oid, commit in rows}
 
-    def full_tags(self, pattern: str = "") -> list[Tag]:
-        """Local tags with their messages, those that match `pattern` (default: all)."""
-        return list(tags_of(self.root, pattern=pattern))
+    def full_tags(self, *patterns: str) -> list[Tag]:
+        """Local tags with their messages, those that match a pattern (default: all)."""
+        return list(tags_of(self.root, patterns=patterns or ("",)))
 
     def read(self, commit: str, path: str) -> bytes | None:
         """The file's bytes at `commit`, or None if it has no such file."""
