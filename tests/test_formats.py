@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from dreg.adapters.formats import json_objects, rows
+from dreg.adapters.formats.file_types import DocumentType, ImageType, PathType
 from dreg.core.canonical import fingerprint
 from tests.measured import Pets, image, lines, pets
 
@@ -234,3 +236,8 @@ def test_a_table_may_name_documents(dataset):
     dataset.contract({"page": "document", "year": "int64"}, "all.csv")
 
     assert dataset.hashes() == [fingerprint({"page": "<p>Eins", "year": 2024}).hex()]
+
+
+def test_columns_of_files_travel_between_processes():
+    for kind in (ImageType(), DocumentType(), PathType()):
+        assert pickle.loads(pickle.dumps(pa.schema([("x", kind)]))).field("x").type == kind

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from dreg.adapters import figures, sketching
 from dreg.core import sketches
 from dreg.core.drift import key_of, value_of
+from dreg.core.numbers import PERCENTS
 from dreg.core.sketches import EXACT, FINEST, MANTISSA, MOST_BUCKETS, Distinct, Spread
-from dreg.core.statistics import PERCENTS
 
 UNHURRIED = settings(deadline=None, max_examples=25)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 import statistics
@@ -15,8 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreg.adapters import figures
-from dreg.core.statistics import Numbers, Others, Samples, Texts, joined, root, rounded
+from dreg.adapters import figures, measure
+from dreg.adapters.formats.file_types import ImageType, files
+from dreg.core.numbers import Numbers, root, rounded
+from dreg.core.statistics import Others, Samples, Texts, Vectors, joined
+from tests.measured import image
 
 FLOATS = st.lists(st.one_of(st.none(), st.floats(width=64)), max_size=50)
 INTEGERS = st.lists(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)), max_size=50)
@@ -26,6 +30,25 @@ COLUMNS = st.one_of(
     st.tuples(INTEGERS, st.just(pa.int64())),
     st.tuples(TEXTS, st.just(pa.string())),
     st.tuples(st.lists(st.one_of(st.none(), st.booleans()), max_size=50), st.just(pa.bool_())),
+    st.tuples(
+        st.lists(st.one_of(st.none(), st.integers(-(2**31), 2**31 - 1)), max_size=50),
+        st.sampled_from([pa.date32(), pa.timestamp("us"), pa.time64("ns"), pa.duration("ms")]),
+    ),
+    st.tuples(
+        st.lists(
+            st.one_of(
+                st.none(), st.lists(st.one_of(st.none(), st.floats()), min_size=3, max_size=3)
+            ),
+            max_size=50,
+        ),
+        st.sampled_from(
+            [pa.list_(pa.float64(), 3), pa.list_(pa.float64()), pa.list_view(pa.float64())]
+        ),
+    ),
+    st.tuples(
+        st.lists(st.one_of(st.none(), st.binary(max_size=20)), max_size=50),
+        st.sampled_from([pa.binary(), pa.large_binary(), pa.binary_view()]),
+    ),
 )
 
 
@@ -180,8 +203,146 @@ def test_encodings_of_the_same_values_have_the_same_figures():
 
 
 def test_other_types_have_their_nulls_counted():
-    assert figures.column(pa.array([[1], None, [2, 3]])).figures() == {"nulls": 1}
-    assert figures.column(pa.array([b"x", None])) == Others(1)
+    assert figures.column(pa.array([{"x": 1}, None])).figures() == {"nulls": 1}
+    assert figures.column(pa.array([[1, 2], None], pa.list_(pa.int64(), 2))) == Others(1)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.int64()), pa.large_list(pa.int64()), pa.list_view(pa.int64())]
+)
+def test_lists_have_lengths(kind):
+    found = figures.column(pa.array([[], [1], None, [2, 3, None, 4, 5]], kind))
+
+    assert found.figures() == {
+        "nulls": 1, "min_length": 0, "max_length": 5, "mean_length": 2.0,
+        "p50_length": 1, "p95_length": 5,
+    }  # fmt: skip
+
+
+def test_bytes_have_lengths_and_maps_have_too():
+    assert figures.column(pa.array([b"xyz", None])).figures()["max_length"] == 3
+    pairs = pa.array([[("a", 1), ("b", 2)], []], pa.map_(pa.string(), pa.int64()))
+    assert figures.column(pairs).figures()["max_length"] == 2
+
+
+@pytest.mark.parametrize("width", [16, 32, 64])
+def test_vectors_have_norms(width):
+    rows = np.array([[3, 4], [0, 0], [math.nan, 1], [5, 12]], f"f{width // 8}")
+    size = pa.list_(pa.from_numpy_dtype(rows.dtype), 2)
+    lists = pa.array([*rows.tolist(), None], pa.list_(pa.float64(), 2)).cast(size)
+    found = figures.column(lists)
+
+    assert found.figures() == {
+        "nulls": 1, "not_finite": 1, "min_norm": 0.0, "max_norm": 13.0, "mean_norm": 6.0,
+        "std_norm": rounded(math.sqrt(((6 - 5) ** 2 + 36 + 49) / 3)), "p50_norm": 5.0,
+    }  # fmt: skip
+    assert figures.column(pa.FixedShapeTensorArray.from_numpy_ndarray(rows)) == Vectors(
+        found.norms + Numbers(nulls=-1)
+    )
+
+
+def test_norms_do_not_depend_on_the_vectors_beside():
+    rows = np.random.default_rng(7).normal(size=(3000, 384)).astype(np.float32)
+    whole = figures.column(tensors(rows))
+
+    assert (
+        sum((figures.column(tensors(r)) for r in np.split(rows, [1, 8, 700])), Vectors()) == whole
+    )
+    assert whole.norms.mean == pytest.approx(np.linalg.norm(rows, axis=1).mean())
+
+
+def test_dates_are_days_and_times_are_seconds_whatever_the_unit():
+    days = pa.array([dt.date(1970, 1, 2), None, dt.date(2024, 2, 29)])
+    assert moments(figures.column(days)) == {
+        "nulls": 1, "min": 1, "max": 19782, "mean": 9891.5, "std": 9890.5
+    }  # fmt: skip
+    assert figures.column(days.cast(pa.date64())) == figures.column(days)
+    moment = pa.array([dt.datetime(2024, 2, 29, 12, 0, 0, 500_000), None])
+    for unit in ("ms", "us", "ns"):
+        for kind in (pa.timestamp(unit), pa.timestamp(unit, "Europe/Berlin")):
+            found = figures.column(moment.cast(pa.timestamp(unit)).cast(kind)).figures()
+            assert (found["nulls"], found["max"]) == (1, found["min"])
+            if kind.tz is None:
+                assert found["max"] == 1709208000.5
+    assert figures.column(pa.array([90], pa.time32("s"))).figures()["mean"] == 90
+    assert figures.column(pa.array([1500], pa.duration("ms"))).figures()["mean"] == 1.5
+
+
+def pictures(*contents: bytes | None) -> pa.Array:
+    return files(ImageType(), contents, pa.array([None] * len(contents), pa.string()))
+
+
+def test_images_have_sizes_modes_and_pixels():
+    found, pixels = figures.images(
+        pictures(image("RGB", (4, 2), (255, 0, 51)), None, image("L", (1, 3), 255, "JPEG"))
+    )
+
+    assert found.figures() == {
+        "nulls": 1,
+        "min_width": 1, "max_width": 4, "mean_width": 2.5, "p50_width": 1, "p95_width": 4,
+        "min_height": 2, "max_height": 3, "mean_height": 2.5, "p50_height": 2, "p95_height": 3,
+        "mode_L": 1, "mode_RGB": 1,
+    }  # fmt: skip
+    assert pixels.count == 4 * 2 * 3 + 3
+    assert pixels.mean == Fraction(8 * (255 + 51) + 3 * 255, 27)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "levels"),
+    [
+        ("1", 1, [255]),
+        ("LA", (7, 3), [7]),
+        ("RGBA", (1, 2, 3, 99), [1, 2, 3]),
+        ("CMYK", (0, 255, 255, 0), [255, 0, 0]),
+    ],
+)
+def test_transparency_is_no_channel_and_every_colour_is_red_green_and_blue(mode, colour, levels):
+    kind = "TIFF" if mode == "CMYK" else "PNG"
+    found, pixels = figures.images(pictures(image(mode, (1, 1), colour, kind)))
+
+    assert found.modes == {mode: 1}
+    assert (pixels.count, pixels.mean) == (len(levels), Fraction(sum(levels), len(levels)))
+
+
+def test_an_image_of_16_bits_has_a_size_but_no_levels():
+    found, pixels = figures.images(pictures(image("I;16", (5, 5), 40_000)))
+
+    assert (found.modes, pixels.count) == ({"I;16": 1}, 0)
+
+
+@UNHURRIED
+@given(
+    st.lists(
+        st.one_of(
+            st.none(),
+            st.builds(
+                lambda size, shade: image("L", size, shade),
+                st.tuples(st.integers(1, 9), st.integers(1, 9)),
+                st.integers(0, 255),
+            ),
+            st.just(image("RGB", (3, 3), (1, 2, 3))),
+        ),
+        max_size=8,
+    ),
+    st.integers(0, 8),
+)
+def test_figures_of_images_merge(contents, cut):
+    whole = figures.images(pictures(*contents))
+    one, other = (
+        figures.images(pictures(*contents[:cut])),
+        figures.images(pictures(*contents[cut:])),
+    )
+
+    assert (joined(one[0], other[0]), one[1] + other[1]) == whole
+    assert joined(other[0], one[0]).figures() == whole[0].figures()
+
+
+def test_a_column_without_rows_is_of_the_kind_that_its_type_says():
+    for kind in (ImageType(), pa.list_(pa.float32(), 4), pa.list_(pa.int8()), pa.date32()):
+        empty = figures.column(measure.empty(pa.schema([("x", kind)])).column(0))
+        assert empty.figures() == {"nulls": 0}
+        if not isinstance(kind, ImageType):
+            assert type(figures.column(pa.nulls(1, kind))) is type(empty)
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ import pyarrow as pa
 
 from dreg.adapters import figures
 from dreg.adapters.formats import Piece, opened
+from dreg.adapters.formats.file_types import ImageType, paths
 from dreg.adapters.sample_rows import hashed
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
+from dreg.core.numbers import Numbers
 from dreg.core.profile import Feature
-from dreg.core.statistics import Samples
+from dreg.core.statistics import Column, Samples
 from dreg.errors import Outside
 
 Features = Mapping[str, Feature]
@@ -79,13 +81,30 @@ def hashes(batch: Batch, contract: Contract) -> pa.Table:
 
 def figures_of(batch: Batch, contract: Contract) -> Samples:
     """What the profile needs to know."""
-    columns, pixels = {}, {}
+    columns: dict[str, Column] = {}
+    pixels: dict[str, Numbers] = {}
     for name, array in zip(batch.records.schema.names, batch.records.columns, strict=True):
+        if isinstance(array.type, ImageType):
+            try:
+                columns[name], pixels[name] = figures.images(array)
+            except figures.Undecodable as error:
+                raise undecodable(error, array, name, batch) from error
+            continue
         if figures.has_pixels(array.type):
             pixels[name] = figures.pixels(array)
         columns[name] = figures.column(array)
     classes = labels(batch.records, contract, batch.piece, batch.row)
     return Samples(batch.records.num_rows, classes, columns, pixels)
+
+
+def undecodable(error: figures.Undecodable, array: pa.Array, name: str, batch: Batch) -> Outside:
+    """Names the image, and the row that has it."""
+    path = paths(array)[error.row].as_py()
+    image = f"column `{name}`: image `{path}`" if path and not batch.piece.names else "image"
+    return Outside(
+        f"{batch.piece.place(batch.row + error.row)}: {image} cannot be decoded: {error}",
+        hint="have the pipeline write it again, or leave it out",
+    )
 
 
 def measured(batch: Batch, contract: Contract) -> Part:

@@ -8,105 +8,12 @@ machines took part: `measured(a + b) == measured(a) + measured(b)`, to the last 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 
 from dreg.core.drift import Histogram
-from dreg.core.sketches import Distinct, Number, Spread
-
-# A finite double is a whole multiple of 2**-1074; numpy's frexp gives mantissas 52 bits finer.
-SCALE = 1126
-SIGNIFICANT_DIGITS = 12
-PERCENTS = (1, 5, 25, 50, 75, 95, 99)
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """Numbers: how many, extremes, exact sums, where they lie and how many are different.
-
-    `total` is the sum in units of 2**-SCALE, `squares` that of the squares in units of
-    2**-(2 * SCALE). Nulls and what is not finite (NaN, infinity) are counted, and left out of all
-    other figures.
-    """
-
-    count: int = 0
-    nulls: int = 0
-    not_finite: int = 0
-    low: Number | None = None
-    high: Number | None = None
-    total: int = 0
-    squares: int = 0
-    spread: Spread = field(default_factory=Spread)
-    distinct: Distinct = field(default_factory=Distinct)
-
-    @classmethod
-    def of_integers(
-        cls, count: int, low: int | None, high: int | None, total: int, squares: int, nulls: int = 0
-    ) -> Numbers:
-        """From the sums of whole numbers."""
-        return cls(count, nulls, 0, low, high, total << SCALE, squares << 2 * SCALE)
-
-    def __add__(self, other: Numbers) -> Numbers:
-        return Numbers(
-            count=self.count + other.count,
-            nulls=self.nulls + other.nulls,
-            not_finite=self.not_finite + other.not_finite,
-            low=min((n for n in (self.low, other.low) if n is not None), default=None),
-            high=max((n for n in (self.high, other.high) if n is not None), default=None),
-            total=self.total + other.total,
-            squares=self.squares + other.squares,
-            spread=self.spread + other.spread,
-            distinct=self.distinct + other.distinct,
-        )
-
-    @property
-    def mean(self) -> Fraction:
-        return Fraction(self.total, self.count << SCALE)
-
-    @property
-    def variance(self) -> Fraction:
-        """Of the population: the values are all there are."""
-        spread = self.count * self.squares - self.total**2
-        return Fraction(spread, self.count**2 << 2 * SCALE)
-
-    def figures(self) -> dict[str, Number]:
-        """`nulls`, and of the values, if there are any, what docs/profile.md lists."""
-        figures: dict[str, Number] = {"nulls": self.nulls}
-        if self.not_finite:
-            figures["not_finite"] = self.not_finite
-        if self.low is not None and self.high is not None:
-            figures["min"] = rounded(self.low)
-            figures["max"] = rounded(self.high)
-            figures["mean"] = rounded(float(self.mean))
-            figures["std"] = rounded(root(self.variance))
-            figures |= self._quantiles(self.low, self.high) | different(self.distinct, self.count)
-        return figures
-
-    def _quantiles(self, low: Number, high: Number) -> dict[str, Number]:
-        """`p01` to `p99`, and `quantile_error` unless they are exact."""
-        found = self.spread.quantiles(PERCENTS, whole=isinstance(low, int))
-        figures = {
-            f"p{percent:02}": rounded(min(max(value, low), high))
-            for percent, value in zip(PERCENTS, found, strict=True)
-        }
-        if self.spread.error:
-            figures["quantile_error"] = self.spread.error
-        return figures
-
-    def histogram(self) -> Histogram:
-        """Where the values lie, for comparing it with another profile's."""
-        return self.spread.histogram()
-
-    def scaled_figures(self, most: int) -> dict[str, Number]:
-        """`mean` and `std` of the values divided by `most`."""
-        if not self.count:
-            return {}
-        return {
-            "mean": rounded(float(self.mean / most)),
-            "std": rounded(root(self.variance / most**2)),
-        }
+from dreg.core.numbers import Numbers, different
+from dreg.core.sketches import Distinct, Number
 
 
 @dataclass(frozen=True)
@@ -121,10 +28,8 @@ class Texts:
 
     def figures(self) -> dict[str, Number]:
         """`nulls`, and of the texts, if there are any, what docs/profile.md lists."""
-        figures = self.lengths.figures()
-        shown = {"nulls": figures["nulls"]}
+        shown = {"nulls": self.lengths.nulls} | some(self.lengths, LENGTHS, "length")
         if self.lengths.count:
-            shown |= {f"{name}_length": figures[name] for name in LENGTHS}
             shown |= different(self.distinct, self.lengths.count)
         return shown
 
@@ -133,7 +38,77 @@ class Texts:
         return self.lengths.histogram()
 
 
+@dataclass(frozen=True)
+class Lengths:
+    """Lists or bytes: nulls, and how many elements or bytes the others have."""
+
+    lengths: Numbers = field(default_factory=Numbers)
+
+    def __add__(self, other: Lengths) -> Lengths:
+        return Lengths(self.lengths + other.lengths)
+
+    def figures(self) -> dict[str, Number]:
+        """`nulls`, and of the lengths, if there are any, what docs/profile.md lists."""
+        return {"nulls": self.lengths.nulls} | some(self.lengths, LENGTHS, "length")
+
+    def histogram(self) -> Histogram:
+        """Where the lengths lie."""
+        return self.lengths.histogram()
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of one dimension, such as embeddings: nulls, and the norms of the others."""
+
+    norms: Numbers = field(default_factory=Numbers)
+
+    def __add__(self, other: Vectors) -> Vectors:
+        return Vectors(self.norms + other.norms)
+
+    def figures(self) -> dict[str, Number]:
+        """`nulls` and `not_finite`, and of the norms what docs/profile.md lists."""
+        figures: dict[str, Number] = {"nulls": self.norms.nulls}
+        if self.norms.not_finite:
+            figures["not_finite"] = self.norms.not_finite
+        return figures | some(self.norms, NORMS, "norm")
+
+    def histogram(self) -> Histogram:
+        """None: normalised vectors differ from 1 by rounding, which is no drift."""
+        return Histogram()
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images: nulls, sizes of the others in pixels, and how many have each mode."""
+
+    widths: Numbers = field(default_factory=Numbers)
+    heights: Numbers = field(default_factory=Numbers)
+    modes: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Images) -> Images:
+        modes = dict(self.modes)
+        for mode, number in other.modes.items():
+            modes[mode] = modes.get(mode, 0) + number
+        return Images(self.widths + other.widths, self.heights + other.heights, modes)
+
+    def figures(self) -> dict[str, Number]:
+        """`nulls`, and of the sizes, if there are any, what docs/profile.md lists."""
+        sizes = some(self.widths, LENGTHS, "width") | some(self.heights, LENGTHS, "height")
+        modes = {f"mode_{mode}": self.modes[mode] for mode in sorted(self.modes)}
+        return {"nulls": self.widths.nulls} | sizes | modes
+
+    def histogram(self) -> Histogram:
+        return Histogram()
+
+
 LENGTHS = ("min", "max", "mean", "p50", "p95")
+NORMS = ("min", "max", "mean", "std", "p50")
+
+
+def some(numbers: Numbers, names: tuple[str, ...], of: str) -> dict[str, Number]:
+    """The figures of these names, as figures `of` something; none if there are no numbers."""
+    figures = numbers.figures()
+    return {f"{name}_{of}": figures[name] for name in names} if numbers.count else {}
 
 
 @dataclass(frozen=True)
@@ -152,7 +127,7 @@ class Others:
         return Histogram()
 
 
-Column = Numbers | Texts | Others
+Column = Numbers | Texts | Lengths | Vectors | Images | Others
 
 
 @dataclass(frozen=True)
@@ -194,30 +169,6 @@ class Samples:
 
 def joined(one: Column, other: Column) -> Column:
     """Both together. Raises TypeError when they are of different kinds."""
-    if isinstance(one, Numbers) and isinstance(other, Numbers):
-        return one + other
-    if isinstance(one, Texts) and isinstance(other, Texts):
-        return one + other
-    if isinstance(one, Others) and isinstance(other, Others):
-        return one + other
+    if type(one) is type(other):
+        return one + other  # type: ignore[operator]
     raise TypeError(f"{type(one).__name__} and {type(other).__name__} cannot be merged")
-
-
-def different(distinct: Distinct, count: int) -> dict[str, Number]:
-    """`distinct`, and `distinct_is_estimate` if it is one."""
-    if distinct.estimated:
-        return {"distinct": min(distinct.count, count), "distinct_is_estimate": True}
-    return {"distinct": distinct.count}
-
-
-def rounded(number: Number) -> Number:
-    """`number` to twelve digits: what follows them is noise to a reader; integers stay exact."""
-    if isinstance(number, int):
-        return number
-    return float(f"{number:.{SIGNIFICANT_DIGITS}g}") + 0.0  # + 0.0 makes -0.0 zero
-
-
-def root(square: Fraction) -> float:
-    """The square root, also of numbers beyond a float's range."""
-    halvings = (square.numerator.bit_length() - square.denominator.bit_length()) // 2
-    return math.ldexp(math.sqrt(square / Fraction(4) ** halvings), halvings)

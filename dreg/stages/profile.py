@@ -18,9 +18,9 @@ from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.contract import Contract, ContractSplit
 from dreg.core.file_formats import format_of
+from dreg.core.numbers import rounded
 from dreg.core.profile import Number, Profile, Prompt, Published, Split
 from dreg.core.snapshot import INDEX, File, Snapshot
-from dreg.core.statistics import rounded
 from dreg.errors import BadRequest, Outside
 from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here

@@ -1,4 +1,4 @@
-"""Figures of Arrow's record batches, as core.statistics keeps them.
+"""Figures of numbers, as core.numbers keeps them.
 
 Sums are exact: a number is cut into limbs of few bits, whose products add up without rounding, and
 the sums of the limbs are put together as Python's integers. Floats of similar size are cut as floats,
@@ -14,13 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dreg.adapters import sketching
-from dreg.adapters.formats.file_types import FileType, content
-from dreg.core.profile import Feature
-from dreg.core.statistics import SCALE, Column, Numbers, Others, Texts
-from dreg.core.types import spelled
+from dreg.adapters.figures.arrays import values
+from dreg.core.numbers import SCALE, Numbers
 
 LIMB = 22
 LIMB_MASK = np.uint64((1 << LIMB) - 1)
@@ -30,85 +27,21 @@ UNIT = MANTISSA - SCALE
 FLOAT_LIMB = 17  # of which MOST_ROWS products of two add up in a mantissa
 MOST_FLOAT_LIMBS = 7
 USUAL = 350  # exponents of floats whose products are within the range of floats
-PIXELS_AT_ONCE = 1 << 16  # as floats these stay in the processor's cache
-
-
-def feature(kind: pa.DataType) -> Feature:
-    """The type's name and, of a tensor, its shape. Encodings of the same values have one name."""
-    if isinstance(kind, pa.FixedShapeTensorType):
-        return Feature(type=feature(kind.value_type).type, shape=tuple(kind.shape))
-    if isinstance(kind, FileType):
-        return Feature(type=kind.word)
-    if isinstance(kind, pa.BaseExtensionType):
-        return feature(kind.storage_type)
-    if pa.types.is_dictionary(kind):
-        return feature(kind.value_type)
-    if pa.types.is_fixed_size_list(kind):
-        inner = feature(kind.value_type)
-        return Feature(type=inner.type, shape=(kind.list_size, *inner.shape))
-    return Feature(type=spelled(str(kind)))
-
-
-def storage(kind: pa.DataType) -> pa.DataType:
-    """The type that `plain` gives."""
-    if isinstance(kind, FileType):
-        return kind.holds
-    if isinstance(kind, pa.BaseExtensionType):
-        return storage(kind.storage_type)
-    return storage(kind.value_type) if pa.types.is_dictionary(kind) else kind
-
-
-def plain(array: pa.Array) -> pa.Array:
-    """The array's values, without extension types, dictionaries and views."""
-    if isinstance(array.type, FileType):
-        return content(array)
-    if isinstance(array, pa.ExtensionArray):
-        return plain(array.storage)
-    if pa.types.is_dictionary(array.type):
-        return plain(array.dictionary_decode())
-    if pa.types.is_string_view(array.type):
-        return array.cast(pa.large_string())  # few functions take views
-    return array
-
-
-def column(array: pa.Array) -> Column:
-    """The figures of a column's values."""
-    array = plain(array)
-    kind = array.type
-    if spelled(str(kind)) == "string":
-        return Texts(numbers(pc.utf8_length(array)), sketching.of_texts(array))
-    if pa.types.is_boolean(kind):
-        return numbers(array.cast(pa.uint8()))
-    if pa.types.is_decimal(kind):
-        return numbers(array.cast(pa.float64()))
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return numbers(array)
-    return Others(array.null_count)
 
 
 def numbers(array: pa.Array) -> Numbers:
     """The figures of integers or floats."""
-    found = Numbers(nulls=array.null_count)
-    present = values(array)
+    return of_values(values(array), array.null_count)
+
+
+def of_values(present: npt.NDArray[Any], nulls: int = 0) -> Numbers:
+    """The figures of integers or floats that are not null."""
+    found = Numbers(nulls=nulls)
     for piece in np.split(present, range(MOST_ROWS, len(present), MOST_ROWS)):
         found += of_floats(piece) if piece.dtype.kind == "f" else of_integers(piece)
     finite = present[np.isfinite(present)] if present.dtype.kind == "f" else present
     spread, distinct = sketching.of_numbers(finite)
     return replace(found, spread=spread, distinct=distinct)
-
-
-def values(array: pa.Array) -> npt.NDArray[Any]:
-    """What is not null of integers or floats, as it lies in memory.
-
-    `array.to_numpy()` would do, and import pandas for it, which takes longer than all the rest.
-    """
-    if array.null_count:
-        array = array.drop_null()
-    memory = array.buffers()[1]
-    kind = np.dtype(spelled(str(array.type)))
-    if memory is None or not len(array):
-        return np.empty(0, kind)
-    return np.frombuffer(memory, kind, count=len(array), offset=array.offset * kind.itemsize)
 
 
 def of_integers(values: npt.NDArray[np.integer]) -> Numbers:
@@ -203,36 +136,3 @@ def sums(
             for group, part in enumerate(np.add.reduceat(limb * other, starts).tolist()):
                 squares[group] += part << LIMB * (i + j) + twice
     return list(zip(totals, squares, strict=True))
-
-
-def has_pixels(kind: pa.DataType) -> bool:
-    """Whether values are tensors of bytes: images."""
-    found = feature(kind)
-    return bool(found.shape) and found.type == "uint8"
-
-
-def pixels(array: pa.Array) -> Numbers:
-    """The figures of all bytes of all tensors."""
-    array = plain(array)
-    while pa.types.is_fixed_size_list(array.type):
-        array = array.flatten()
-    bytes_ = values(array)
-    total = squares = 0
-    for start in range(0, len(bytes_), PIXELS_AT_ONCE):
-        # Floats, because numpy adds those fastest; and exact: all sums are below 2**53. Not by
-        # `np.dot`: its threads cost more on busy processors than they gain.
-        floats = bytes_[start : start + PIXELS_AT_ONCE].astype(np.float64)
-        total += int(floats.sum())
-        squares += int(np.multiply(floats, floats, out=floats).sum())
-    return Numbers.of_integers(len(bytes_), None, None, total, squares)
-
-
-def counts(array: pa.Array) -> dict[object, int]:
-    """How often each value occurs; nulls are not values."""
-    found = pc.value_counts(plain(array).drop_null())
-    return {item["values"]: item["counts"] for item in found.to_pylist()}
-
-
-def first_row(array: pa.Array, value: object) -> int:
-    """The position of `value` in the array, from 0."""
-    return int(pc.index(plain(array), pa.scalar(value, type=plain(array).type)).as_py())
