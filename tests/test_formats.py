@@ -58,7 +58,7 @@ def test_an_array_of_objects_is_read_as_lines_of_objects_are(dataset, monkeypatc
 
     found = dataset.measure()
 
-    assert found.splits == expected.splits
+    assert found.splits["train"].columns == expected.splits["train"].columns
     assert found.features == expected.features
     assert dataset.hashes() == hashes
     speeches(dataset, "annotations.jsonl")

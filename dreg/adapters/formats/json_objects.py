@@ -42,7 +42,7 @@ class Block:
 
 @contextmanager
 def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
-    cut = lines if piece.path.suffix == ".jsonl" else objects
+    cut = objects if piece.path.suffix == ".json" else lines
     typed = pa.schema(list(known_lists(contract.columns).items()))
     blocks = cut(file, piece)
     first = next(blocks, None)

@@ -22,6 +22,7 @@ READERS = {
     ".csv": delimited.read,
     ".tsv": delimited.read,
     ".jsonl": json_objects.read,
+    ".ndjson": json_objects.read,
     ".json": json_objects.read,
 }
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from dreg.adapters.formats.file_types import DOCUMENT, IMAGE
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
+from dreg.core.file_formats import DOCUMENTS, IMAGES
 
 KINDS = {
-    **dict.fromkeys((".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"), IMAGE),
-    **dict.fromkeys((".md", ".markdown", ".txt", ".rst", ".html", ".htm"), DOCUMENT),
+    **{f".{ending}": IMAGE for ending in IMAGES},
+    **{f".{ending}": DOCUMENT for ending in DOCUMENTS if ending != "pdf"},  # that is no text
 }
 FILES_AT_ONCE = 1024
 
