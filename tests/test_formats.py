@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dreg.adapters.formats import json_objects, rows
+from dreg.adapters.formats import Piece, json_blocks, rows
 from dreg.adapters.formats.file_types import DocumentType, ImageType, PathType
 from dreg.core.canonical import fingerprint
 from tests.measured import Pets, image, lines, pets
@@ -121,7 +121,7 @@ def test_an_array_is_never_in_memory_as_a_whole(monkeypatch, tmp_path):
     path.write_text(json.dumps([{"x": "y" * 1000} for _ in range(20_000)]))
     monkeypatch.setattr(rows, "BATCH_BYTES", 1 << 20)
     with path.open("rb") as file:
-        sizes = [len(b.lines) for b in json_objects.objects(file, json_objects.Piece(path))]
+        sizes = [len(b.lines) for b in json_blocks.objects(file, Piece(path))]
         assert len(sizes) > 15
         assert max(sizes) < 2 << 20
 

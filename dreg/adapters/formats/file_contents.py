@@ -40,12 +40,19 @@ def named(folder: Path, name: str, kind: str, place: str, column: str) -> bytes:
             hint="have the pipeline write paths relative to the folder of the annotations",
         )
     path = folder / inside
-    if not name or not path.is_file():
+    try:
+        there = bool(name) and path.is_file()
+    except OSError:  # a name too long for any file
+        there = False
+    if not there:
         raise Outside(
             f"{about}, which is no file in `{shown(folder)}`",
             hint="have the pipeline write the file, or leave its annotation out",
         )
-    return (image_bytes if kind == IMAGE else document_bytes)(path)
+    try:
+        return image_bytes(path) if kind == IMAGE else document_bytes(path)
+    except Outside as error:
+        raise Outside(f"{about}: {error.fact}", hint=error.hint) from error
 
 
 def _read(path: Path) -> bytes:

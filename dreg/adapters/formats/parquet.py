@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+import pyarrow as pa
 
 from dreg.adapters.formats import rows
 from dreg.adapters.formats.piece import Piece
 from dreg.adapters.formats.rows import Rows
 from dreg.core.contract import Contract
+from dreg.errors import Outside
 
 PIECE_BYTES = 128 << 20  # not compressed; large against what it costs to open a file
 
@@ -45,4 +48,33 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
         row_bytes = max(1, size // max(1, count))
         number = max(1, min(rows.BATCH_ROWS, rows.BATCH_BYTES // row_bytes))
         batches = parquet.iter_batches(batch_size=number, row_groups=list(groups))
-        yield Rows(parquet.schema_arrow, batches)
+        yield Rows(parquet.schema_arrow, _checked(batches, piece))
+
+
+def _checked(batches: Iterable[pa.RecordBatch], piece: Piece) -> Iterator[pa.RecordBatch]:
+    """The same batches. Raises Outside for a text that is not UTF-8: Parquet doesn't look."""
+    row = 0
+    for batch in batches:
+        for name, array in zip(batch.schema.names, batch.columns, strict=True):
+            if "string" in str(array.type) and not _is_valid(array):
+                low, high = 0, len(array)  # the texts before `low` are right, not all before `high`
+                while high - low > 1:
+                    middle = (low + high) // 2
+                    if _is_valid(array.slice(low, middle - low)):
+                        low = middle
+                    else:
+                        high = middle
+                raise Outside(
+                    f"{piece.place(row + low)}: column `{name}` is not UTF-8",
+                    hint="have the pipeline write its texts as UTF-8",
+                )
+        yield batch
+        row += batch.num_rows
+
+
+def _is_valid(array: pa.Array) -> bool:
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
