@@ -176,6 +176,11 @@ def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
     """
     store = plan.holdings.store
     _warn_of_another_remote(dataset, store)
+    if wrong := plan.holdings.wrong:
+        out.warn(
+            f"{count(len(wrong))} objects on {store.location} have other bytes than they should, "
+            f"and are written again: {', '.join(entry.path for entry in wrong[:5])}"
+        )
     yield f"pushing {count(len(plan.holdings.missing))} objects to {store.location}"
     _push(plan.holdings)
     yield "checking that they are on the remote"
@@ -262,7 +267,7 @@ def _verify(held: Holdings) -> None:
     absent = held.absent()
     if absent:
         raise Outside(
-            f"{count(len(absent))} objects are not on {held.store.location} although they were pushed",
+            f"{count(len(absent))} objects are not on {held.store.location} as they were pushed",
             hint="check the remote: dreg remote check; then release again",
             details=[entry.path for entry in absent[:10]],
         )

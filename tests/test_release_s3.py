@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 
 import pytest
 
+from dreg.adapters.objects import open_store
 from dreg.core.manifest import manifest_digest, manifest_key
-from dreg.core.remotes import object_key
+from dreg.core.remotes import Remote, object_key
 from tests.s3_server import SECRET
 from tests.small_registry import NAME
 
@@ -99,3 +101,21 @@ def test_no_secret_is_written_anywhere(on_s3, tmp_path):
     for path in on_s3.home.rglob("*"):
         if path.is_file():
             assert SECRET.encode() not in path.read_bytes(), path
+
+
+def bucket_of(s3, monkeypatch):
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return open_store(Remote("local", s3.url, endpoint=s3.endpoint))
+
+
+def test_a_release_replaces_an_object_of_the_right_size_with_other_bytes(on_s3, s3, monkeypatch):
+    on_s3.ok("run", NAME, "--push")
+    store = bucket_of(s3, monkeypatch)
+    train = (on_s3.path / "data" / NAME / "processed" / "train.parquet").read_bytes()
+    key = object_key(hashlib.md5(train).hexdigest())
+    store.put_bytes(key, bytes(len(train)))
+    done = on_s3.ok("release", NAME, "--json")
+    assert [r["objects_pushed"] for r in done.json["releases"]] == [1]
+    assert "other bytes than they should" in done.stderr
+    assert store.get_bytes(key, len(train)) == train

@@ -17,14 +17,17 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import HTTPStore, S3Store
 
-from dreg.adapters.objects import CHUNK, missing
+from dreg.adapters.objects import CHUNK, Page, missing
 from dreg.core.remotes import Remote
+from dreg.core.stored import Stored
 from dreg.errors import BadRequest, DregError, Outside
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta
     from obstore.store import ClientConfig, RetryConfig, S3Credential
 
 SMALL = 8 * 1024 * 1024
+PAGE = 1000
 # Nothing answers: said within seconds. A stalled transfer: noticed by the time between two reads,
 # as a whole file may rightly take hours.
 RETRY: RetryConfig = {
@@ -81,6 +84,8 @@ def open_bucket(remote: Remote) -> Bucket:
 class Bucket:
     """Objects in one bucket, or below one URL. `identity` says in errors who was refused."""
 
+    near = False
+
     def __init__(
         self, store: S3Store | HTTPStore, location: str, bucket: str, identity: str
     ) -> None:
@@ -89,13 +94,33 @@ class Bucket:
         self._bucket = bucket
         self._identity = identity
 
-    def size(self, key: str) -> int | None:
+    def stat(self, key: str) -> Stored | None:
         try:
-            return obstore.head(self._store, key)["size"]
+            return self._stored(obstore.head(self._store, key))
         except FileNotFoundError:
             return None
         except BaseError as error:
             raise self._failure(error) from error
+
+    def pages(self, prefix: str) -> Iterator[Page | None]:
+        if isinstance(self._store, HTTPStore):
+            yield None
+            return
+        try:
+            for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+                yield [(one["path"], self._stored(one)) for one in page]
+        except FileNotFoundError as error:
+            raise self._no_bucket() from error
+        except BaseError as error:
+            if isinstance(error, PermissionDeniedError):
+                yield None  # who may read and write single objects need not be allowed to list
+            else:
+                raise self._failure(error) from error
+
+    def _stored(self, meta: ObjectMeta) -> Stored:
+        """Only S3 says what an ETag is; a web server's may be anything."""
+        etag = "" if isinstance(self._store, HTTPStore) else meta["e_tag"] or ""
+        return Stored(meta["size"], etag.strip('"'))
 
     def read(self, key: str) -> Iterator[bytes]:
         try:

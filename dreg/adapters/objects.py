@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from dreg.core.remotes import SCHEMES, Remote
+from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
 
 CHUNK = 4 * 1024 * 1024
@@ -23,6 +24,7 @@ IN_FLIGHT = 64
 
 Advance = Callable[[int], None]
 T = TypeVar("T")
+Page = list[tuple[str, Stored]]
 
 
 class Missing(Outside):
@@ -30,11 +32,17 @@ class Missing(Outside):
 
 
 class Place(Protocol):
-    """What a kind of remote must be able to do; `location` says in messages which it is."""
+    """What a kind of remote must be able to do; `location` says in messages which it is.
+
+    `near`: reading an object costs no more than asking for it. `pages` yields None
+    where the remote cannot list (further).
+    """
 
     location: str
+    near: bool
 
-    def size(self, key: str) -> int | None: ...
+    def stat(self, key: str) -> Stored | None: ...
+    def pages(self, prefix: str) -> Iterator[Page | None]: ...
     def read(self, key: str) -> Iterator[bytes]: ...
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None: ...
     def delete(self, key: str) -> None: ...
@@ -61,6 +69,24 @@ def open_store(remote: Remote) -> Store:
     return Store(remote, Folder(remote.name, folder))
 
 
+class Listing(Iterator[Page]):
+    """A store's objects below a folder, page by page. `complete` once all of them have been had."""
+
+    def __init__(self, pages: Iterator[Page | None]) -> None:
+        self._pages = pages
+        self.complete = False
+
+    def __next__(self) -> Page:
+        try:
+            page = next(self._pages)
+        except StopIteration:
+            self.complete = True
+            raise
+        if page is None:
+            raise StopIteration
+        return page
+
+
 class Store:
     """Objects by key. Every failure is an Outside that names the remote."""
 
@@ -75,7 +101,25 @@ class Store:
 
     def size(self, key: str) -> int | None:
         """Bytes of the object, None if it is not there."""
-        return self._place.size(key)
+        found = self._place.stat(key)
+        return found.size if found else None
+
+    @property
+    def near(self) -> bool:
+        """Whether objects are read as quickly as they are asked for."""
+        return self._place.near
+
+    def stat(self, key: str) -> Stored | None:
+        """What the store says of the object, None if it is not there."""
+        return self._place.stat(key)
+
+    def listed(self, prefix: str) -> Listing:
+        """Every object whose key starts with `prefix` (ending in `/`)."""
+        return Listing(self._place.pages(prefix))
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The object's bytes as they come, not verified. Raises Missing."""
+        return self._place.read(key)
 
     def get_bytes(self, key: str, limit: int) -> bytes:
         """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""
@@ -174,15 +218,20 @@ class Checksums:
 class Folder:
     """A remote that is a folder, local or mounted; made when the first object is written."""
 
+    near = True
+
     def __init__(self, name: str, root: Path) -> None:
         self.root = root
         self.location = f"the remote `{name}` at {root}"
 
-    def size(self, key: str) -> int | None:
+    def stat(self, key: str) -> Stored | None:
         try:
-            return (self.root / key).stat().st_size
+            return Stored((self.root / key).stat().st_size)
         except (FileNotFoundError, NotADirectoryError):
             return None
+
+    def pages(self, prefix: str) -> Iterator[Page | None]:
+        yield None  # asking for single files is as quick
 
     def read(self, key: str) -> Iterator[bytes]:
         try:

@@ -16,6 +16,7 @@ from dreg.errors import BadRequest
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.*")
 SCHEMES = ("s3", "http", "https")
+OBJECTS = "files/md5/"  # DVC's folder for objects on any remote
 
 _SECTION = re.compile(r"\s*\[\s*(.+?)\s*\]\s*(?:#.*)?")
 _REMOTE = re.compile(r"remote\s*\"(.+)\"")
@@ -24,7 +25,7 @@ _ENTRY = re.compile(r"\s*([^#=\s\[][^=]*?)\s*=\s*(.*?)\s*")
 
 def object_key(md5: str) -> str:
     """Where DVC keeps the bytes with this md5 (of a folder: md5 with `.dir`) on any remote."""
-    return f"files/md5/{md5[:2]}/{md5[2:]}"
+    return f"{OBJECTS}{md5[:2]}/{md5[2:]}"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,54 @@
+"""What a store says of an object, and what that proves about its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+ETAG = re.compile(r"([0-9a-f]{32})(?:-([1-9][0-9]{0,4}))?")
+MIB = 1024 * 1024
+# dreg uploads in parts of 8 MiB as the AWS tools do, DVC (s3fs) in parts of 50 MiB.
+PART_SIZES = (8 * MIB, 50 * MIB)
+
+
+class State(Enum):
+    """What is known of an object: `UNREAD` has the right size, and its store reports no checksum."""
+
+    RIGHT = "right"
+    MISSING = "missing"
+    WRONG_SIZE = "wrong size"
+    WRONG_BYTES = "wrong bytes"
+    UNREAD = "unread"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One object as its store lists it. `etag` is empty where the store's means nothing."""
+
+    size: int
+    etag: str = ""
+
+    @property
+    def md5(self) -> str | None:
+        """The MD5 that S3 reports for an object uploaded in one part, if it is one."""
+        match = ETAG.fullmatch(self.etag)
+        return match.group(1) if match and match.group(2) is None else None
+
+    @property
+    def part_sizes(self) -> tuple[int, ...]:
+        """Sizes of the parts that the object may have been uploaded in; none if it was one part."""
+        match = ETAG.fullmatch(self.etag)
+        if match is None or match.group(2) is None:
+            return ()
+        return tuple(size for size in PART_SIZES if -(-self.size // size) == int(match.group(2)))
+
+
+def parts_etag(read: Callable[[int], bytes], part_size: int) -> str:
+    """The ETag of the bytes when S3 receives them in parts: the MD5 over the parts' MD5s."""
+    digests = []
+    while part := read(part_size):
+        digests.append(hashlib.md5(part, usedforsecurity=False).digest())
+    return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
