@@ -20,6 +20,8 @@ splits:
 columns:
   ph: { type: float64, range: [2.5, 4.5], nullable: true }
   quality: { type: int64, range: [0, 10] }
+  vineyard: { type: string, pattern: "[A-Z]{2}-[0-9]+", nullable: true }
+  vintage: { type: int64, values: [2004, 2005, 2006, 2007] }
   color: { type: string, classes: [red, white] }
 
 gates:
@@ -27,7 +29,8 @@ gates:
   min_samples_per_class: 100
   max_nulls: { ph: 0.01 } # a share; 10 would be a count
   metrics: { train: { ph_mean: { min: 3, max: 3.5 } } }
-  max_drift: { mean: 0.5, std: 2, classes: 0.2 }
+  max_leakage: 0
+  max_drift: { mean: 0.5, std: 2, classes: 0.1, psi: 0.25 }
 
 # From the next release on:
 overrides:
@@ -72,10 +75,28 @@ def contract_page() -> Iterator[str]:
         "",
         *_table(top["gates"]),
         "",
-        "Drift is told by the figures that a profile has: means and deviations of numbers, counts of "
-        "classes. A class",
-        "that one side lacks counts there with a share of 0.0001. A split or column that is new has "
-        "not drifted.",
+        "Drift is told by the figures that a profile has: means and deviations of numbers, "
+        "[histograms](profile.md#drift), counts",
+        "of classes. A stability index that chance explains counts as 0. A split or column that is new "
+        "has not drifted.",
+        "",
+        "`max_leakage` counts different samples, `max_near_duplicates` different values, however often "
+        "they come.",
+        "Texts are compared in Unicode's form NFKC, without regard to case, each run of punctuation "
+        "and spaces as one",
+        "space; values of other types by their [canonical content](sample-index.md). Nulls, and texts "
+        "of nothing but",
+        "punctuation, do not count.",
+        "",
+        "## check",
+        "",
+        "`dreg check` and `dreg release` decide by the profile what it can decide. For `values`, "
+        "`pattern`, `unique`,",
+        "classes of a column that is not the label and ranges of dates, and to name samples of what is "
+        "broken, they read",
+        "the data in the tree: just those columns, in batches. What is broken names up to five samples "
+        "by file, row and",
+        "key; with `--json` always five, in words the fewer the more is broken.",
     )
     yield from (
         "",

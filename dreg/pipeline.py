@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import check_installed, mend
+from dreg.core.evidence import Problem
 from dreg.core.freshness import State
 from dreg.core.gates import breaches
+from dreg.core.profile import Profile
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, DregError, Outside, Refused
+from dreg.inspection import breached, violated
 from dreg.output import count, table
 from dreg.registry import Dataset, Registry, unknown_dataset
 from dreg.schedule import Fate, Plan, Schedule, in_order
@@ -55,6 +58,9 @@ class Runs:
         for ran in self.datasets:
             for violation in ran.violations:
                 yield f"warning: {ran.name} breaks its contract: {violation}"
+        broken = [ran.name for ran in self.datasets if ran.violations]
+        if broken:
+            yield f"samples that break it are named by: dreg check {' '.join(broken)}"
 
 
 def run(
@@ -175,13 +181,23 @@ def _measured(registry: Registry, fate: Fate) -> Ran:
     profile = dataset.profile()
     if profile is None:
         return ran
-    contract = dataset.contract()
-    problems = (
-        *violations(contract, profile),
-        *breaches(contract.gates, contract.classes, profile),
-    )
-    broken = tuple(map(str, problems))
+    broken = tuple(map(str, _problems(dataset, profile, anew=ran.state == "ran")))
     return replace(ran, samples=profile.num_samples, violations=broken)
+
+
+def _problems(dataset: Dataset, profile: Profile, *, anew: bool) -> Iterable[Problem | str]:
+    """What breaks the contract. The data is read only when it was measured `anew`."""
+    contract = dataset.contract()
+    if not anew:
+        gates = breaches(contract.gates, contract.classes, profile)
+        return (*violations(contract, profile), *gates)
+    try:
+        return (
+            *violated(dataset, contract, profile),
+            *breached(dataset, contract, profile, None),
+        )
+    except DregError as error:  # the data is made; that it can't be checked is no failed run
+        return (error.fact,)
 
 
 def _summary(errors: Mapping[str, DregError], runs: Runs) -> DregError:

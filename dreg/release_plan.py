@@ -10,14 +10,14 @@ from dreg.adapters.git import Repository
 from dreg.core.changelog import Entry, with_entry
 from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
 from dreg.core.decision import Decision, above, decide
-from dreg.core.gates import Breach, breaches
+from dreg.core.evidence import told
+from dreg.core.gates import Breach
 from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, highest_final, last_final, newest, tag_message
 from dreg.core.rules import USUAL, Pricing
 from dreg.core.version import Bump, tag_of
-from dreg.core.violations import violations
 from dreg.errors import Refused
 from dreg.fetchable import refuse_unplaceable, refuse_unreadable_name
 from dreg.history import (
@@ -29,6 +29,7 @@ from dreg.history import (
     tell_of_new_prices,
 )
 from dreg.holdings import Holdings, holdings
+from dreg.inspection import breached, violated
 from dreg.output import out
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
@@ -157,7 +158,7 @@ def _breaches(
     if decision.bump is Bump.NONE:
         return ()
     contract = dataset.contract()
-    return breaches(contract.gates, contract.classes, profile, old)
+    return breached(dataset, contract, profile, old)
 
 
 def _samples(profile: Profile) -> dict[str, int]:
@@ -208,12 +209,12 @@ def _ready(dataset: Dataset) -> Profile:
     profile = dataset.profile()
     if profile is None:
         raise Refused(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
-    broken = violations(dataset.contract(), profile)
+    broken = violated(dataset, dataset.contract(), profile)
     if broken:
         raise Refused(
             f"`{dataset.name}` does not keep its contract",
             hint=f"correct the data or pipelines/{dataset.name}/dataset.yaml, then: dreg check {dataset.name}",
-            details=[str(violation) for violation in broken],
+            details=told(broken),
         )
     return profile
 

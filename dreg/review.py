@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from semver import Version
 
 from dreg.catalog import choose, releases_of
-from dreg.core.contract import Contract
 from dreg.core.decision import above, decide, explained
-from dreg.core.gates import breaches
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, highest_final, last_final
 from dreg.core.rules import USUAL, Finding
 from dreg.core.samples import Entry
 from dreg.core.version import Bump, parse_request
-from dreg.core.violations import violations
-from dreg.errors import BadRequest, Refused
+from dreg.errors import BadRequest
 from dreg.history import pricing_of, profile_of, tell_of_new_prices
-from dreg.output import count, table
+from dreg.output import table
 from dreg.registry import Dataset, Registry
 from dreg.samples import Samples, samples_since
 
@@ -158,78 +155,6 @@ def compare(
         findings=decision.findings,
         samples=compared.answer(limit) if compared else None,
     )
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A dataset that keeps its contract, and how much was checked; `gates` are single bounds."""
-
-    dataset: str
-    columns: int
-    splits: int
-    gates: int
-    samples: int
-
-
-@dataclass(frozen=True)
-class Checked:
-    """Datasets that keep their contracts; one that doesn't is refused with every violation."""
-
-    kept: tuple[Kept, ...]
-
-    def lines(self) -> Iterator[str]:
-        if not self.kept:
-            yield "no datasets yet"
-        for kept in self.kept:
-            yield (
-                f"{kept.dataset}: keeps its contract ({count(kept.columns)} columns, "
-                f"{count(kept.splits)} splits, {f'{count(kept.gates)} gates, ' if kept.gates else ''}"
-                f"{count(kept.samples)} samples)"
-            )
-
-
-def check(registry: Registry, names: list[str] | None = None) -> Checked:
-    """The contract of each named dataset, or of all, against its profile in the tree.
-
-    Raises Refused with every violation, BadRequest for a dataset that was never run.
-    """
-    kept, broken, details = [], [], []
-    for dataset in registry.datasets(names):
-        profile = _in_tree(dataset)
-        contract = dataset.contract()
-        found = [
-            *violations(contract, profile),
-            *breaches(contract.gates, contract.classes, profile, _drifted_from(dataset, contract)),
-        ]
-        if found:
-            broken.append(dataset.name)
-            details += [f"{dataset.name}: {problem}" for problem in found]
-        kept.append(
-            Kept(
-                dataset=dataset.name,
-                columns=len(profile.features),
-                splits=len(profile.splits),
-                gates=contract.gates.count,
-                samples=profile.num_samples,
-            )
-        )
-    if broken:
-        who = ", ".join(f"`{name}`" for name in broken)
-        raise Refused(
-            f"{who} {'breaks its contract' if len(broken) == 1 else 'break their contracts'}",
-            hint="correct the pipeline, or the promise in "
-            f"pipelines/{broken[0]}/dataset.yaml, then: dreg run {' '.join(broken)}",
-            details=details,
-        )
-    return Checked(tuple(kept))
-
-
-def _drifted_from(dataset: Dataset, contract: Contract) -> Profile | None:
-    """The last release's profile, if there is a gate that looks at it."""
-    if not contract.gates.max_drift:
-        return None
-    last = last_final(releases_of(dataset.root, dataset.name))
-    return profile_of(dataset, last) if last else None
 
 
 def _in_tree(dataset: Dataset) -> Profile:

@@ -99,6 +99,41 @@ MISTAKES = [
     ("[red, white]", "{red: 0}", "`classes` of column `colour` is not a list of names"),
     ("quality: int32", "no: int32", "`columns` has False for a name"),
     ("facts: {instances: 6497}", "facts: [a]", "`facts` is not a mapping"),
+    ("facts: {instances: 6497}", "upstream: [Base]", "`upstream` has `Base`: `Base` cannot name"),
+    (
+        "facts: {instances: 6497}",
+        "upstream: [base@newest]",
+        "`upstream` has `base@newest`: `newest` is not a version range",
+    ),
+    ("facts: {instances: 6497}", "upstream: [base, base@^1]", "names `base` twice"),
+    ("type: uint8", "type: uint8, unique: often", "has `unique: often`"),
+    ("quality: int32", "quality: {type: int32, values: 3}", "is not a list of values"),
+    ("quality: int32", "quality: {type: int32, values: []}", "is not a list of values"),
+    (
+        "range: [2, 5]",
+        "values: ['3']",
+        "`values` of column `pH` has '3', and the column is float64",
+    ),
+    ("quality: int32", "quality: {type: int32, values: [1, null]}", "has None, and the column"),
+    ("quality: int32", "quality: {type: int32, values: [1, 1]}", "has 1 twice"),
+    (
+        "quality: int32",
+        "quality: {type: string, values: [1, 2]}",
+        "has 1, and the column is string",
+    ),
+    (
+        "classes: [red, white]",
+        "classes: [red, white], values: [0]",
+        "column `colour` has both `classes` and `values`",
+    ),
+    ("range: [2, 5]", 'pattern: "[0-9]"', "has a `pattern`, and its type is float64"),
+    ("quality: int32", "quality: {type: string, pattern: 5}", "is not a regular expression"),
+    ("quality: int32", "quality: {type: 'date32[day]', range: [1, 2]}", "has no usable range"),
+    (
+        "quality: int32",
+        "quality: {type: 'timestamp[us]', range: [2024-02-01, 2024-01-01]}",
+        "has no usable range",
+    ),
 ]
 
 
@@ -110,6 +145,31 @@ def test_a_mistake_is_named_with_a_hint(find, replace, fact):
     assert fact in failed.value.fact
     assert failed.value.fact.startswith("`dataset.yaml`: ")
     assert failed.value.hint
+
+
+def test_upstream_may_be_bounded_by_a_range():
+    contract = written(TEXT + "upstream: [base, opencloudhub-readmes@^1]\n")
+    assert list(contract.upstream) == ["base", "opencloudhub-readmes"]
+    assert str(contract.upstream["opencloudhub-readmes"]) == "^1"
+    assert str(contract.upstream["base"]) == "latest"
+    assert list(written(TEXT + "upstream: base\n").upstream) == ["base"]
+
+
+def test_what_values_may_be_is_read():
+    contract = written(
+        TEXT.replace("quality: int32", "quality: {type: int32, values: [3, 4], unique: true}")
+        .replace("range: [2, 5]", "values: [0.5, 1]")
+        .replace(
+            "picture:",
+            "day: {type: 'timestamp[us]', range: [2020-01-01, 2024-12-31 12:00:00]}\n"
+            '  code: {type: string, pattern: "[a-z]+", values: ["a"]}\n'
+            "  picture:",
+        )
+    )
+    assert contract.columns["quality"] == Column("int32", values=(3, 4), unique=True)
+    assert contract.columns["pH"].values == (0.5, 1)
+    assert contract.columns["day"].range == ("2020-01-01", "2024-12-31 12:00:00")
+    assert contract.columns["code"] == Column("string", pattern="[a-z]+", values=("a",))
 
 
 @pytest.mark.parametrize("value", [None, [], "text", {"splits": {}}, {"columns": None}, 3])

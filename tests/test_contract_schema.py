@@ -29,6 +29,14 @@ BEYOND_A_SCHEMA = (
     "key: [id]",
     "range: [5, 2]",
     "no: int32",
+    "upstream: [Base]",
+    "upstream: [base@newest]",
+    "upstream: [base, base@^1]",
+    "values: ['3']",
+    "quality: {type: string, values: [1, 2]}",
+    "classes: [red, white], values: [0]",
+    'pattern: "[0-9]"',
+    "quality: {type: 'date32[day]', range: [1, 2]}",
 )
 
 
@@ -79,7 +87,7 @@ def test_there_are_contracts_to_check():
 def test_the_example_of_the_page_is_valid():
     value = parse_yaml(EXAMPLE, "example")
     assert errors(value) == []
-    assert Contract.parse(value).gates.count == 9
+    assert Contract.parse(value).gates.count == 11
 
 
 @pytest.mark.parametrize(("find", "replace", "fact"), MISTAKES)
@@ -97,8 +105,12 @@ def test_what_the_reader_refuses_the_schema_refuses_too(find, replace, fact):
         {"gates": {"max_nulls": 1.5}},
         {"gates": {"metrics": {"val": {"f1": {}}}}},
         {"gates": {"metrics": {"val": {"f1": {"least": 1}}}}},
+        {"gates": {"max_leakage": "none"}},
+        {"gates": {"max_leakage": 0.5}},
+        {"gates": {"max_near_duplicates": 1}},
+        {"gates": {"max_near_duplicates": {"pH": -1}}},
         {"gates": {"max_drift": 1}},
-        {"gates": {"max_drift": {"psi": 1}}},
+        {"gates": {"max_drift": {"median": 1}}},
         {"gates": {"max_drift": {"std": 0.5}}},
         {"overrides": {}},
         {"overrides": [{"rule": "column-remvoed", "price": "minor", "reason": "why"}]},

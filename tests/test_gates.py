@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from dreg.core.choices import Choices, exceptions
 from dreg.core.contract import Contract
 from dreg.core.decision import Decision
-from dreg.core.gates import DRIFTS, Bound, Gates, breaches, stability_index
+from dreg.core.evidence import Evidence, Sample
+from dreg.core.gates import DRIFTS, Bound, Gates, Shared, breaches
 from dreg.core.profile import Profile
 from dreg.core.version import FIRST, Bump
 from dreg.errors import BadRequest, Refused
@@ -75,7 +76,9 @@ def test_a_bound_may_be_for_all_or_by_name():
         ("{metrics: {val: {f1: {min: 2, max: 1}}}}", "the bound of `f1` bounds nothing"),
         ("{metrics: {val: {f1: {min: low}}}}", "`min` of `f1` is 'low', not a number"),
         ("{max_drift: 1}", "`max_drift` is not a mapping"),
-        ("{max_drift: {psi: 1}}", "`max_drift` names the unknown drift `psi`"),
+        ("{max_drift: {median: 1}}", "`max_drift` names the unknown drift `median`"),
+        ("{max_leakage: none}", "`max_leakage` is 'none', not a count"),
+        ("{max_near_duplicates: {ph: 1}}", "names the unknown column `ph`"),
         ("{max_drift: {std: 0.5}}", "`max_drift` of `std` is 0.5, not a number that is at least 1"),
     ],
 )
@@ -158,7 +161,7 @@ def drifted(mean=3.0, std=0.5, red=600):
         (drifted(2.5), ["column `pH` of split `train` has its mean 1 old deviations away"]),
         (drifted(std=0.2), ["column `pH` of split `train` has a deviation that is 2.5 times as wide or narrow"]),
         (drifted(std=0.0), ["column `pH` of split `train` has a deviation that is inf times as wide or narrow"]),
-        (drifted(red=800), ["split `train` has a PSI of its classes of 0.196166"]),
+        (drifted(red=800), ["split `train` has a PSI of its classes of 0.195679"]),
         (drifted(math.nan), ["column `pH` of split `train` has its mean nan old deviations away"]),
     ],
 )  # fmt: skip
@@ -171,11 +174,70 @@ def test_drift_is_held_against_the_last_release(now, told):
     assert broken(text, now) == []
 
 
-def test_the_stability_index():
-    assert stability_index({"a": 1, "b": 3}, {"a": 10, "b": 30}) == 0
-    halved = stability_index({"a": 50, "b": 50}, {"a": 25, "b": 75})
-    assert halved == pytest.approx(0.25 * math.log(3), rel=1e-12)
-    assert 0 < stability_index({"a": 1}, {"b": 1}) < math.inf
+HISTOGRAM = "0.5..0.75:500 1..2:500"
+
+
+def spread(histogram, red=600):
+    return changed(
+        train={
+            "columns": {"pH": {"nulls": 0, "histogram": histogram}},
+            "class_distribution": {"red": red, "white": 1000 - red},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (spread(HISTOGRAM), []),
+        (spread("0.5..0.75:510 1..2:490"), []),
+        (spread("0.5..0.75:100 1..2:900"), ["column `pH` of split `train` has a PSI of 0.87"]),
+        (spread(HISTOGRAM, red=200), ["split `train` has a PSI of 0.71"]),
+    ],
+)
+def test_the_stability_index_is_of_columns_and_classes(now, told):
+    found = broken("{max_drift: {psi: 0.25}}", now, spread(HISTOGRAM))
+    assert [
+        line.removeprefix("max_drift: ")[: len(text)]
+        for line, text in zip(found, told, strict=True)
+    ] == told
+
+
+def test_classes_have_a_bound_of_their_own():
+    found = broken(
+        "{max_drift: {psi: 0.25, classes: 9}}", spread(HISTOGRAM, 200), spread(HISTOGRAM)
+    )
+    assert found == []
+
+
+def test_few_samples_differ_by_chance():
+    def few(*counts):
+        text = " ".join(f"{i}:{n}" for i, n in enumerate(counts, start=1) if n)
+        return changed(train={"num_samples": 5, "columns": {"pH": {"nulls": 0, "histogram": text}}})
+
+    assert broken("{max_drift: {psi: 0.01}}", few(1, 2, 2), few(2, 2, 1)) == []
+
+
+ONE = Sample("train", "processed/train.parquet", 17, "wine-17", like="split `val`")
+
+
+def test_what_is_in_two_splits_is_held_against_its_bound():
+    shared = Shared(Evidence(3, (ONE,)), {"quality": Evidence(2)})
+
+    def found(text):
+        return breaches(gates(text), (), changed(), None, shared)
+
+    assert found("{max_leakage: 3, max_near_duplicates: {quality: 2, pH: 0}}") == ()
+    near, leak = found("{max_leakage: 2, max_near_duplicates: {quality: 1}}")[::-1]
+    assert list(leak.lines()) == [
+        "max_leakage: samples are in more than one split: 3, at most 2 may be",
+        "  processed/train.parquet row 17 (key wine-17), as split `val`",
+        "  and 2 more",
+    ]
+    assert str(near) == (
+        "max_near_duplicates: column `quality` has 2 values in more than one split but for case and "
+        "punctuation, at most 1 may be"
+    )
 
 
 def test_a_constant_column_that_stays_has_not_drifted():

@@ -47,7 +47,7 @@ class Wine:
         self.root = root
         self.metadata = copy.deepcopy(METADATA)
         self.write(".dvc/config", "")
-        self.write("pipelines/wine-quality/dvc.yaml", "stages: {}\n")
+        self.write("pipelines/wine-quality/dvc.yaml", "stages: {analyze: {cmd: exit, deps: [dataset.yaml]}}\n")
         self.write("pipelines/wine-quality/dataset.yaml", CONTRACT)
         self.git("init", "--quiet", "--initial-branch=main")
         self.measure()
@@ -281,9 +281,10 @@ def test_a_broken_contract_is_refused_with_every_violation(wine):
     assert wine.dreg("check") == (
         1,
         "",
+        "samples are not named: the data is not here: dreg run wine-quality\n"
         "error: `wine-quality` breaks its contract\n"
-        "  wine-quality: column `alcohol` goes up to 149 in split `train`, promised at most 15\n"
-        "  wine-quality: column `pH` is missing\n"
+        "  column `alcohol` goes up to 149 in split `train`, promised at most 15\n"
+        "  column `pH` is missing\n"
         "\n"
         "hint: correct the pipeline, or the promise in pipelines/wine-quality/dataset.yaml, then: "
         "dreg run wine-quality\n",
@@ -308,9 +309,9 @@ def test_gates_are_checked_too_drift_against_the_last_release(wine):
     assert (code, stdout) == (1, "")
     assert stderr.startswith(
         "error: `wine-quality` breaks its contract\n"
-        "  wine-quality: max_drift: column `alcohol` of split `train` has its mean 0.75 old "
+        "  max_drift: column `alcohol` of split `train` has its mean 0.75 old "
         "deviations away since the last release, at most 0.5 may be\n"
-        "  wine-quality: min_samples: split `val` has 200 samples, at least 500 are asked for\n"
+        "  min_samples: split `val` has 200 samples, at least 500 are asked for\n"
     )
 
 
@@ -326,7 +327,7 @@ def test_a_broken_contract_as_json(wine):
     wine.measure()
     code, stdout, _ = wine.dreg("check", "--json")
     assert code == 1
-    assert json.loads(stdout)["error"]["details"] == ["wine-quality: split `val` is empty"]
+    assert json.loads(stdout)["error"]["details"] == ["split `val` is empty"]
 
 
 def test_rules_are_listed_and_explained(tmp_path):

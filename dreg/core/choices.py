@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from semver import Version
 
 from dreg.core.decision import Decision
+from dreg.core.evidence import told
 from dreg.core.gates import GATES, Breach
 from dreg.core.version import Bump, next_prerelease, parse_version
 from dreg.errors import BadRequest, Refused
@@ -133,9 +134,9 @@ def exceptions(
             f"`{dataset}` does not pass its gates",
             hint="correct the data, or the bound in the contract; to release it nevertheless: "
             f'dreg release {dataset} {options} --reason "..."',
-            details=[str(breach) for breach in kept_out],
+            details=told(kept_out),
         )
-    told = [f"{breach} (allowed: {choices.reason})" for breach in breaches]
+    decided = [f"{breach} (allowed: {choices.reason})" for breach in breaches]
     if decision.computed not in (None, decision.bump) and choices.reason:
-        told.append(f"{decision.bump} instead of {decision.computed}: {choices.reason}")
-    return tuple(told)
+        decided.append(f"{decision.bump} instead of {decision.computed}: {choices.reason}")
+    return tuple(decided)

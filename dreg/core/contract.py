@@ -6,28 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from dreg.core.columns import Column, read_column
 from dreg.core.gates import Gates, read_gates
 from dreg.core.reader import Reader, whole
 from dreg.core.rules import Pricing
-from dreg.core.types import spelled
+from dreg.core.version import Range, parse_request
+from dreg.errors import BadRequest
+
+__all__ = ["Column", "Contract", "ContractSplit"]
 
 ROLES = ("train", "evaluation")
-
-
-@dataclass(frozen=True)
-class Column:
-    """A promised column: Arrow type name, unit, shape, inclusive range, class names in order.
-
-    `model` is what made an embedding, `name@revision`.
-    """
-
-    type: str
-    nullable: bool = False
-    shape: tuple[int, ...] = ()
-    unit: str = ""
-    range: tuple[float, float] | None = None
-    classes: tuple[str, ...] = ()
-    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,8 +34,8 @@ class ContractSplit:
 class Contract:
     """The promise. `label` names the column whose classes `class_distribution` counts.
 
-    `pricing` is what the keys `overrides` and `thresholds` say; it counts from the release on that
-    has it.
+    `upstream` are the datasets it is made from, each with the versions that will do. `pricing` is
+    what the keys `overrides` and `thresholds` say; it counts from the release on that has it.
     """
 
     title: str
@@ -61,7 +49,7 @@ class Contract:
     kind: str = "tabular"
     label: str | None = None
     key: tuple[str, ...] = ()
-    upstream: tuple[str, ...] = ()
+    upstream: Mapping[str, Range] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     gates: Gates = field(default_factory=Gates)
     pricing: Pricing = field(default_factory=Pricing)
@@ -105,7 +93,7 @@ class _Reader(Reader):
             kind=self.text(top, "kind") or "tabular",
             label=self.text(top, "label") or None,
             key=self.names(top.get("key"), "`key`"),
-            upstream=self.names(top.get("upstream"), "`upstream`"),
+            upstream=self.upstream(top.get("upstream")),
             facts={self.name(key, "`facts`"): str(value) for key, value in facts.items()},
             pricing=Pricing.parse(top, self.where),
         )
@@ -118,6 +106,19 @@ class _Reader(Reader):
             self, top.get("gates"), tuple(contract.splits), tuple(contract.columns), contract.label
         )
         return replace(contract, gates=gates)
+
+    def upstream(self, value: Any) -> dict[str, Range]:
+        """Datasets by name, written `name` or `name@range`."""
+        found: dict[str, Range] = {}
+        for request in self.names(value, "`upstream`"):
+            try:
+                name, wanted = parse_request(request)
+            except BadRequest as error:
+                raise self.fail(f"`upstream` has `{request}`: {error.fact}", error.hint) from error
+            if name in found:
+                raise self.fail(f"`upstream` names `{name}` twice", "name a dataset once")
+            found[name] = wanted
+        return found
 
     def splits(self, value: Any) -> dict[str, ContractSplit]:
         if not isinstance(value, dict) or not value:
@@ -150,43 +151,9 @@ class _Reader(Reader):
     def columns(self, value: Any) -> dict[str, Column]:
         if not isinstance(value, dict) or not value:
             raise self.fail("`columns` names no column", "list every column with its type")
-        return {self.name(key, "`columns`"): self.column(key, item) for key, item in value.items()}
-
-    def column(self, name: str, value: Any) -> Column:
-        at = f"column `{name}`"
-        short = {"type": value} if isinstance(value, str) else value
-        given = self.mapping(short, at, tuple(Column.__dataclass_fields__), ("type",))
-        nullable = given.get("nullable", False)
-        if not isinstance(nullable, bool):
-            raise self.fail(f"{at} has `nullable: {nullable}`", "write true or false")
-        shape = given.get("shape") or []
-        if not isinstance(shape, list) or not all(_length(length) for length in shape):
-            raise self.fail(f"{at} has no usable shape", "write it as a list: [28, 28]")
-        classes = self.names(given.get("classes"), f"`classes` of {at}")
-        if len(set(classes)) < len(classes):
-            raise self.fail(f"{at} names a class twice", "a class has one place, its index")
-        return Column(
-            type=spelled(self.text(given, "type", at)),
-            nullable=nullable,
-            shape=tuple(shape),
-            unit=self.text(given, "unit", at),
-            range=self.range(given.get("range"), at),
-            classes=classes,
-            model=self.text(given, "model", at),
-        )
-
-    def range(self, value: Any, at: str) -> tuple[float, float] | None:
-        if value is None:
-            return None
-        usable = (
-            isinstance(value, list)
-            and len(value) == 2
-            and all(isinstance(n, int | float) and not isinstance(n, bool) for n in value)
-            and value[0] <= value[1]
-        )
-        if not usable:
-            raise self.fail(f"{at} has no usable range", "write it as [lowest, highest]")
-        return float(value[0]), float(value[1])
+        return {
+            self.name(key, "`columns`"): read_column(self, key, item) for key, item in value.items()
+        }
 
 
 def _length(value: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dreg.core.columns import MOMENT
 from dreg.core.contract import ROLES
 from dreg.core.gates import DRIFTS
 from dreg.core.rules import RULES
@@ -19,6 +20,7 @@ NAME: Schema = {"type": ["string", "integer"]}
 TEXT: Schema = {"type": ["string", "number", "boolean", "null"]}
 NEEDED_TEXT: Schema = {"type": ["string", "number", "boolean"], "minLength": 1}
 COUNT: Schema = {"type": "integer", "minimum": 0}
+MOMENT_TEXT: Schema = {"type": "string", "pattern": f"^{MOMENT.pattern}$"}
 INSIDE = r"^(?!/)(?!.*\\)(?!(.*/)?\.\.(/|$))"
 
 
@@ -39,7 +41,11 @@ def contract_schema() -> Schema:
                 "kind": _said("tabular or image; default: tabular.", TEXT),
                 "label": _said("The column whose classes are counted.", TEXT),
                 "key": _said("The columns that tell samples apart.", _names()),
-                "upstream": _said("Datasets that this one is made from.", _names()),
+                "upstream": _said(
+                    "Datasets that this one is made from: a name, or `name@range` such as "
+                    "opencloudhub-readmes@^1.",
+                    _names(),
+                ),
                 "facts": _said(
                     "Further facts, as they are published.", {"type": ["object", "null"]}
                 ),
@@ -93,10 +99,11 @@ def _column() -> Schema:
             ),
             "unit": _said("What the numbers are in, such as mg/l.", TEXT),
             "range": _said(
-                "Lowest and highest value, inclusive.",
+                "Lowest and highest value, inclusive; of dates and timestamps as texts: "
+                "[2020-01-01, 2024-12-31].",
                 {
                     "type": ["array", "null"],
-                    "items": {"type": "number"},
+                    "anyOf": [{"items": {"type": "number"}}, {"items": MOMENT_TEXT}],
                     "minItems": 2,
                     "maxItems": 2,
                 },
@@ -105,6 +112,24 @@ def _column() -> Schema:
             "model": _said(
                 "What made an embedding, such as sentence-transformers/all-MiniLM-L6-v2@REVISION.",
                 TEXT,
+            ),
+            "values": _said(
+                "All values that may occur, each of the column's type; a column with `classes` has none.",
+                {
+                    "type": ["array", "null"],
+                    "items": {"type": ["string", "number", "boolean"]},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+            ),
+            "pattern": _said(
+                "A regular expression that every text matches as a whole, as "
+                "[RE2](https://github.com/google/re2/wiki/Syntax) reads it.",
+                {"type": ["string", "null"], "minLength": 1},
+            ),
+            "unique": _said(
+                "Whether no value may come twice, in one split or two; default: false. Nulls may.",
+                {"type": "boolean"},
             ),
         },
         needed=("type",),
@@ -134,10 +159,21 @@ def _gates() -> Schema:
             "metrics": _said(
                 "By split and figure: `min`, `max` or both.", _optional(_by_name(_by_name(bound)))
             ),
+            "max_leakage": _said(
+                "Most samples that are in more than one split: of equal keys where the contract has a "
+                "`key`, else of equal content.",
+                {"type": ["integer", "null"], "minimum": 0},
+            ),
+            "max_near_duplicates": _said(
+                "By column, most values that are in more than one split. Texts are compared but for "
+                "case, punctuation and spaces.",
+                _optional(_by_name(COUNT)),
+            ),
             "max_drift": _said(
                 "Since the last release: `mean`, how far means of columns may move, in old "
                 "deviations; `std`, how many times as wide or narrow their values may spread; "
-                "`classes`, the population stability index of the classes.",
+                "`classes`, the population stability index of the classes; `psi`, that of numbers and "
+                "of texts' lengths, and of the classes where `classes` has no bound.",
                 _optional(_object(least)),
             ),
         }

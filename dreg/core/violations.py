@@ -1,51 +1,141 @@
-"""Where a dataset breaks its contract: the promise against the measured profile."""
+"""Where a dataset breaks its contract: the promise against what was measured, and the data itself.
+
+The profile decides what it can. `asked` says what has to be read from the data: what the profile
+cannot decide, and the samples to be named for what it found broken.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dreg.core.contract import Column, Contract
+from dreg.core.evidence import Evidence, Problem
 from dreg.core.profile import Feature, Number, Profile, Split
 from dreg.core.types import spelled
 
 
 @dataclass(frozen=True)
-class Violation:
+class Violation(Problem):
     """One broken promise: what it is about, such as "column `pH`", and what is wrong with it."""
 
-    about: str
-    text: str
 
-    def __str__(self) -> str:
-        return f"{self.about} {self.text}"
+@dataclass(frozen=True, order=True)
+class Question:
+    """Which samples of `split` break one promise about a column; of all splits if it is empty.
+
+    The promises: nulls, finite, least, most, classes, values, pattern, unique. `decided` is one
+    that the profile knows to be broken.
+    """
+
+    column: str
+    promise: str
+    split: str
+    decided: bool = False
 
 
-def violations(contract: Contract, profile: Profile) -> tuple[Violation, ...]:
-    """Every promise of `contract` that `profile` breaks, sorted; empty if it keeps them all."""
+Answers = Mapping[tuple[str, str, str], Evidence]  # by column, promise, split
+
+
+def asked(contract: Contract, profile: Profile) -> tuple[Question, ...]:
+    """What is to be read from the data."""
+    found = [
+        Question(name, promise, split, True)
+        for name, promised in contract.columns.items()
+        if name in profile.features
+        for promise, split, _ in _measured(name, promised, profile)
+        if promise
+    ]
+    if contract.label is not None and (classes := contract.classes):
+        for split, measured in profile.splits.items():
+            if any(_unpromised(classes, split, measured)):
+                found.append(Question(contract.label, "classes", split, True))
+    for name, promised in contract.columns.items():
+        if name in profile.features:
+            found += _only_in_data(name, promised, contract, profile)
+    return tuple(sorted(found))
+
+
+def _only_in_data(
+    name: str, promised: Column, contract: Contract, profile: Profile
+) -> Iterator[Question]:
+    """What no figure tells."""
+    if promised.unique:
+        yield Question(name, "unique", "")
+    dates = promised.range is not None and isinstance(promised.range[0], str)
+    wanted = {
+        "values": bool(promised.values),
+        "pattern": bool(promised.pattern),
+        "classes": bool(promised.classes) and name != contract.label,
+        "least": dates,
+        "most": dates,
+    }
+    for split in profile.splits:
+        if split in contract.splits:
+            yield from (Question(name, promise, split) for promise in wanted if wanted[promise])
+
+
+def violations(
+    contract: Contract, profile: Profile, answers: Answers | None = None
+) -> tuple[Violation, ...]:
+    """Every promise of `contract` that is broken, sorted; empty if it keeps them all.
+
+    `answers` are to what is `asked`; without them the profile alone decides.
+    """
+    known = answers or {}
     return tuple(
         sorted(
             (
-                *_columns(contract, profile),
+                *_columns(contract, profile, known),
                 *_splits(contract, profile),
-                *_labels(contract, profile),
+                *_labels(contract, profile, known),
             ),
             key=str,
         )
     )
 
 
-def _columns(contract: Contract, profile: Profile) -> Iterator[Violation]:
+def _columns(contract: Contract, profile: Profile, answers: Answers) -> Iterator[Violation]:
     for name, promised in contract.columns.items():
         about = f"column `{name}`"
         measured = profile.features.get(name)
         if measured is None:
             yield Violation(about, "is missing")
             continue
-        for text in (*_as_promised(promised, measured), *_values(name, promised, profile)):
+        for text in _as_promised(promised, measured):
             yield Violation(about, text)
+        for promise, split, text in _measured(name, promised, profile):
+            yield _violation(about, text, answers.get((name, promise, split)))
+        for question in _only_in_data(name, promised, contract, profile):
+            evidence = answers.get((name, question.promise, question.split), Evidence())
+            if evidence.count:
+                text = _told(question, promised).format(f"{evidence.count:,}")
+                where = f" in split `{question.split}`" if question.split else ""
+                yield _violation(about, text + where, evidence)
     for name in profile.features.keys() - contract.columns.keys():
         yield Violation(f"column `{name}`", "is not in the contract")
+
+
+def _violation(about: str, text: str, evidence: Evidence | None) -> Violation:
+    found = evidence or Evidence()
+    return Violation(about, text, found.count, found.samples)
+
+
+def _told(question: Question, promised: Column) -> str:
+    """What is wrong, with a place for the number."""
+    low, high = promised.range or ("", "")
+    return {
+        "values": "has {} values that are none of the " + f"{len(promised.values):,} allowed",
+        "pattern": "has {} texts that are no match of `" + _plain(promised.pattern) + "`",
+        "unique": "has {} values that came before, promised unique",
+        "classes": "has {} values that are none of the " + f"{len(promised.classes):,} classes",
+        "least": "has {} values before " + f"{low}",
+        "most": "has {} values after " + f"{high}",
+    }[question.promise]
+
+
+def _plain(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _as_promised(promised: Column, measured: Feature) -> Iterator[str]:
@@ -62,8 +152,8 @@ def _as_promised(promised: Column, measured: Feature) -> Iterator[str]:
         yield f"is in {measured.unit or 'no unit'}, promised {promised.unit or 'none'}"
 
 
-def _values(name: str, promised: Column, profile: Profile) -> Iterator[str]:
-    """What the statistics of each split say about the column's values."""
+def _measured(name: str, promised: Column, profile: Profile) -> Iterator[tuple[str, str, str]]:
+    """What the figures of each split say about the column's values: promise, split, words."""
     counted = False
     for split_name, split in sorted(profile.splits.items()):
         figures = split.columns.get(name, {})
@@ -71,23 +161,28 @@ def _values(name: str, promised: Column, profile: Profile) -> Iterator[str]:
         if nulls := figures.get("nulls", 0):
             counted = True
             if not promised.nullable:
-                yield f"has {nulls:,} nulls {where}, promised none"
-        if promised.range is not None:
-            if odd := figures.get("not_finite", 0):
-                yield f"has {odd:,} values that are NaN or infinite {where}, promised a range"
-            yield from _range(promised.range, figures.get("min"), figures.get("max"), where)
+                yield "nulls", split_name, f"has {nulls:,} nulls {where}, promised none"
+        if promised.range is None:
+            continue
+        if odd := figures.get("not_finite", 0):
+            text = f"has {odd:,} values that are NaN or infinite {where}, promised a range"
+            yield "finite", split_name, text
+        low, high = promised.range
+        if not isinstance(low, str) and not isinstance(high, str):
+            ends = _range((low, high), figures.get("min"), figures.get("max"))
+            yield from ((promise, split_name, text.format(where)) for promise, text in ends)
     if profile.features[name].nullable and not promised.nullable and not counted:
-        yield "is nullable, promised not to be"
+        yield "", "", "is nullable, promised not to be"
 
 
 def _range(
-    bounds: tuple[float, float], low: Number | None, high: Number | None, where: str
-) -> Iterator[str]:
+    bounds: tuple[float, float], low: Number | None, high: Number | None
+) -> Iterator[tuple[str, str]]:
     # Asked this way round, NaN is outside of every range.
     if low is not None and not low >= bounds[0]:
-        yield f"goes down to {low:g} {where}, promised at least {bounds[0]:g}"
+        yield "least", f"goes down to {low:g} {{}}, promised at least {bounds[0]:g}"
     if high is not None and not high <= bounds[1]:
-        yield f"goes up to {high:g} {where}, promised at most {bounds[1]:g}"
+        yield "most", f"goes up to {high:g} {{}}, promised at most {bounds[1]:g}"
 
 
 def _splits(contract: Contract, profile: Profile) -> Iterator[Violation]:
@@ -108,7 +203,7 @@ def _splits(contract: Contract, profile: Profile) -> Iterator[Violation]:
         yield Violation(f"split `{name}`", "is not in the contract")
 
 
-def _labels(contract: Contract, profile: Profile) -> Iterator[Violation]:
+def _labels(contract: Contract, profile: Profile, answers: Answers) -> Iterator[Violation]:
     if contract.label is None:
         return
     about = f"label `{contract.label}`"
@@ -116,10 +211,13 @@ def _labels(contract: Contract, profile: Profile) -> Iterator[Violation]:
     for name, split in sorted(profile.splits.items()):
         if split.num_samples and not split.class_distribution:
             yield Violation(about, f"is not counted by class in split `{name}`")
-        yield from (Violation(about, f"has {text}") for text in _unpromised(promised, name, split))
+        for text in _unpromised(promised, name, split):
+            evidence = answers.get((contract.label, "classes", name))
+            yield _violation(about, f"has {text}", evidence)
 
 
 def _unpromised(promised: tuple[str, ...], name: str, split: Split) -> Iterator[str]:
+    """What is counted and was not promised, all of it: the samples of it are named together."""
     if promised:
         known = set(promised)
         for label, samples in sorted(split.class_distribution.items()):

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from dreg.adapters import engines
-from dreg.adapters.formats import missing, pieces
+from dreg.adapters.formats import pieces
 from dreg.adapters.measure import Features
 from dreg.adapters.merging import measure
 from dreg.adapters.sample_index import SampleIndex
+from dreg.adapters.split_files import split_files
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown
-from dreg.core.contract import Contract, ContractSplit
+from dreg.core.contract import Contract
 from dreg.core.file_formats import format_of
 from dreg.core.numbers import rounded
 from dreg.core.profile import Number, Profile, Prompt, Published, Split
@@ -48,7 +49,9 @@ def write(
     own = checked(metrics or {}, contract)
     asked = the_prompt(prompt)
     by = engines.chosen(engine)
-    files = {name: list(split_files(workspace, split)) for name, split in contract.splits.items()}
+    files = {
+        name: list(split_files(workspace.data, split)) for name, split in contract.splits.items()
+    }
     given = {name: list(pieces(some, contract)) for name, some in files.items()}
     splits: dict[str, Split] = {}
     figures: dict[str, dict[str, Number]] = {}
@@ -131,15 +134,6 @@ def the_prompt(asked: Asked | None) -> Prompt | None:
 
 
 ASK = 'give it as profile.write(prompt={"name": "caption", "version": "2", "text": "Describe ..."})'
-
-
-def split_files(workspace: Workspace, split: ContractSplit) -> Iterator[Path]:
-    """The files of a split, in the contract's order, those of a pattern sorted by path."""
-    for pattern in split.files:
-        found = sorted(path for path in workspace.data.glob(pattern) if path.is_file())
-        if not found:
-            raise missing(shown(workspace.data / pattern))
-        yield from found
 
 
 def empty(name: str, files: list[Path]) -> Outside:

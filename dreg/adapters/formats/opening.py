@@ -12,7 +12,7 @@ import pyarrow as pa
 from dreg.adapters.formats import delimited, json_objects, loose_files, parquet
 from dreg.adapters.formats.piece import KINDS, Piece, common_folder, kind_of, together
 from dreg.adapters.formats.references import followed
-from dreg.adapters.formats.rows import Rows
+from dreg.adapters.formats.rows import Rows, only
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.errors import Outside
@@ -53,7 +53,8 @@ def opened(piece: Piece, contract: Contract) -> Iterator[Rows]:
     format, or broken, also while it is read.
     """
     if piece.names:
-        yield loose_files.read(piece, contract)
+        rows = loose_files.read(piece, contract)
+        yield rows if piece.columns is None else only(rows, piece.columns)
         return
     reader = READERS.get(piece.path.suffix)
     if reader is None:
@@ -67,7 +68,8 @@ def opened(piece: Piece, contract: Contract) -> Iterator[Rows]:
         reader(file, piece, contract) as rows,
     ):
         _refuse_doubles(piece, rows.schema.names)
-        yield followed(rows, piece, contract)
+        needed = rows if piece.columns is None else only(rows, piece.columns)
+        yield followed(needed, piece, contract)
 
 
 @contextmanager

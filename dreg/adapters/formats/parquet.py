@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -43,11 +43,16 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as parquet:
         about = parquet.metadata
         groups = range(about.num_row_groups) if piece.groups is None else piece.groups
-        size = sum(about.row_group(i).total_byte_size for i in groups)
+        names = [n for n in piece.columns or () if n in parquet.schema_arrow.names]
+        size = sum(_size(about.row_group(i), piece, names) for i in groups)
         count = sum(about.row_group(i).num_rows for i in groups)
         row_bytes = max(1, size // max(1, count))
         number = max(1, min(rows.BATCH_ROWS, rows.BATCH_BYTES // row_bytes))
-        batches = parquet.iter_batches(batch_size=number, row_groups=list(groups))
+        batches = parquet.iter_batches(
+            batch_size=number,
+            row_groups=list(groups),
+            columns=None if piece.columns is None else names,
+        )
         yield Rows(parquet.schema_arrow, _checked(batches, piece))
 
 
@@ -78,3 +83,16 @@ def _is_valid(array: pa.Array) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def _size(group: Any, piece: Piece, names: list[str]) -> int:
+    """The bytes of a row group's columns that are wanted."""
+    if piece.columns is None:
+        return int(group.total_byte_size)
+    columns = (group.column(i) for i in range(group.num_columns))
+    return sum(c.total_uncompressed_size for c in columns if _top(c.path_in_schema, names))
+
+
+def _top(path: str, names: list[str]) -> bool:
+    """Whether a leaf of the schema is one of these columns, or within one."""
+    return any(path == name or path.startswith(f"{name}.") for name in names)

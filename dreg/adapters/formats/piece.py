@@ -25,13 +25,14 @@ class Piece:
 
     Of a table in Parquet maybe only some: those of its row groups in `groups`, of which the first
     row is number `first` of the table. With `names`, `path` is a folder, and each of these files
-    below it is a row.
+    below it is a row. `columns` are those that are needed, as far as there are such; None: all.
     """
 
     path: Path
     groups: range | None = None
     first: int = 0
     names: tuple[str, ...] = ()
+    columns: tuple[str, ...] | None = None
 
     @property
     def file(self) -> Path:

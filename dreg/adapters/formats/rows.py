@@ -51,3 +51,10 @@ def shaped(schema: pa.Schema, columns: Mapping[str, Column]) -> pa.Schema:
                 lists = pa.list_(lists, length)
             schema = schema.set(schema.get_field_index(name), pa.field(name, lists))
     return schema
+
+
+def only(rows: Rows, columns: Iterable[str]) -> Rows:
+    """The same rows with just those of the columns that there are."""
+    names = [name for name in columns if name in rows.schema.names]
+    schema = pa.schema([rows.schema.field(name) for name in names])
+    return Rows(schema, (batch.select(names) for batch in rows.batches))

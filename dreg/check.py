@@ -1,0 +1,112 @@
+"""Checking: whether datasets keep what their contracts say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dreg.catalog import releases_of
+from dreg.core.contract import Contract
+from dreg.core.evidence import Problem, told
+from dreg.core.gates import Breach
+from dreg.core.profile import Profile
+from dreg.core.release import last_final
+from dreg.core.violations import Violation
+from dreg.errors import BadRequest, Refused
+from dreg.history import profile_of
+from dreg.inspection import breached, not_as_measured, violated
+from dreg.output import count
+from dreg.registry import Dataset, Registry
+
+MANY = 5
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """One dataset, how much was checked, and what it breaks; `gates` are single bounds.
+
+    `violations` are broken promises, `breaches` gates that are not passed; each with how many
+    samples show it, and the first of them.
+    """
+
+    dataset: str
+    columns: int
+    splits: int
+    gates: int
+    samples: int
+    violations: tuple[Violation, ...]
+    breaches: tuple[Breach, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return *self.violations, *self.breaches
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The answer of `dreg check`. One dataset that breaks its contract, and it is refused."""
+
+    datasets: tuple[Inspected, ...]
+
+    def lines(self) -> Iterator[str]:
+        if not self.datasets:
+            yield "no datasets yet"
+        for kept in self.datasets:
+            if not kept.problems:
+                yield (
+                    f"{kept.dataset}: keeps its contract ({count(kept.columns)} columns, "
+                    f"{count(kept.splits)} splits, "
+                    f"{f'{count(kept.gates)} gates, ' if kept.gates else ''}"
+                    f"{count(kept.samples)} samples)"
+                )
+
+
+def check(registry: Registry, names: list[str] | None = None) -> Checked:
+    """The contract of each named dataset, or of all, against profile and data in the tree.
+
+    Raises Refused with every violation, BadRequest for a dataset that was never run.
+    """
+    checked = Checked(tuple(_inspected(dataset) for dataset in registry.datasets(names)))
+    broken = [one for one in checked.datasets if one.problems]
+    if not broken:
+        return checked
+    who = ", ".join(f"`{one.dataset}`" for one in broken)
+    number = sum(len(one.problems) for one in broken)
+    found = f", in {number:,} places" if number > MANY else ""
+    refused = Refused(
+        f"{who} {'breaks its contract' if len(broken) == 1 else 'break their contracts'}{found}",
+        hint="correct the pipeline, or the promise in "
+        f"pipelines/{broken[0].dataset}/dataset.yaml, then: "
+        f"dreg run {' '.join(one.dataset for one in broken)}",
+        details=[
+            line if len(broken) == 1 else f"{one.dataset}: {line}"
+            for one in broken
+            for line in told(one.problems)
+        ],
+    )
+    refused.answer = checked
+    raise refused
+
+
+def _inspected(dataset: Dataset) -> Inspected:
+    profile = dataset.profile()
+    if profile is None:
+        raise BadRequest(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
+    contract = dataset.contract()
+    return Inspected(
+        dataset=dataset.name,
+        columns=len(profile.features),
+        splits=len(profile.splits),
+        gates=contract.gates.count,
+        samples=profile.num_samples,
+        violations=(*not_as_measured(dataset), *violated(dataset, contract, profile)),
+        breaches=breached(dataset, contract, profile, _drifted_from(dataset, contract)),
+    )
+
+
+def _drifted_from(dataset: Dataset, contract: Contract) -> Profile | None:
+    """The last release's profile, if there is a gate that looks at it."""
+    if not contract.gates.max_drift:
+        return None
+    last = last_final(releases_of(dataset.root, dataset.name))
+    return profile_of(dataset, last) if last else None
