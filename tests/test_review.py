@@ -47,7 +47,10 @@ class Wine:
         self.root = root
         self.metadata = copy.deepcopy(METADATA)
         self.write(".dvc/config", "")
-        self.write("pipelines/wine-quality/dvc.yaml", "stages: {analyze: {cmd: exit, deps: [dataset.yaml]}}\n")
+        self.write(
+            "pipelines/wine-quality/dvc.yaml",
+            "stages: {analyze: {cmd: exit, deps: [dataset.yaml]}}\n",
+        )
         self.write("pipelines/wine-quality/dataset.yaml", CONTRACT)
         self.git("init", "--quiet", "--initial-branch=main")
         self.measure()
