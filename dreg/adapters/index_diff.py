@@ -1,13 +1,13 @@
 """Two sample indexes compared: which samples came, went, changed, or moved between splits.
 
 Both are sorted, so they are merged in windows of the same range of keys, whatever their size. What
-came or went is held as 16 bytes a sample until it is known which of them moved.
+came or went waits on disk until it is known which of them moved.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import values
-from dreg.adapters.index_moves import EMPTY, Places, Strays, crossed, matches
+from dreg.adapters.index_moves import EMPTY, NONE, Moves, Places, Strays, grouped, groups_of
 from dreg.adapters.index_rows import Block, Index, opened_index
-from dreg.adapters.lanes import Words
 from dreg.core.samples import Entry, SampleChanges, SplitChanges
 
 
@@ -52,7 +51,8 @@ class IndexDiff:
         self.old = old
         self.new = new
         self.contents = contents
-        self._moved: tuple[Words, Words, list[str]] = (EMPTY, EMPTY, [])
+        self._moves = NONE
+        self._splits: list[str] = []  # by the numbers that moves have
 
     def changes(self) -> SampleChanges | None:
         """What became of the samples, in counts; None where the two cannot be compared.
@@ -60,24 +60,26 @@ class IndexDiff:
         That is so when one has keys and the other none, and without keys when contents differ.
         """
         counts: dict[str, list[int]] = {}
-        gone, come = Strays(), Strays()
         with ExitStack() as stack:
             old, new = (stack.enter_context(opened_index(path)) for path in (self.old, self.new))
+            gone, come = (stack.enter_context(closing(Strays())) for _ in range(2))
             keyed = old.keyed or new.keyed
             if self._incomparable(old, new):
                 return None
             for window in windows(old, new, keyed=keyed, contents=self.contents):
-                split = window.new.split
-                sums = counts.setdefault(split, [0, 0, 0, 0])
+                sums = counts.setdefault(window.new.split, [0, 0, 0, 0])
                 for i, places in enumerate((window.added, window.removed, window.changed)):
                     sums[i] += len(places)
                 sums[3] += window.kept
-                gone.add(split, window.old.take(window.removed))
-                come.add(split, window.new.take(window.added))
+                gone.add(len(counts), *window.old.take(window.removed).ids())
+                come.add(len(counts), *window.new.take(window.added).ids())
+            self._splits = ["", *counts]
+            if len(counts) > 1:
+                self._moves = Moves.of(gone, come)
         moved: dict[tuple[str, str], int] = {}
-        if len(counts) > 1:
-            self._match(gone, come, moved)
-        for (out, to), number in moved.items():
+        for (source, target), number in self._moves.counted().items():
+            out, to = self._splits[source], self._splits[target]
+            moved[out, to] = number
             counts[out][1] -= number
             counts[to][0] -= number
         splits = {name: SplitChanges(*counts[name]) for name in sorted(counts)}
@@ -88,61 +90,38 @@ class IndexDiff:
             return False
         return old.keyed != new.keyed or not (new.keyed or self.contents)
 
-    def _match(self, gone: Strays, come: Strays, moved: dict[tuple[str, str], int]) -> None:
-        """Find what left one split and came into another; the same sample is counted once."""
-        before, after = gone.sorted(), come.sorted()
-        left, right = matches(before, after)
-        froms, tos = before.codes[left], after.codes[right]
-        across = froms != tos
-        left, froms, tos = left[across], froms[across], tos[across]
-        pairs, numbers = np.unique(froms.astype(np.int64) << 32 | tos, return_counts=True)
-        for pair, number in zip(pairs.tolist(), numbers.tolist(), strict=True):
-            moved[gone.names[pair >> 32], come.names[pair & 0xFFFFFFFF]] = number
-        self._moved = (
-            before.first[left],
-            before.second[left],
-            [gone.names[c] for c in froms.tolist()],
-        )
-
-    def _sources(self) -> dict[tuple[int, int], list[str]]:
-        """Of each sample that moved, the splits it was in."""
-        sources: dict[tuple[int, int], list[str]] = {}
-        first, second, splits = self._moved
-        for one, other, split in zip(first.tolist(), second.tolist(), splits, strict=True):
-            sources.setdefault((one, other), []).append(split)
-        return sources
-
     def entries(self) -> Iterator[Entry]:
         """Every sample that is not as before, in the order of the indexes, after `changes`."""
         with ExitStack() as stack:
             old, new = (stack.enter_context(opened_index(path)) for path in (self.old, self.new))
-            keyed = old.keyed or new.keyed
-            left, came = self._sources(), self._sources()
-            for window in windows(old, new, keyed=keyed, contents=self.contents):
+            if self._incomparable(old, new):
+                return
+            split, left, came = "", NONE, NONE
+            for window in windows(old, new, keyed=old.keyed or new.keyed, contents=self.contents):
+                if window.new.split != split:
+                    split = window.new.split
+                    number = self._splits.index(split, 1)
+                    left, came = self._moves.of_source(number), self._moves.of_target(number)
                 yield from self._of_window(window, left, came)
 
-    def _of_window(
-        self,
-        window: Window,
-        left: dict[tuple[int, int], list[str]],
-        came: dict[tuple[int, int], list[str]],
-    ) -> Iterator[Entry]:
+    def _of_window(self, window: Window, left: Moves, came: Moves) -> Iterator[Entry]:
         split = window.new.split
         changed = window.new.take(window.changed)
         yield from (Entry("changed", split, key) for key in changed.texts())
         removed = window.old.take(window.removed)
-        for key, identity in zip(removed.texts(), _identities(removed), strict=True):
-            if split in left.get(identity, ()):
-                left[identity].remove(split)  # told where it came to
-            else:
-                yield Entry("removed", split, key)
+        # What moved is told where it came to.
+        away = left.places(*removed.ids()) < 0
+        yield from (
+            Entry("removed", split, key) for key in removed.take(np.flatnonzero(away)).texts()
+        )
         added = window.new.take(window.added)
-        for key, identity in zip(added.texts(), _identities(added), strict=True):
-            sources = came.get(identity)
-            if sources and sources[0] != split:
-                yield Entry("moved", split, key, sources.pop(0))
-            else:
+        places = came.places(*added.ids())
+        sources = came.sources[places].tolist() if len(came.ids) else [0] * len(added)
+        for key, place, source in zip(added.texts(), places.tolist(), sources, strict=True):
+            if place < 0:
                 yield Entry("added", split, key)
+            else:
+                yield Entry("moved", split, key, self._splits[source])
 
 
 def windows(old: Index, new: Index, *, keyed: bool, contents: bool) -> Iterator[Window]:
@@ -243,36 +222,18 @@ def _by_hash(old: Block, new: Block) -> Window:
     """Without keys: samples with one hash are alike, and counted."""
     first = np.concatenate([old.first, new.first])
     second = np.concatenate([old.second, new.second])
-    order = np.argsort(first, kind="stable")  # two sorted runs: the earlier first
-    if crossed(first[order], second[order]):
-        order = np.lexsort((np.arange(len(first)), second, first))
-    first, second = first[order], second[order]
-    starts = np.flatnonzero(_starts(first, second))
+    order, starts = grouped(first, second)
     from_old = order < len(old)
-    before = np.add.reduceat(from_old, starts, dtype=np.int64) if len(starts) else starts
-    sizes = np.diff(starts, append=len(first))
-    kept = np.minimum(before, sizes - before)
+    group = groups_of(starts, len(order))
+    before = np.bincount(group, from_old, len(starts)).astype(np.int64)
+    kept = np.minimum(before, np.bincount(group, minlength=len(starts)) - before)
     # Of the samples alike, the first so many are those that stayed.
-    group = np.repeat(np.arange(len(starts)), sizes)
-    number = np.arange(len(first)) - starts[group]
-    number = np.where(from_old, number, number - before[group])
+    number = np.arange(len(order)) - starts[group]
+    number -= np.where(from_old, 0, before[group])
     stray = number >= kept[group]
     removed, added = order[stray & from_old], order[stray & ~from_old] - len(old)
     return Window(old, new, np.sort(removed), np.sort(added), np.empty(0, np.int64))
 
 
-def _starts(first: Words, second: Words) -> npt.NDArray[np.bool_]:
-    """Where another value begins."""
-    new = np.ones(len(first), np.bool_)
-    if len(first):
-        new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
-    return new
-
-
 def _truths(array: pa.Array) -> npt.NDArray[np.bool_]:
     return values(array.cast(pa.uint8())).view(np.bool_)
-
-
-def _identities(block: Block) -> Iterator[tuple[int, int]]:
-    first, second = block.ids()
-    return zip(first.tolist(), second.tolist(), strict=True)
