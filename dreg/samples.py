@@ -6,6 +6,7 @@ cache.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,16 +16,18 @@ from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
 from dreg.adapters.index_diff import IndexDiff
 from dreg.adapters.objects import open_store
-from dreg.adapters.yaml_files import parse_yaml
+from dreg.adapters.yaml_files import parse_yaml, shown
 from dreg.core.profile import Profile
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.samples import Entry, SampleChanges, same_contents
 from dreg.core.snapshot import INDEX
 from dreg.core.stages import Record, below, parse_lock
-from dreg.errors import Refused
+from dreg.errors import Outside
 from dreg.output import count, out
 from dreg.registry import Dataset
+
+OTHER_KEYS = "they are told apart by another key"
 
 
 @dataclass(frozen=True)
@@ -119,34 +122,66 @@ def samples_since(
     None where nothing can be said: a release from before there were indexes, other keys, or other
     columns and no keys. Raises Outside when an index cannot be had from the remote.
     """
-    if before.snapshot == after.snapshot:
-        return Compared(SampleChanges())
     if not before.snapshot.samples or not after.snapshot.samples:
-        which = old.version if not before.snapshot.samples else new.version if new else "the tree"
+        if before.snapshot == after.snapshot:
+            return None
+        which = _called(new if before.snapshot.samples else old)
         out.note(f"{which} has no sample index, so single samples are not compared")
         return None
     if before.snapshot.samples == after.snapshot.samples:
         return Compared(SampleChanges())
+    if before.key is not None and after.key is not None and before.key != after.key:
+        out.note(f"single samples are not compared: {OTHER_KEYS}")
+        return None
+    indexes = _index(dataset, old), _index(dataset, new)
+    for index, release in zip(indexes, (old, new), strict=True):
+        if index is None:
+            out.note(
+                f"the dvc.lock of {_called(release)} does not list `{INDEX}`, so single samples "
+                "are not compared"
+            )
+    if indexes[0] is None or indexes[1] is None:
+        return None
     contents = same_contents(before, after)
-    diff = IndexDiff(_index(dataset, old), _index(dataset, new), contents=contents)
+    diff = IndexDiff(indexes[0], indexes[1], contents=contents)
     changes = diff.changes()
     if changes is None:
-        why = (
-            "their keys are others"
-            if contents
-            else "their columns are others, and they have no key"
-        )
+        why = OTHER_KEYS if contents else "their columns are others, and they have no key"
         out.note(f"single samples are not compared: {why}")
         return None
+    _refuse_other_numbers(indexes[0], dataset, before, changes.before())
+    _refuse_other_numbers(indexes[1], dataset, after, changes.after())
     return Compared(changes, diff)
 
 
-def _index(dataset: Dataset, release: Release | None) -> Path:
-    """The sample index of the release, or of the tree, as a file here."""
+def _called(release: Release | None) -> str:
+    return str(release.version) if release else "the tree"
+
+
+def _refuse_other_numbers(
+    index: Path, dataset: Dataset, profile: Profile, samples: Mapping[str, int]
+) -> None:
+    """Raises Outside when index and profile are not of the same samples: better none than wrong."""
+    for name in sorted({*profile.splits, *samples}):
+        split = profile.splits.get(name)
+        measured, listed = split.num_samples if split else 0, samples.get(name, 0)
+        if measured != listed:
+            raise Outside(
+                f"`{shown(index)}` lists {listed:,} samples of split `{name}`, and the profile has "
+                f"{measured:,}: they are not of the same data",
+                hint=f"bring the data of this commit here (dvc pull), or measure it: dreg run {dataset.name}",
+            )
+
+
+def _index(dataset: Dataset, release: Release | None) -> Path | None:
+    """The sample index of the release, or of the tree, as a file here; None if there is none."""
+    records = _recorded(dataset, release)
     placed = dataset.data / INDEX
-    if release is None and placed.is_file():
+    if release is None and placed.is_file() and not _left_behind(dataset, records):
         return placed
-    record = _record(dataset, release)
+    record = records.get(f"{dataset.folders[1]}/{INDEX}")
+    if record is None:
+        return None
     cached = dvc.cache_path(dataset.root, record.md5)
     if not dvc.cached(dataset.root, record.md5):
         version = f"{dataset.name} {release.version}" if release else dataset.name
@@ -166,21 +201,28 @@ def _index(dataset: Dataset, release: Release | None) -> Path:
     return cached
 
 
-def _record(dataset: Dataset, release: Release | None) -> Record:
-    """What dvc.lock says of the index. Raises Refused if nothing."""
-    folder, data = dataset.folders
+def _left_behind(dataset: Dataset, records: Mapping[str, Record]) -> bool:
+    """Whether the profile is that of dvc.lock and the index isn't: git brought it without the data."""
+    index, metadata = (
+        (record := records.get(f"{dataset.folders[1]}/{path.name}")) is not None
+        and dvc.remembered_md5(dataset.root, dataset.name, path) == record.md5
+        for path in (dataset.data / INDEX, dataset.metadata)
+    )
+    return metadata and not index and f"{dataset.folders[1]}/{INDEX}" in records
+
+
+def _recorded(dataset: Dataset, release: Release | None) -> dict[str, Record]:
+    """What dvc.lock says that stages made, by path relative to the registry."""
+    folder = dataset.folders[0]
     path = f"{folder}/dvc.lock"
     if release is None:
-        text, where = (dataset.pipeline / "dvc.lock").read_bytes(), path
+        file = dataset.pipeline / "dvc.lock"
+        text, where = file.read_bytes() if file.is_file() else b"", path
     else:
         text = Repository(dataset.root).read(release.commit, path) or b""
         where = f"{release.tag}:{path}"
+    if not text.strip():
+        return {}
     stages = parse_lock(parse_yaml(text.decode(errors="replace"), where), where)
-    for stage in stages.values():
-        for record in stage.outs.values():
-            if below(folder, record.path) == f"{data}/{INDEX}" and record.size is not None:
-                return record
-    raise Refused(
-        f"`{where}` does not list the sample index, although the profile has its digest",
-        hint=f"let the last stage have `{INDEX}` among its outs, then: dreg run {dataset.name}",
-    )
+    made = (record for stage in stages.values() for record in stage.outs.values())
+    return {below(folder, record.path): record for record in made if record.size is not None}

@@ -124,6 +124,63 @@ def test_an_index_that_cannot_be_had_is_outside(ready):
     assert not (ready.path / ".dvc" / "cache" / key).exists()
 
 
+def test_an_index_that_git_left_behind_is_not_taken_for_the_trees(ready):
+    """As after `git pull`: profile and dvc.lock are another commit's, the data is not."""
+    ready.release()
+    more_validation(ready)
+    ready.release()
+    asked = ("diff", f"{NAME}@2.0.0", "--json")
+    folders = f"data/{NAME}", f"pipelines/{NAME}"
+    ready.git("checkout", "-q", f"{NAME}-v1.0.0", "--", *folders)
+    left_behind = ready.ok(*asked).json
+    assert {"samples-moved", "evaluation-split-changed"} <= {
+        finding["rule"] for finding in left_behind["findings"]
+    }
+    assert [(m["before"], m["split"]) for m in left_behind["samples"]["moved"]] == [
+        ("val", "train")
+    ]
+    # An index that is neither dvc.lock's nor the profile's is worth nothing.
+    metadata = ready.path / "data" / NAME / "metadata.json"
+    metadata.write_text(metadata.read_text() + "\n")
+    done = ready.dreg(*asked)
+    assert done.code == 3
+    assert "they are not of the same data" in done.stderr
+
+
+def test_without_dvc_lock_single_samples_are_told_by_what_is_there(ready):
+    ready.release()
+    more_validation(ready)
+    ready.ok("run", NAME)
+    (ready.path / f"pipelines/{NAME}/dvc.lock").unlink()
+    assert ready.ok("diff", NAME, "--json").json["samples"]["moved"]
+    (ready.path / f"data/{NAME}/samples.parquet").unlink()
+    done = ready.ok("diff", NAME, "--json")
+    assert done.json["samples"] is None
+    assert "the dvc.lock of the tree does not list `samples.parquet`" in done.stderr
+
+
+def test_a_release_without_its_index_can_be_followed(registry):
+    """Nobody can add the index to a release that was made without."""
+    registry.edit(f"pipelines/{NAME}/dvc.yaml", r"^ *- .*samples\.parquet\n", "")
+    registry.release()
+    more_validation(registry)
+    registry.ok("run", NAME)
+    done = registry.ok("diff", NAME, "--json")
+    assert done.json["samples"] is None
+    assert "the dvc.lock of 1.0.0 does not list `samples.parquet`" in done.stderr
+    assert "evaluation-split-changed" in {finding["rule"] for finding in done.json["findings"]}
+
+
+def test_samples_with_another_key_are_not_compared(ready):
+    ready.edit(*KEYED)
+    ready.release()
+    ready.edit(KEYED[0], r"^key: .*", "key: [leaf_mm, height_mm]")
+    ready.ok("run", NAME)
+    done = ready.ok("diff", NAME, "--json")
+    assert [finding["rule"] for finding in done.json["findings"]] == ["key-changed"]
+    assert "told apart by another key" in done.stderr
+
+
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
 def test_forms(ready, form):
     ready.release()

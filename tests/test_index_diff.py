@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dreg.adapters import index_rows
+from dreg.adapters import index_moves, index_rows
+from dreg.adapters.formats import Piece
 from dreg.adapters.index_diff import IndexDiff
 from dreg.adapters.sample_index import SCHEMA, SampleIndex
+from dreg.adapters.sample_rows import hashed
 from dreg.core.samples import Entry, SampleChanges, SplitChanges
 from dreg.errors import Outside
 
@@ -27,7 +28,9 @@ def index(path: Path, splits: Splits, keyed: bool = True) -> Path:
         for split, samples in splits.items():
             columns = {"key": pa.array([key for key, _ in samples], pa.string())} if keyed else {}
             columns["value"] = pa.array([value for _, value in samples], pa.int64())
-            made.add(split, Path(f"{split}.parquet"), 0, pa.record_batch(columns))
+            piece = Piece(Path(f"{split}.parquet"))
+            rows = hashed(pa.record_batch(columns), made.key, piece, 0)
+            made.add(split, piece, rows)
         made.write(path)
     return path
 
@@ -149,16 +152,16 @@ def by_hand(old: Splits, new: Splits, keyed: bool) -> SampleChanges:
     )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None
+)
 @given(SAMPLES, SAMPLES, st.booleans(), st.integers(1, 5))
 def test_blocks_of_any_size_tell_the_same(compared, old, new, keyed, rows):
     before, after = ({n: list(s.items()) for n, s in side.items()} for side in (old, new))
-    usual = index_rows.ROWS
-    index_rows.ROWS = rows
-    try:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(index_rows, "ROWS", rows)
+        patched.setattr(index_moves, "HELD", rows)
         changes, entries = compared(before, after, keyed=keyed)
-    finally:
-        index_rows.ROWS = usual
     expected = by_hand(before, after, keyed)
     if any(before.values()) and any(after.values()):
         assert changes == expected
@@ -202,6 +205,69 @@ def test_what_is_no_index_is_refused_by_name(tmp_path):
         assert path.name in str(error.value)
 
 
+def written(path: Path, *rows: tuple[str | None, str | None, bytes | None]) -> Path:
+    """A file with the columns of an index, whatever is in them."""
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, SCHEMA, strict=True)]
+    pq.write_table(pa.table(dict(zip(SCHEMA.names, arrays, strict=True))), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([("train", "a", b"1" * 16), ("train", "a", b"2" * 16)], "has a key twice"),
+        ([("val", "a", b"1" * 16), ("train", "b", b"2" * 16)], "is not sorted"),
+        ([("train", "a", b"1" * 16), ("train", None, b"2" * 16)], "is damaged"),
+        ([("train", "a", None), ("train", "b", b"2" * 16)], "is damaged"),
+        ([(None, "a", b"1" * 16)], "is damaged"),
+    ],
+)
+@pytest.mark.parametrize("block", [1, 100])
+def test_rows_that_no_index_has_are_refused_by_name(tmp_path, monkeypatch, rows, words, block):
+    monkeypatch.setattr(index_rows, "ROWS", block)
+    good = index(tmp_path / "good.parquet", {"train": [("a", 1)]})
+    bad = written(tmp_path / "bad.parquet", *rows)
+    for pair in ((good, bad), (bad, good)):
+        with pytest.raises(Outside, match=words) as error:
+            IndexDiff(*pair).changes()
+        assert "bad.parquet" in str(error.value)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None
+)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4))
+def test_bytes_that_changed_give_an_answer_or_a_named_error(tmp_path, places):
+    good = index(tmp_path / "good.parquet", {"té": [(f"é{n}", n) for n in range(50)]})
+    octets = bytearray(good.read_bytes())
+    for place, octet in places:
+        octets[int(place * len(octets))] = octet
+    bad = tmp_path / "bad.parquet"
+    bad.write_bytes(octets)
+    try:
+        diff = IndexDiff(good, bad)
+        diff.changes()
+        list(diff.entries())
+    except Outside as error:
+        assert "bad.parquet" in str(error)
+
+
+def test_what_fails_elsewhere_is_not_the_index(tmp_path):
+    path = index(tmp_path / "good.parquet", {"train": [("a", 1)]})
+    with pytest.raises(OSError, match="no space"), index_rows.opened_index(path):
+        raise OSError("no space")
+
+
+def test_an_index_of_nothing(tmp_path):
+    nothing = tmp_path / "nothing.parquet"
+    pq.write_table(SCHEMA.empty_table(), nothing)
+    some = index(tmp_path / "some.parquet", {"train": [("a", 1), ("b", 2)]})
+    assert IndexDiff(nothing, some).changes().of("train") == SplitChanges(added=2)
+    assert IndexDiff(some, nothing).changes().of("train") == SplitChanges(removed=2)
+    assert IndexDiff(nothing, nothing).changes() == SampleChanges()
+
+
 def test_hashes_that_share_their_first_half_are_different(tmp_path):
     def made(name: str, seconds: list[int]) -> Path:
         rows = sorted((7).to_bytes(8, "big") + n.to_bytes(8, "big") for n in seconds)
@@ -218,4 +284,3 @@ def test_hashes_that_share_their_first_half_are_different(tmp_path):
 
     diff = IndexDiff(made("old", [1, 3, 5]), made("new", [2, 3, 6, 7]))
     assert diff.changes().of("train") == SplitChanges(added=3, removed=2, kept=1)
-    assert np.uint64(7) == 7

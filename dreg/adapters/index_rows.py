@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,36 +106,36 @@ class Index:
         before: Block | None = None
         with reading(self.path):
             for batch in self.parquet.iter_batches(batch_size=ROWS, columns=columns):  # type: ignore[attr-defined]
+                batch.validate(full=True)  # damage may have left text that is none
+                _refuse_nulls(batch)
                 for block in _blocks(batch):
                     self._in_order(before, block)
                     before = block
                     yield block
 
     def _in_order(self, before: Block | None, block: Block) -> None:
-        """Raises Outside for rows that are not sorted: merged, they would give wrong figures."""
-        if before is not None:
-            ends = (before.split.encode(), before.last), (block.split.encode(), _start(block))
-            ordered = ends[0][0] < ends[1][0] or (
-                ends[0][0] == ends[1][0] and ends[0][1] <= ends[1][1]  # type: ignore[operator]
-            )
-        else:
-            ordered = True
+        """Raises Outside for rows that are not sorted: merged, they would give wrong figures.
+
+        A key is in a split once; samples without a key may be alike.
+        """
         if block.keys is None:
-            ordered = ordered and not (block.first[1:] < block.first[:-1]).any()
+            ordered = not (block.first[1:] < block.first[:-1]).any()
         else:
-            later, earlier = block.keys.slice(1), block.keys.slice(0, max(0, len(block) - 1))
-            ordered = ordered and not pc.any(pc.less(later, earlier)).as_py()
+            later, earlier = block.keys.slice(1), block.keys.slice(0, len(block) - 1)
+            ordered = not pc.any(pc.less_equal(later, earlier)).as_py()
+        if before is not None and before.split == block.split:
+            last, start = before.last, block.cut(0, 1).last
+            ordered = ordered and (last < start or (last == start and block.keys is None))  # type: ignore[operator]
+        elif before is not None:
+            ordered = ordered and before.split.encode() < block.split.encode()
         if not ordered:
             raise Outside(
-                f"`{shown(self.path)}` is not sorted, which a sample index is", hint=AGAIN
+                f"`{shown(self.path)}` is not sorted, or has a key twice, as no sample index does",
+                hint=AGAIN,
             )
 
 
 AGAIN = "it was not written by dreg, or damaged since: dreg run NAME --force"
-
-
-def _start(block: Block) -> str | int:
-    return block.cut(0, 1).last
 
 
 @contextmanager
@@ -147,14 +147,17 @@ def opened_index(path: Path) -> Iterator[Index]:
         kinds = {field.name: str(field.type) for field in pq.read_schema(path)}
     if kinds != {"split": "string", "key": "string", "hash": "fixed_size_binary[16]"}:
         raise Outside(f"`{shown(path)}` has other columns than a sample index", hint=AGAIN)
-    with (
-        reading(path),
-        pq.ParquetFile(path, read_dictionary=["split"], pre_buffer=False) as parquet,
-    ):
+    with ExitStack() as stack:
         keyed = False
-        for batch in parquet.iter_batches(batch_size=1, columns=["key", "hash"]):
-            keyed = batch["key"][0].as_py() != batch["hash"][0].as_py().hex()
-            break
+        with reading(path):
+            parquet = stack.enter_context(
+                pq.ParquetFile(path, read_dictionary=["split"], pre_buffer=False)
+            )
+            for batch in parquet.iter_batches(batch_size=1, columns=["key", "hash"]):
+                _refuse_nulls(batch)
+                keyed = batch["key"][0].as_py() != batch["hash"][0].as_py().hex()
+                break
+        # Not in `reading`: what goes wrong there is no damage of this file.
         yield Index(path, parquet.metadata.num_rows, keyed, parquet)
 
 
@@ -164,9 +167,14 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise Outside(f"there is no sample index `{shown(path)}`", hint="dreg run NAME") from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise Outside(f"`{shown(path)}` is damaged: {reason}", hint=AGAIN) from error
+
+
+def _refuse_nulls(batch: pa.RecordBatch) -> None:
+    if any(column.null_count for column in batch.columns):
+        raise pa.ArrowInvalid("a sample without split, key or hash")
 
 
 def _blocks(batch: pa.RecordBatch) -> Iterator[Block]:

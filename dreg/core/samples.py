@@ -65,6 +65,20 @@ class SampleChanges:
         """Samples that moved out of the split."""
         return sum(number for (out, _), number in self.moved.items() if out == split)
 
+    def before(self) -> dict[str, int]:
+        """How many samples each split had."""
+        return {
+            name: split.kept + split.changed + split.removed + self.went(name)
+            for name, split in self.splits.items()
+        }
+
+    def after(self) -> dict[str, int]:
+        """How many samples each split has."""
+        return {
+            name: split.kept + split.changed + split.added + self.came(name)
+            for name, split in self.splits.items()
+        }
+
     def told(self) -> str:
         """One phrase: `120 added, 3 removed`; `none changed` if so."""
         total = self.total

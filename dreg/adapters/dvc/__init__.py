@@ -2,7 +2,7 @@
 
 from dreg.adapters.dvc.cache import cache_path, cached, read_dir_object
 from dreg.adapters.dvc.outputs import Output, directories, lock_outputs, tracked_files
-from dreg.adapters.dvc.pipeline import Pipeline
+from dreg.adapters.dvc.pipeline import Pipeline, remembered_md5
 
 __all__ = [
     "Output",
@@ -12,5 +12,6 @@ __all__ = [
     "directories",
     "lock_outputs",
     "read_dir_object",
+    "remembered_md5",
     "tracked_files",
 ]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dreg.adapters.dvc.cache import cache_folder, holds
-from dreg.adapters.dvc.digests import Advance, Memory, digests
+from dreg.adapters.dvc.digests import Advance, Memory, digests, file_md5
 from dreg.adapters.dvc.outputs import read_lock, read_pipeline
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.freshness import Seen, Verdict, verdict
@@ -83,7 +83,7 @@ class Pipeline:
         Raises BadRequest when dvc.yaml, dvc.lock or a params file is malformed.
         """
         locked = self.locked()
-        memory = Memory(scratch(self.root) / "digests" / f"{self.name}.json")
+        memory = _memory(self.root, self.name)
         md5, puzzling = digests(self.root, paths(self.stages.values()), memory, announce)
         recorded = {
             out.path: (record.md5, out.cached)
@@ -109,6 +109,15 @@ class Pipeline:
     def _params(self) -> dict[str, Any]:
         files = {below(self.folder, f) for stage in self.stages.values() for f in stage.params}
         return {file: _values(self.root / file) for file in files}
+
+
+def remembered_md5(root: Path, name: str, path: Path) -> str | None:
+    """The md5 of a file of the dataset, read only if it was touched since its pipeline ran."""
+    return file_md5(path, _memory(root, name))
+
+
+def _memory(root: Path, name: str) -> Memory:
+    return Memory(scratch(root) / "digests" / f"{name}.json")
 
 
 def _values(path: Path) -> Any:
