@@ -10,12 +10,13 @@ from pathlib import Path
 from semver import Version
 
 from dreg.adapters import git
+from dreg.core.odd_tags import OddTag, odd_tags
 from dreg.core.profile import Profile
 from dreg.core.release import Release, marked, newest, usable
 from dreg.core.version import Range, parse_request
 from dreg.core.yank import Yank, tags_about
 from dreg.errors import BadRequest
-from dreg.output import count, size, table
+from dreg.output import count, out, size, table
 from dreg.registry import Registry, unknown_dataset
 
 
@@ -34,11 +35,11 @@ class Listed:
 
 @dataclass(frozen=True)
 class Listing:
-    """The datasets of a registry. `odd_tags` look like releases but are not annotated tags."""
+    """The datasets of a registry. `odd_tags` look like releases and don't count."""
 
     repo: str
     datasets: tuple[Listed, ...]
-    odd_tags: tuple[str, ...] = ()
+    odd_tags: tuple[OddTag, ...] = ()
 
     def lines(self) -> Iterator[str]:
         if self.datasets:
@@ -52,8 +53,6 @@ class Listing:
             yield from table((*headers, "YANKED") if yanked else headers, rows)
         else:
             yield "no datasets yet"
-        for tag in self.odd_tags:
-            yield f"not a release: `{tag}` is a lightweight tag"
 
 
 def listing(repo: str | None = None) -> Listing:
@@ -89,8 +88,10 @@ def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing
                 yanked=tuple(sorted(r.version for r in releases if r.yanked)),
             )
         )
-    odd = [t.name for t in tags if not t.annotated and Release.of(t.name, t.commit)]
-    return Listing(repo, tuple(rows), tuple(sorted(odd)))
+    odd = odd_tags({tag.name: tag.annotated for tag in tags})
+    for one in odd:
+        out.note(f"note: {one}")
+    return Listing(repo, tuple(rows), odd)
 
 
 def _releases(tags: Iterable[git.Tag]) -> list[Release]:

@@ -208,8 +208,8 @@ def test_a_tag_whose_profile_cannot_be_read_is_said_to_be_so(ready, text):
 def test_a_lightweight_tag_is_told_even_where_there_are_no_releases(ready):
     ready.git("tag", f"{NAME}-v1.0.0")
     ready.git("push", "-q", "origin", f"{NAME}-v1.0.0")
-    said = ready.ok("list", "--repo", str(ready.remote)).stdout
-    assert f"not a release: `{NAME}-v1.0.0` is a lightweight tag" in said
+    said = ready.ok("list", "--repo", str(ready.remote)).stderr
+    assert f"note: `{NAME}-v1.0.0` does not count: it is a lightweight tag" in said
 
 
 def test_files_that_are_not_utf_8_are_bad_requests(ready):

@@ -94,7 +94,7 @@ def parse_tag(tag: str) -> tuple[str, Version] | None:
     """
     for match in reversed(list(re.finditer(r"-v(?=\d)", tag))):
         name, text = tag[: match.start()], tag[match.end() :]
-        if NAME.fullmatch(name):
+        if NAME.fullmatch(name) and not ENDS_LIKE_A_VERSION.search(name):
             try:
                 return name, Version.parse(text)
             except ValueError:
