@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semver import Version
 
+from dreg.adapters.git import Signers
 from dreg.adapters.lock_file import read_lock, write_pin
 from dreg.adapters.objects import Advance, many
 from dreg.adapters.placing import Contents, Staging, inspect
@@ -25,7 +26,7 @@ from dreg.core.snapshot import File
 from dreg.core.yank import Yank
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.output import count, out, size
-from dreg.pin import Found, Request, find, requests, resolve
+from dreg.pin import Found, Request, check_signed, find, requests, resolve
 from dreg.yanks import Yanks, warn
 
 SHOWN = 10
@@ -89,16 +90,17 @@ def fetch(
     remote: str | None = None,
     raw: bool = False,
     force: bool = False,
+    signers: Signers | None = None,
 ) -> Fetches:
     """Bring the newest release in the request's range, or without one, exactly what is locked.
 
     Raises BadRequest for what does not exist; Refused for local changes (unless `force`, which
-    moves them aside), a moved tag or unsafe paths; Outside when a neighbour fails or bytes arrive
+    moves them aside), a moved tag, unsafe paths or a signature that is not one of the `signers`'; Outside when a neighbour fails or bytes arrive
     corrupt. The target then is as it was.
     """
     folder = Path.cwd()
-    wanted = requests(read_lock(folder), request, repo=repo, output=output, raw=raw)
-    yanks = Yanks()
+    asked = requests(read_lock(folder), request, repo=repo, output=output, raw=raw)
+    wanted, yanks = [replace(one, signers=signers) for one in asked], Yanks()
     return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
 
 
@@ -134,6 +136,7 @@ def _fetch(
         known = pin if pin is not None and pin.commit == release.commit else None
         placement = _in_place(contents, request, known)
     if placement is not None:
+        check_signed(request, placement.release)
         Staging(target).tidy()
     else:
         if contents.changes and not force:

@@ -18,6 +18,7 @@ from dreg.core.remotes import Remotes
 from dreg.core.snapshot import Snapshot
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.errors import BadRequest, DregError, Refused
+from dreg.output import out
 from dreg.registry import Registry, unknown_dataset
 from dreg.yanks import warn_of_leaving
 
@@ -26,7 +27,8 @@ MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
 
 @dataclass(frozen=True)
 class Request:
-    """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that.
+    """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that;
+    `signers` whose signature there has to be.
 
     `repo` is as git gets it; there may be a token in it, so only `public_repo` is shown or written.
     """
@@ -38,6 +40,7 @@ class Request:
     raw: bool
     pin: Pin | None
     exact: bool = False
+    signers: git.Signers | None = None
 
     @property
     def public_repo(self) -> str:
@@ -173,13 +176,33 @@ def resolve(request: Request) -> Release:
     return release
 
 
+def signers_of(*, required: bool, allowed: str | None) -> git.Signers | None:
+    """Whose signature a release needs; None if it needs none. Raises BadRequest."""
+    return git.Signers.of(allowed) if required or allowed is not None else None
+
+
+def check_signed(request: Request, release: Release) -> None:
+    """Raises Refused unless the release is signed as the request wants it; asks only if it does."""
+    if request.signers is not None:
+        _revision(request, release)
+
+
+def _revision(request: Request, release: Release) -> git.Revision:
+    revision = git.revision(request.repo, release.tag)
+    if request.signers is not None:
+        out.note(f"{release.tag}: {git.refuse_unsigned(revision, release.tag, request.signers)}")
+        if revision.commit != release.commit:
+            raise Refused(f"`{release.tag}` moved meanwhile", hint="fetch again")
+    return revision
+
+
 def find(request: Request, release: Release, remote: str | None) -> Found:
     """The release's files, by its manifest or by DVC's own files.
 
     Raises Refused when the tag moved or lists what cannot be trusted, Outside when a neighbour
     fails.
     """
-    revision = git.revision(request.repo, release.tag)
+    revision = _revision(request, release)
     digest = manifest_digest(revision.message)
     pin = request.pin
     if pin is not None and request.same_registry and pin.version == release.version:

@@ -116,6 +116,7 @@ def release(
     choices: Choices | None = None,
     dry_run: bool = False,
     branch: str | None = None,
+    sign: bool | None = None,
 ) -> Releases:
     """Release the named datasets, or every one that changed since its last release.
 
@@ -129,7 +130,7 @@ def release(
         if not names and dataset.profile() is None:
             continue  # never run: not asked for by name, and there is nothing to release
         try:
-            done.append(_release_one(dataset, choices or Choices(), dry_run, branch))
+            done.append(_release_one(dataset, choices or Choices(), dry_run, branch, sign))
         except DregError as error:
             failed.append((dataset.name, error))
     if not names:
@@ -145,7 +146,9 @@ def release(
     return answer
 
 
-def _release_one(dataset: Dataset, choices: Choices, dry_run: bool, branch: str | None) -> Released:
+def _release_one(
+    dataset: Dataset, choices: Choices, dry_run: bool, branch: str | None, sign: bool | None
+) -> Released:
     lost = ""
     for attempt in range(ATTEMPTS):
         today = datetime.now(UTC).date().isoformat()
@@ -155,7 +158,7 @@ def _release_one(dataset: Dataset, choices: Choices, dry_run: bool, branch: str 
         if dry_run or not prepared.needed:
             return _answer(prepared, "planned" if prepared.needed else "unchanged", dataset)
         try:
-            for step in carry_out(prepared, dataset):
+            for step in carry_out(prepared, dataset, sign):
                 out.note(step)
             return _answer(prepared, "released", dataset)
         except LostRace as race:
@@ -169,8 +172,9 @@ def _release_one(dataset: Dataset, choices: Choices, dry_run: bool, branch: str 
     )
 
 
-def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
-    """Do what the plan says, yielding a line before each step.
+def carry_out(plan: Plan, dataset: Dataset, sign: bool | None = None) -> Iterator[str]:
+    """Do what the plan says, yielding a line before each step. Whether to `sign`, git's
+    configuration decides if None.
 
     Raises LostRace when somebody pushed first; nothing was published then.
     """
@@ -194,9 +198,10 @@ def carry_out(plan: Plan, dataset: Dataset) -> Iterator[str]:
         dataset.folders,
         commit_message(plan.dataset, plan.version, plan.reasons),
         {dataset.changelog_path: plan.changelog},
+        sign,
     )
     refuse_uncommitted(dataset, plan.manifest.snapshot, commit)
-    published = publisher.tag(plan.tag, commit, plan.tag_message())
+    published = publisher.tag(plan.tag, commit, plan.tag_message(), sign)
     remote_branch = None
     if plan.base.branch is not None:
         publisher.push(GIT_REMOTE, plan.base.branch, plan.base.tip, published)

@@ -54,6 +54,16 @@ def fetch(
     force: Annotated[
         bool, typer.Option("--force", help="Move a folder with local changes aside first.")
     ] = False,
+    require_signed: Annotated[
+        bool,
+        typer.Option("--require-signed", help="Refuse a release without a good signature."),
+    ] = False,
+    allowed_signers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Require the SSH signature of one in this file; see git-config."
+        ),
+    ] = None,
 ) -> None:
     """Bring a release into a training repository.
 
@@ -66,5 +76,16 @@ def fetch(
       dreg fetch
     """
     from dreg.fetch import fetch
+    from dreg.pin import signers_of
 
-    out.answer(fetch(request, repo=repo, output=output, remote=remote, raw=raw, force=force))
+    out.answer(
+        fetch(
+            request,
+            repo=repo,
+            output=output,
+            remote=remote,
+            raw=raw,
+            force=force,
+            signers=signers_of(required=require_signed, allowed=allowed_signers),
+        )
+    )

@@ -58,6 +58,14 @@ def release(
         str | None,
         typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
     ] = None,
+    sign: Annotated[
+        bool | None,
+        typer.Option(
+            "--sign/--no-sign",
+            help="Sign commit and tag with git's key; default: commit.gpgSign, tag.gpgSign.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Release datasets: next version, bytes, proof, tag.
 
@@ -84,4 +92,5 @@ def release(
         allow=allow or (),
         reason=reason,
     )
-    out.answer(release(Registry.here(), names, choices=choices, dry_run=dry_run, branch=branch))
+    registry = Registry.here()
+    out.answer(release(registry, names, choices=choices, dry_run=dry_run, branch=branch, sign=sign))

@@ -9,15 +9,18 @@ from dreg.adapters.git.elsewhere import Revision, fetch_tags, remote_tags, revis
 from dreg.adapters.git.objects import Tag
 from dreg.adapters.git.process import check_url, git, public_url
 from dreg.adapters.git.repository import Repository
+from dreg.adapters.git.signing import Signers, refuse_unsigned
 
 __all__ = [
     "Repository",
     "Revision",
+    "Signers",
     "Tag",
     "check_url",
     "fetch_tags",
     "git",
     "public_url",
+    "refuse_unsigned",
     "remote_tags",
     "revision",
 ]

@@ -40,11 +40,15 @@ def remote_tags(
 
 @dataclass(frozen=True)
 class Revision:
-    """One commit of some repository, readable without a clone."""
+    """One commit of some repository, readable without a clone.
+
+    `message` and `tag_object` are those of the annotated tag that it was asked for by.
+    """
 
     cache: BareCache
     commit: str
     message: str = ""
+    tag_object: str | None = None
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes, or None if the commit has no such file."""
@@ -100,7 +104,7 @@ def _at(cache: BareCache, reference: str) -> Revision:
     kind, oid, commit, message = found.split("\0", 3)
     if kind != "tag":
         return Revision(cache, oid)
-    return Revision(cache, commit, message.removesuffix("\n"))
+    return Revision(cache, commit, message.removesuffix("\n"), oid)
 
 
 def _has(cache: BareCache, commit: str) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dreg.adapters.git.process import FOREIGN, failure
+from dreg.adapters.git.repository import Repository
+from dreg.adapters.git.signing import scratch_repository
 from dreg.errors import Outside, Refused
 
 
@@ -74,16 +76,21 @@ class Publisher:
         folders: Sequence[str],
         message: str,
         texts: Mapping[str, str] | None = None,
+        sign: bool | None = None,
     ) -> str:
         """A commit on `base` with the work tree's files below `folders`, or `base` if they equal it.
 
         `texts` are files by path that take the place of the work tree's. Neither HEAD nor the
-        user's index nor the work tree is touched. Returns the commit's id.
+        user's index nor the work tree is touched. Signed if `sign`, or by default if
+        `commit.gpgSign` is set. Returns the commit's id.
         """
         tree = self._tree(base, folders, texts)
         if tree == self._git("rev-parse", f"{base}^{{tree}}"):
             return base
-        commit: str = self._git("commit-tree", tree, "-p", base, "-F", "-", stdin=message)
+        arguments = (tree, "-p", base, "-F", "-")
+        if self._signs("commit.gpgSign", sign):
+            return self._signed("commit-tree", "-S", *arguments, stdin=message)
+        commit: str = self._git("commit-tree", *arguments, stdin=message)
         return commit
 
     def equals(self, commit: str, folders: Sequence[str], besides: Sequence[str] = ()) -> bool:
@@ -111,11 +118,40 @@ class Publisher:
                 tree = self._git("write-tree")
         return str(tree)
 
-    def tag(self, name: str, commit: str, message: str) -> Published:
-        """An annotated tag object on `commit`; no reference to it is made yet."""
+    def tag(self, name: str, commit: str, message: str, sign: bool | None = None) -> Published:
+        """An annotated tag object on `commit`; no reference to it is made yet.
+
+        Signed if `sign`, or by default if `tag.gpgSign` is set.
+        """
+        if self._signs("tag.gpgSign", sign):
+            arguments = ("tag", "--sign", "--cleanup=verbatim", "--file=-", name, commit)
+            with (
+                scratch_repository(self.root) as environment,
+                self.repo.git.custom_environment(**environment),
+            ):
+                self._signed(*arguments, stdin=message.rstrip() + "\n")
+                return Published(commit, name, self._git("rev-parse", f"refs/tags/{name}"))
         tagger = self._git("var", "GIT_COMMITTER_IDENT")
         text = f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message.rstrip()}\n"
         return Published(commit, name, self._git("mktag", stdin=text))
+
+    def _signs(self, setting: str, sign: bool | None) -> bool:
+        if sign is not None:
+            return sign
+        return Repository(self.root).try_("config", "--type=bool", "--get", setting) == "true"
+
+    def _signed(self, *arguments: str, stdin: str) -> str:
+        try:
+            return str(self._git(*arguments, stdin=stdin))
+        except Outside as error:
+            if not error.fact.startswith("`git "):
+                raise
+            raise Outside(
+                "git could not sign",
+                hint="see that gpg.format and user.signingkey in git's configuration name a key "
+                "that can sign here; to release without a signature: --no-sign",
+                details=error.details,
+            ) from error
 
     def push(self, remote: str, branch: str, tip: str | None, published: Published) -> None:
         """Branch and tag in one atomic push, if the branch is still at `tip` and the tag is new.
