@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from dreg.adapters import engines
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import check_installed, mend
 from dreg.core.evidence import Problem
@@ -71,12 +72,15 @@ def run(
     push: bool = False,
     force: bool = False,
     jobs: int | None = None,
+    engine: str | None = None,
 ) -> Runs:
     """Bring the named datasets, and those they are made from, up to date.
 
-    A dataset that fails stops only those that need it. Raises what went wrong, with each one's
-    fate as its answer; BadRequest when it is unclear what to run.
+    A dataset that fails stops only those that need it. `engine` is for the stages that measure.
+    Raises what went wrong, with each one's fate as its answer; BadRequest when it is unclear what
+    to run, and for an engine that isn't there.
     """
+    environment = {engines.VARIABLE: engines.chosen(engine)}
     wanted = _wanted(registry, names, everything)
     plan = _plan(registry, wanted)
     order = in_order(plan.needs)
@@ -84,7 +88,13 @@ def run(
         return Runs(tuple(_measured(registry, Fate(name, "up to date")) for name in order))
     check_installed()
     mend(registry.root)
-    schedule = Schedule(registry.root, plan, forced=set(wanted) if force else set(), push=push)
+    schedule = Schedule(
+        registry.root,
+        plan,
+        forced=set(wanted) if force else set(),
+        push=push,
+        environment=environment,
+    )
     fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
     runs = Runs(tuple(_measured(registry, fates[name]) for name in order))
     errors = {name: error for name in order if (error := fates[name].error)}

@@ -59,18 +59,22 @@ def _sorted(needs: Mapping[str, set[str]]) -> dict[str, list[str]]:
 
 @dataclass
 class Schedule:
-    """A plan being carried out in the registry at `root`; those `forced` run whatever they have."""
+    """A plan being carried out in the registry at `root`; those `forced` run whatever they have.
+
+    `environment` is what the stages are to find in theirs.
+    """
 
     root: Path
     plan: Plan
     forced: set[str]
     push: bool
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def carry_out(self, jobs: int) -> dict[str, Fate]:
         """Every dataset's fate. Ctrl-C ends all processes first, then raises KeyboardInterrupt."""
         sorter = graphlib.TopologicalSorter(_sorted(self.plan.needs))
         sorter.prepare()
-        processes = Processes(self.root)
+        processes = Processes(self.root, self.environment)
         fates: dict[str, Fate] = {}
         running: dict[Future[Fate], str] = {}
         total = sum(self.plan.stages.values())

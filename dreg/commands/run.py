@@ -26,6 +26,13 @@ def run(
             min=1, metavar="N", help="How many datasets at once; default: the cores, at most 4."
         ),
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ENGINE",
+            help="Who measures: local or ray (RAY_ADDRESS, else a cluster of its own); default: DREG_ENGINE, else local.",
+        ),
+    ] = None,
 ) -> None:
     """Run pipelines: what is not up to date, side by side.
 
@@ -40,5 +47,13 @@ def run(
     from dreg.registry import Registry
 
     out.answer(
-        run(Registry.here(), names, everything=everything, push=push, force=force, jobs=jobs)
+        run(
+            Registry.here(),
+            names,
+            everything=everything,
+            push=push,
+            force=force,
+            jobs=jobs,
+            engine=engine,
+        )
     )

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,14 @@ class Stopped(Exception):
 
 
 class Processes:
-    """The DVC processes of one command, each with a process group of its own."""
+    """The DVC processes of one command, each with a process group of its own.
 
-    def __init__(self, root: Path) -> None:
+    `more` is added to their environment.
+    """
+
+    def __init__(self, root: Path, more: Mapping[str, str] | None = None) -> None:
         self.root = root
+        self.more = more or {}
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[str]] = set()
         self._stopping = False
@@ -74,7 +78,7 @@ class Processes:
             process = subprocess.Popen(
                 command,
                 cwd=self.root,
-                env=environment(),
+                env={**environment(), **self.more},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

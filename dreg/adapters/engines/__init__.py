@@ -1,8 +1,9 @@
-"""Who measures: threads of this process. What comes out is equal."""
+"""Who measures: threads of this process, or a Ray cluster. What comes out is equal."""
 
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from dreg.errors import BadRequest
@@ -10,23 +11,29 @@ from dreg.errors import BadRequest
 if TYPE_CHECKING:
     from dreg.adapters.merging import Engine
 
-ENGINES = ("local",)
+ENGINES = ("local", "ray")
 VARIABLE = "DREG_ENGINE"
 
 
 def chosen(name: str | None = None) -> str:
     """The engine's name: as given, else as the environment says, else `local`.
 
-    Raises BadRequest for a name that is none.
+    Raises BadRequest for a name that is none, and for an engine that is not installed.
     """
     name = name or os.environ.get(VARIABLE) or ENGINES[0]
     if name not in ENGINES:
         raise BadRequest(f"there is no engine `{name}`", hint=f"engines: {', '.join(ENGINES)}")
+    if name == "ray" and find_spec("ray") is None:
+        raise BadRequest("Ray is not installed", hint="pip install 'dreg[ray]'")
     return name
 
 
 def engine(name: str) -> Engine:
-    """Imported only now: `dreg run` checks names, and needs none."""
+    """Imported only now: `dreg run` checks names, and needs neither."""
+    if name == "ray":
+        from dreg.adapters.engines import ray_data
+
+        return ray_data.parts
     from dreg.adapters.engines import local
 
     return local.parts
