@@ -52,6 +52,8 @@ def write(
     files = {
         name: list(split_files(workspace.data, split)) for name, split in contract.splits.items()
     }
+    if by == "ray":
+        say(f"measuring on {engines.place()}")
     given = {name: list(pieces(some, contract)) for name, some in files.items()}
     splits: dict[str, Split] = {}
     figures: dict[str, dict[str, Number]] = {}

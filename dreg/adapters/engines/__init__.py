@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from dreg.adapters.merging import Engine
 
 ENGINES = ("local", "ray")
+ADDRESS = "RAY_ADDRESS"
 VARIABLE = "DREG_ENGINE"
 
 
@@ -26,6 +27,12 @@ def chosen(name: str | None = None) -> str:
     if name == "ray" and find_spec("ray") is None:
         raise BadRequest("Ray is not installed", hint="pip install 'dreg[ray]'")
     return name
+
+
+def place() -> str:
+    """Which cluster the engine `ray` works on, in words."""
+    address = os.environ.get(ADDRESS)
+    return f"the Ray cluster at {address}" if address else "a Ray cluster of this machine"
 
 
 def engine(name: str) -> Engine:

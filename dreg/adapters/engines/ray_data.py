@@ -19,13 +19,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from dreg.adapters.engines import ADDRESS
 from dreg.adapters.formats import Piece
 from dreg.adapters.measure import Part, batches, measured
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.errors import BadRequest, DregError, Outside
 
-ADDRESS = "RAY_ADDRESS"
 MOST_BYTES = 8 << 20  # of rows of the sample index that travel at once
 MOST_TASKS = 1000  # each costs some milliseconds here
 STORE = {"object_store_memory": 256 << 20}  # of a cluster that is started here; so little travels
