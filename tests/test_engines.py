@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -208,7 +209,9 @@ def cluster(*options: str, **environment: str) -> Iterator[str]:
     ]  # fmt: skip
     said = Path(folder, "started.log")
     with said.open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | environment)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | environment, start_new_session=True
+        )
     try:
         until = time.monotonic() + 60
         while True:
@@ -223,9 +226,9 @@ def cluster(*options: str, **environment: str) -> Iterator[str]:
     finally:
         process.terminate()
         try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()  # what it started ends with it
+            process.wait(5)
+        except subprocess.TimeoutExpired:  # it is in no hurry
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
