@@ -28,7 +28,7 @@ from dreg.output import out
 
 COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
-    "yank", "unyank", "list", "show", "fetch", "remote", "rules",
+    "yank", "unyank", "list", "show", "fetch", "fsck", "remote", "rules",
 )  # fmt: skip
 
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
