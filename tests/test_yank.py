@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -408,3 +410,13 @@ def test_where_every_release_is_yanked_the_next_one_is_compared_with_the_last(re
     assert f"yanked    {REASON} (A, 20" in ready.ok("show", f"{NAME}@1.0.0").stdout
     (standing,) = ready.ok("status", "--json").json["datasets"]
     assert standing["released"] == "2.0.0"
+
+
+def test_a_registry_that_never_answers_costs_three_seconds(wine):
+    wine.fetch("wine@1.2.0")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/registry.git"
+        start = time.monotonic()
+        done = wine.dreg("fetch", "--repo", url)
+        assert (done.code, done.stderr) == (0, "")
+        assert 3 <= time.monotonic() - start < 60
