@@ -227,7 +227,7 @@ def test_no_release_lowers_its_own_price(ready):
 
 def test_a_gate_refuses_until_a_person_lets_it_pass(ready):
     contract = ready.path / "pipelines" / NAME / "dataset.yaml"
-    contract.write_text(f"{contract.read_text()}gates: {{min_samples: {{val: 1000}}}}\n")
+    contract.write_text(f"{contract.read_text()}  min_samples: {{val: 1000}}\n")
     assert "min_samples: split `val` has " in ready.ok("run", NAME).stdout
     said = refused(ready, "release", NAME)
     assert "error: `toy` does not pass its gates\n  min_samples: split `val` has " in said
