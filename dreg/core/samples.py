@@ -117,15 +117,20 @@ class SampleChanges:
 def same_contents(old: Profile, new: Profile) -> bool:
     """Whether a sample that nobody touched has the same hash in both.
 
-    It is made of all columns: with one more or less, or of another type that does not just hold
-    more values, every sample has another.
+    It is made of all columns: with one more or less, of another shape, or of another type that does
+    not just hold more values, every sample has another.
     """
     if old.features.keys() != new.features.keys():
         return False
-    types = (
-        (spelled(f.type), spelled(new.features[name].type)) for name, f in old.features.items()
+    pairs = [(feature, new.features[name]) for name, feature in old.features.items()]
+    return all(
+        before.shape == after.shape
+        and (
+            spelled(before.type) == spelled(after.type)
+            or widens(spelled(before.type), spelled(after.type))
+        )
+        for before, after in pairs
     )
-    return all(before == after or widens(before, after) for before, after in types)
 
 
 @dataclass(frozen=True)
