@@ -67,7 +67,7 @@ class Wines:
             path = data / self.file(split)
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.suffix == ".csv":
-                csv.write_csv(rows.drop_columns(["picture"]), path)
+                csv.write_csv(rows, path)
             else:
                 pq.write_table(rows, path, compression=self.compression)
 
@@ -425,3 +425,77 @@ def metric_drifted(wines: Wines) -> None:
 @pair("content-changed", "samples-corrected")
 def statistics_changed(wines: Wines) -> None:
     samples_corrected(wines)
+
+
+# What is called otherwise, or lies elsewhere
+
+
+@pair("content-changed")
+def column_renamed(wines: Wines) -> None:
+    columns = wines.contract["columns"]
+    columns["acidity"] = columns.pop("ph")
+    for split, rows in wines.tables.items():
+        names = ["acidity" if name == "ph" else name for name in rows.column_names]
+        wines.tables[split] = rows.rename_columns(names)
+
+
+@pair(before=numbered, peer=NOT_DATA)
+def class_renamed(wines: Wines) -> None:
+    promised(wines, "colour", classes=["red", "white", "rosé"])
+
+
+def without_picture(wines: Wines) -> None:
+    """A CSV holds no tensors."""
+    del wines.contract["columns"]["picture"]
+    wines.tables = {split: rows.drop_columns(["picture"]) for split, rows in wines.tables.items()}
+
+
+@pair("encoding-changed", before=without_picture, peer="reads both alike")
+def format_changed(wines: Wines) -> None:
+    for split in wines.tables:
+        wines.contract["splits"][split]["files"] = [f"processed/{split}.csv"]
+
+
+@pair("encoding-changed", peer=NOT_DATA)
+def layout_changed(wines: Wines) -> None:
+    for split in wines.tables:
+        wines.contract["splits"][split]["files"] = [f"processed/{split}/part-0.parquet"]
+
+
+@pair(peer=NOT_DATA)
+def key_changed(wines: Wines) -> None:
+    wines.contract["key"] = ["bottle", "quality"]
+
+
+@pair(peer=NOT_DATA)
+def label_changed(wines: Wines) -> None:
+    wines.contract["label"] = "quality"
+
+
+def embedded(wines: Wines) -> None:
+    wines.contract["columns"]["vector"] = {"type": "float32", "shape": [4], "model": "small@1"}
+
+    def vectors(rows: pa.Table) -> Any:
+        numbers = np.random.default_rng(3).normal(size=4 * len(rows)).astype(np.float32)
+        return pa.FixedSizeListArray.from_arrays(pa.array(numbers), 4)
+
+    wines.columns(vector=vectors)
+
+
+@pair(before=embedded, peer=NOT_DATA)
+def embedding_model_changed(wines: Wines) -> None:
+    promised(wines, "vector", model="large@1")
+
+
+def prompted(wines: Wines) -> None:
+    wines.prompt = {"name": "caption", "version": "1", "text": "Describe the picture."}
+
+
+@pair(before=prompted, peer=NOT_DATA)
+def prompt_changed(wines: Wines) -> None:
+    wines.prompt = {"name": "caption", "version": "2", "text": "Describe the wine."}
+
+
+@pair(before=prompted, peer=NOT_DATA)
+def prompt_removed(wines: Wines) -> None:
+    wines.prompt = None

@@ -120,6 +120,7 @@ def answers(command: Any) -> list[type]:
 def rule_book() -> Iterator[str]:
     """The lines of docs/rules.md: every rule, its price, who is hurt, an example."""
     rules = every_rule().rules
+    peer = json.loads((DOCS / "datasemver.json").read_text(encoding="utf-8"))
     yield from ("# Rules", "", WRITTEN_BY, "")
     yield from (
         "`dreg diff` and `dreg release` compare the profile of a dataset with its last release's. "
@@ -130,11 +131,17 @@ def rule_book() -> Iterator[str]:
         "minor. Without any",
         "finding there is nothing to release. `dreg rules RULE` shows a rule on the command line.",
         "",
-        "| rule | price | who is hurt |",
-        "|---|---|---|",
+        f"The last column is what `datasemver` {peer['version']} decides on a pair of tables that "
+        "shows the difference",
+        "(`bench/rule_tables.py`: `datasemver diff OLD NEW --key KEY`, its own rules; written down by",
+        "`python -m bench.decisions`). In brackets: why it was not asked.",
+        "",
+        "| rule | price | who is hurt | datasemver |",
+        "|---|---|---|---|",
     )
     for rule in rules:
-        yield f"| [{rule.rule}](#{rule.rule}) | {rule.bump} | {rule.hurts} |"
+        decided = peer["decisions"].get(rule.rule, "")
+        yield f"| [{rule.rule}](#{rule.rule}) | {rule.bump} | {rule.hurts} | {decided} |"
     for rule in rules:
         yield ""
         yield from _rule(rule)

@@ -20,7 +20,7 @@ from dreg.adapters.yaml_files import parse_yaml, shown
 from dreg.core.profile import Profile
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
-from dreg.core.samples import Entry, SampleChanges, same_contents
+from dreg.core.samples import Entry, SampleChanges, other_keys, same_contents
 from dreg.core.snapshot import INDEX
 from dreg.core.stages import Record, below, parse_lock
 from dreg.errors import Outside
@@ -123,14 +123,14 @@ def samples_since(
     columns and no keys. Raises Outside when an index cannot be had from the remote.
     """
     if not before.snapshot.samples or not after.snapshot.samples:
-        if before.snapshot == after.snapshot:
+        if before.snapshot.same_files(after.snapshot):
             return None
         which = _called(new if before.snapshot.samples else old)
         out.note(f"{which} has no sample index, so single samples are not compared")
         return None
     if before.snapshot.samples == after.snapshot.samples:
         return Compared(SampleChanges())
-    if before.key is not None and after.key is not None and before.key != after.key:
+    if other_keys(before, after):
         out.note(f"single samples are not compared: {OTHER_KEYS}")
         return None
     indexes = _index(dataset, old), _index(dataset, new)

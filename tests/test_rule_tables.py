@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from bench.decisions import PAGE, page
 from bench.rule_tables import NAME, PAIRS
 from dreg.adapters.index_diff import IndexDiff
 from dreg.core.profile import Profile
 from dreg.core.rules import RULES, Finding, assess
-from dreg.core.samples import SampleChanges, same_contents
+from dreg.core.samples import SampleChanges, other_keys, same_contents
 
 
 def compared(name: str, folder: Path) -> tuple[Finding, ...]:
@@ -20,8 +21,8 @@ def compared(name: str, folder: Path) -> tuple[Finding, ...]:
         Profile.from_json(side.measure(folder / which))
         for side, which in zip(sides, ("old", "new"), strict=True)
     )
-    changes: SampleChanges | None = SampleChanges()
-    if old.snapshot.samples != new.snapshot.samples:
+    changes: SampleChanges | None = None if other_keys(old, new) else SampleChanges()
+    if changes is not None and old.snapshot.samples != new.snapshot.samples:
         indexes = [folder / which / "data" / NAME / "samples.parquet" for which in ("old", "new")]
         changes = IndexDiff(*indexes, contents=same_contents(old, new)).changes()
     return assess(old, new, changes=changes)
@@ -29,6 +30,12 @@ def compared(name: str, folder: Path) -> tuple[Finding, ...]:
 
 def test_every_rule_has_a_pair():
     assert sorted(PAIRS) == sorted(RULES)
+
+
+@pytest.mark.slow
+def test_what_the_peer_decides_is_written_down():
+    pytest.importorskip("datasemver")
+    assert PAGE.read_text() == page(), "write it again: python -m bench.decisions"
 
 
 @pytest.mark.parametrize("name", sorted(PAIRS))

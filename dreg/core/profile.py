@@ -69,6 +69,10 @@ class Published:
     digest: str
     samples: str = ""
 
+    def same_files(self, other: Published) -> bool:
+        """Whether the published files are the same, however their samples were indexed."""
+        return (self.files, self.size, self.digest) == (other.files, other.size, other.digest)
+
 
 @dataclass(frozen=True)
 class Prompt:

@@ -114,6 +114,11 @@ class SampleChanges:
         )
 
 
+def other_keys(old: Profile, new: Profile) -> bool:
+    """Whether samples have other keys only because the contract names other columns as key."""
+    return old.key is not None and new.key is not None and old.key != new.key
+
+
 def same_contents(old: Profile, new: Profile) -> bool:
     """Whether a sample that nobody touched has the same hash in both.
 

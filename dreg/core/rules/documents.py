@@ -117,7 +117,7 @@ def content_changed(old: Profile, new: Profile) -> Iterator[str]:
     """
     before, after = old.snapshot, new.snapshot
     # Another index of the same files is of another key, or of other splits: not this rule's business.
-    if replace(before, samples=after.samples) != after and not _same_samples(before, after):
+    if not before.same_files(after) and not _same_samples(before, after):
         amounts = [
             f"{published.files:,} {'file' if published.files == 1 else 'files'} "
             f"of {published.size:,} bytes"
@@ -140,7 +140,7 @@ def encoding_changed(old: Profile, new: Profile) -> Iterator[str]:
     After: snapshot: {files: 2, size: 970, digest: 7d79, samples: a3c2}
     """
     before, after = old.snapshot, new.snapshot
-    if before != after and _same_samples(before, after):
+    if not before.same_files(after) and _same_samples(before, after):
         size = f"{after.size:,} bytes" + (
             f" instead of {before.size:,}" if after.size != before.size else " as before"
         )

@@ -9,6 +9,7 @@ from dreg.core import drift
 from dreg.core.drift import Histogram
 from dreg.core.profile import Number, Profile, Split
 from dreg.core.rules.rule import counted, few, gone, relabelled, rule, shared, ticked
+from dreg.core.types import spelled
 from dreg.core.version import Bump
 
 METRIC_SHARE = 0.05
@@ -194,10 +195,19 @@ def _metrics(old: Profile, new: Profile) -> Iterator[tuple[str, Number, Number]]
 def _columns(
     old: Profile, new: Profile, split: str
 ) -> Iterator[tuple[str, Mapping[str, Number], Mapping[str, Number]]]:
-    """Statistics of the columns that the split has in both."""
-    before, after = old.splits[split].columns, new.splits[split].columns
-    for name in shared(before, after):
-        yield name, before[name], after[name]
+    """Statistics of the columns that the split has in both, of values of the same kind.
+
+    Lengths of texts say nothing about the numbers that are there now. The label's are those of its
+    classes, which are counted.
+    """
+    before, after = old.splits[split], new.splits[split]
+    for name in shared(before.columns, after.columns):
+        texts = [
+            spelled(p.features[name].type) == "string" for p in (old, new) if name in p.features
+        ]
+        counted_classes = before.class_distribution and after.class_distribution
+        if len(set(texts)) < 2 and not (name == old.label == new.label and counted_classes):
+            yield name, before.columns[name], after.columns[name]
 
 
 def _histograms(before: Split, after: Split, column: str) -> tuple[Histogram, Histogram]:
