@@ -28,6 +28,7 @@ from dreg.output import out
 from dreg.rules import Explained, every_rule
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+PEER = DOCS / "datasemver.json"  # written by bench/decisions.py
 WIDTH = 88
 WRITTEN_BY = "<!-- Written by `python -m dreg.reference`; edit the program, not this page. -->"
 
@@ -120,7 +121,7 @@ def answers(command: Any) -> list[type]:
 def rule_book() -> Iterator[str]:
     """The lines of docs/rules.md: every rule, its price, who is hurt, an example."""
     rules = every_rule().rules
-    peer = json.loads((DOCS / "datasemver.json").read_text(encoding="utf-8"))
+    peer = json.loads(PEER.read_text(encoding="utf-8"))
     yield from ("# Rules", "", WRITTEN_BY, "")
     yield from (
         "`dreg diff` and `dreg release` compare the profile of a dataset with its last release's. "

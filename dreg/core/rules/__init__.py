@@ -7,7 +7,17 @@ example that a test proves. To add one, write it here and a case in `tests/rules
 from __future__ import annotations
 
 from dreg.core.profile import Profile
-from dreg.core.rules import classes, columns, documents, figures, layout, renames, samples, splits
+from dreg.core.rules import (
+    classes,
+    columns,
+    documents,
+    figures,
+    layout,
+    metrics,
+    renames,
+    samples,
+    splits,
+)
 from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
 from dreg.core.samples import SampleChanges
@@ -15,7 +25,7 @@ from dreg.core.samples import SampleChanges
 __all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
 
 # Imported for the rules that they register.
-_ = (columns, classes, splits, samples, layout, figures, documents)
+_ = (columns, classes, splits, samples, layout, metrics, figures, documents)
 RENAMES = ("column-renamed", "class-renamed")
 
 

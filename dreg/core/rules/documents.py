@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from dreg.core.profile import Profile, Prompt, Published
 from dreg.core.rules.rule import rule, shared, ticked

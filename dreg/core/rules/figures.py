@@ -1,4 +1,4 @@
-"""Rules about measured figures: a dataset's own metrics, statistics of columns, class shares."""
+"""Rules about measured figures: statistics of columns, and shares of classes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dreg.core import drift
 from dreg.core.drift import Histogram
 from dreg.core.profile import Number, Profile, Split
-from dreg.core.rules.rule import counted, few, gone, relabelled, rule, shared, ticked
+from dreg.core.rules.metrics import METRIC_SHARE, beyond, changed_figures, differs, figures_in_both
+from dreg.core.rules.rule import counted, few, relabelled, rule, shared, ticked
 from dreg.core.types import spelled
 from dreg.core.version import Bump
 
-METRIC_SHARE = 0.05
 NULLS = 0.05
 PSI = 0.2  # by custom, more is a population to train a new model for
 SHIFT = 0.1
@@ -20,40 +20,6 @@ CLASS_SHARE = 0.05
 FACTOR = 1.5
 SPREAD = 0.05
 QUANTILES = ("p05", "p25", "p50", "p75", "p95")
-
-
-@rule(Bump.MAJOR)
-def metric_removed(old: Profile, new: Profile) -> Iterator[str]:
-    """Code that reads the figure from metadata.json, to normalise images say, stops working.
-
-    Before: metrics: {train: {pixel_mean: 0.286, pixel_std: 0.353}}
-    After: metrics: {train: {pixel_mean: 0.286}}
-    """
-    for split, name in _gone_figures(old.metrics, new.metrics):
-        yield f"figure `metrics.{split}.{name}` is gone"
-
-
-@rule(Bump.MINOR)
-def metric_added(old: Profile, new: Profile) -> Iterator[str]:
-    """Nobody: there is one more figure to read.
-
-    Before: metrics: {train: {pixel_mean: 0.286}}
-    After: metrics: {train: {pixel_mean: 0.286, pixel_std: 0.353}}
-    """
-    for split, name in _gone_figures(new.metrics, old.metrics):
-        yield f"figure `metrics.{split}.{name}` is new"
-
-
-@rule(Bump.MINOR)
-def metric_drifted(old: Profile, new: Profile, *, share: float = METRIC_SHARE) -> Iterator[str]:
-    """Models that were tuned to the figure see data that it doesn't describe.
-
-    Before: metrics: {train: {pixel_mean: 0.286}}
-    After: metrics: {train: {pixel_mean: 0.35}}
-    """
-    for path, before, after in _metrics(old, new):
-        if differs(before, after) and beyond(before, after, share * abs(before)):
-            yield f"figure `{path}` is {after:.6g} instead of {before:.6g}"
 
 
 @rule(Bump.MAJOR)
@@ -140,7 +106,7 @@ def statistics_changed(
     Before: splits: {train: {num_samples: 9, columns: {pH: {mean: 3.2, std: 0.16}}}}
     After: splits: {train: {num_samples: 9, columns: {pH: {mean: 3.201, std: 0.16}}}}
     """
-    for path, before, after in _metrics(old, new):
+    for path, before, after in figures_in_both(old, new):
         if differs(before, after) and not beyond(before, after, share * abs(before)):
             yield f"figure `{path}` is {after:.6g} instead of {before:.6g}"
     for split in shared(old.splits, new.splits):
@@ -158,38 +124,6 @@ def statistics_changed(
         counts, recounts = counted(old.splits[split]), counted(new.splits[split])
         if counts != recounts and not _balance(counts, recounts, class_share, class_psi):
             yield f"split `{split}` has slightly other counts per class"
-
-
-def differs(before: Number, after: Number) -> bool:
-    """Whether two figures are different, but for the last digits of a float."""
-    if math.isnan(before) or math.isnan(after):
-        return math.isnan(before) != math.isnan(after)
-    return not math.isclose(before, after, rel_tol=1e-9, abs_tol=1e-12)
-
-
-def beyond(before: Number, after: Number, tolerance: float) -> bool:
-    """Whether two figures are further apart than `tolerance`; nothing is near NaN or infinity."""
-    distance = abs(float(after) - float(before)) if before != after else 0.0
-    return not distance <= tolerance or math.isinf(distance)
-
-
-def changed_figures(before: Mapping[str, Number], after: Mapping[str, Number]) -> list[str]:
-    """Names of the figures in both that differ, sorted."""
-    return [name for name in shared(before, after) if differs(before[name], after[name])]
-
-
-def _gone_figures(
-    old: Mapping[str, Mapping[str, Number]], new: Mapping[str, Mapping[str, Number]]
-) -> list[tuple[str, str]]:
-    """Split and name of the figures in `old` only, sorted."""
-    return sorted((split, name) for split in old for name in gone(old[split], new.get(split, {})))
-
-
-def _metrics(old: Profile, new: Profile) -> Iterator[tuple[str, Number, Number]]:
-    for split in shared(old.metrics, new.metrics):
-        before, after = old.metrics[split], new.metrics[split]
-        for name in shared(before, after):
-            yield f"metrics.{split}.{name}", before[name], after[name]
 
 
 def _columns(

@@ -13,7 +13,8 @@ from difflib import SequenceMatcher
 from typing import TypeVar
 
 from dreg.core.profile import Feature, Number, Profile, Split
-from dreg.core.rules.figures import PSI, SHIFT, changed_figures, drifted
+from dreg.core.rules.figures import PSI, SHIFT, drifted
+from dreg.core.rules.metrics import changed_figures
 from dreg.core.rules.rule import counted, gone, rule, shared
 from dreg.core.types import spelled
 from dreg.core.version import Bump

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dreg.core.profile import Profile, Split
-from dreg.core.rules.figures import changed_figures
+from dreg.core.rules.metrics import changed_figures
 from dreg.core.rules.rule import counted, few, rule, shared, ticked
 from dreg.core.samples import SampleChanges
 from dreg.core.version import Bump
