@@ -10,10 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from dreg.adapters.formats import Piece, json_blocks, rows
 from dreg.adapters.formats.file_types import DocumentType, ImageType, PathType
 from dreg.core.canonical import fingerprint
+from dreg.core.contract import Contract
+from dreg.core.violations import violations
 from tests.measured import Pets, image, lines, pets
 
 SPEECHES = [
@@ -241,3 +244,39 @@ def test_a_table_may_name_documents(dataset):
 def test_columns_of_files_travel_between_processes():
     for kind in (ImageType(), DocumentType(), PathType()):
         assert pickle.loads(pickle.dumps(pa.schema([("x", kind)]))).field("x").type == kind
+
+
+RED = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415478da"
+    "63f8cfc0000003010100f70341430000000049454e44ae426082"
+)
+
+
+def test_golden_values(dataset):
+    """Those of docs/sample-index.md: they are in released indexes and never change."""
+    dataset.write("titel.md", "# Titel\n\nGrüße")
+    dataset.contract({"text": "document"}, "titel.md")
+    assert dataset.hashes() == ["f6c83497790503aa4a17c2b71614d7ee"]
+
+    dataset.write("cat/1.png", RED)
+    dataset.contract({"image": "image", "label": "string"}, "cat/*.png", label="label")
+    assert dataset.hashes() == ["74f45aca7d93e160371009e1778dfcf6"]
+
+    talk = [{"from": "human", "value": "<image>\nWho?"}, {"from": "gpt", "value": "A cat"}]
+    annotation = {"id": "1", "image": "cat/1.png", "conversations": talk}
+    dataset.write("all.json", json.dumps([annotation]))
+    dataset.contract(COLUMNS, "all.json")
+    assert dataset.hashes() == ["36aa566239d08d9bf9c389a6cc5dcad7"]
+
+
+def test_a_contract_about_files_is_kept(dataset):
+    """The example of docs/formats.md."""
+    speeches(dataset)
+    nested = "list<item: struct<from: string, value: string>>"
+    columns = {"id": "string", "image": {"type": "image"}, "conversations": nested}
+    dataset.contract(columns, "annotations.json")
+    contract = Contract.parse(
+        yaml.safe_load((dataset.root / "pipelines/pets/dataset.yaml").read_text())
+    )
+
+    assert violations(contract, dataset.measure()) == ()

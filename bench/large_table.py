@@ -1,0 +1,98 @@
+"""A table of about 5 GB, profiled and indexed: how much memory that takes.
+
+Not among what `make bench` runs: it writes 5 GB, and takes minutes.
+
+    python -m bench.large_table FOLDER [GIGABYTES]   # makes it, measures it, removes it
+
+The table has 20 columns of numbers, wide texts, and row groups of a million rows, which is the
+hardest case for whoever reads a group at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+ROWS = 1_000_000
+WIDE = 600  # characters
+MEASURE = "from dreg.stages import profile; profile.write()"
+
+
+def table(rng: np.random.Generator, first: int) -> pa.Table:
+    columns: dict[str, pa.Array] = {"id": pa.array(np.arange(first, first + ROWS))}
+    for number in range(15):
+        columns[f"float_{number}"] = pa.array(rng.normal(number, 10, ROWS))
+    for number in range(4):
+        columns[f"whole_{number}"] = pa.array(rng.integers(0, 10 ** (number + 2), ROWS))
+    letters = rng.integers(97, 123, ROWS * WIDE, dtype=np.uint8).tobytes()
+    lengths = rng.integers(0, WIDE, ROWS)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    text = pa.LargeStringArray.from_buffers(ROWS, pa.py_buffer(offsets), pa.py_buffer(letters))
+    return pa.table(columns | {"text": text})
+
+
+def write(path: Path, gigabytes: float) -> tuple[int, list[str]]:
+    """The file, of so many bytes; how many rows it has, and its columns."""
+    rng = np.random.default_rng(7)
+    writer, rows = None, 0
+    while writer is None or path.stat().st_size < gigabytes * 1e9:
+        part = table(rng, rows)
+        writer = writer or pq.ParquetWriter(path, part.schema, compression="none")
+        writer.write_table(part, row_group_size=ROWS)
+        rows += ROWS
+    writer.close()
+    return rows, part.schema.names
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    gigabytes = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+    pipeline, data = folder / "pipelines/large", folder / "data/large"
+    pipeline.mkdir(parents=True)
+    data.mkdir(parents=True)
+    try:
+        # In a process of its own: on Linux a child's peak is at least what its parent had.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            rows, names = pool.submit(write, data / "train.parquet", gigabytes).result()
+        columns = dict.fromkeys(names, "float64")
+        contract = {
+            "title": "Large",
+            "description": "Large",
+            "licence": "CC0-1.0",
+            "splits": {"train": {"files": ["train.parquet"]}},
+            "columns": columns,
+            "key": "id",
+        }
+        (pipeline / "dataset.yaml").write_text(yaml.safe_dump(contract))
+        stages = {"stages": {"process": {"outs": ["../../data/large/train.parquet"]}}}
+        (pipeline / "dvc.yaml").write_text(yaml.safe_dump(stages))
+        started = time.perf_counter()
+        child = subprocess.Popen([sys.executable, "-c", MEASURE], cwd=pipeline)
+        _, status, usage = os.wait4(child.pid, 0)
+        size = (data / "train.parquet").stat().st_size
+        found = {
+            "rows": rows,
+            "gigabytes": round(size / 1e9, 2),
+            "seconds": round(time.perf_counter() - started, 1),
+            "peak_megabytes": round(usage.ru_maxrss / 1024),
+            "status": os.waitstatus_to_exitcode(status),
+        }
+        print(json.dumps(found))
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
