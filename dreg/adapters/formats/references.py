@@ -82,7 +82,7 @@ def _with_files(
     columns = list(batch.columns)
     for i, found in contents.items():
         is_path = "binary" not in str(columns[i].type)
-        no_path = pa.array([None] * len(found), pa.large_string())
+        no_path = pa.nulls(len(found), pa.large_string())
         paths = columns[i].cast(pa.large_string()) if is_path else no_path
         columns[i] = files(schema.field(i).type, found, paths)
     return pa.RecordBatch.from_arrays(columns, schema=schema)
