@@ -18,6 +18,7 @@ BENCH = Path(__file__).resolve().parent
 PYTHON = sys.executable
 DATASETS = ("wine-quality", "fashion-mnist")
 ROWS = 4_000_000  # of the table in bench/table.py
+WIDE = 5_000_000  # rows of the table in bench/wide_table.py
 SAMPLES = 10_000_000  # in either of the indexes of bench/index_pair.py
 
 
@@ -30,6 +31,8 @@ def jobs(registry: Path) -> list[Job]:
     pipelines = [f"pipelines/{name}/dvc.yaml" for name in DATASETS]
     nested = registry / ".bench" / "nested"
     rows = registry / ".bench" / "rows.parquet"
+    wide = str(registry / ".bench" / "wide.parquet")
+    figures = str(registry / ".bench" / "figures.json")
     pair = [str(registry / ".bench" / f"{side}.parquet") for side in ("old", "new")]
     return [
         Job(
@@ -93,6 +96,26 @@ def jobs(registry: Path) -> list[Job]:
             rate=1e6,
         ),
         Job(
+            f"profile {WIDE // 1_000_000}M rows, 20 columns",
+            "DuckDB: SUMMARIZE",
+            [PYTHON, str(BENCH / "profile_table.py"), wide, figures],
+            [PYTHON, str(BENCH / "peers" / "summarize_duckdb.py"), wide],
+            registry,
+            bar=2.0,
+            memory=1000,
+            runs=2,
+        ),
+        Job(
+            f"profile {WIDE // 1_000_000}M rows, 20 columns",
+            "datasemver, DuckDB engine",
+            [PYTHON, str(BENCH / "profile_table.py"), wide, figures],
+            [PYTHON, "-m", "datasemver", "profile", wide, "-o", figures, "--engine", "duckdb"],
+            registry,
+            bar=1.0,
+            memory=1000,
+            runs=2,
+        ),
+        Job(
             f"samples diff, {SAMPLES // 1_000_000}M and {SAMPLES // 1_000_000}M",
             "DuckDB: keyed full join",
             [PYTHON, str(BENCH / "index_diff.py"), *pair],
@@ -116,6 +139,12 @@ def prepare(scratch: Path, environment: dict[str, str]) -> Path:
     subprocess.run(command, cwd=registry, env=environment, check=True, stdout=subprocess.DEVNULL)
     table_maker = [PYTHON, str(BENCH / "table.py"), str(registry / ".bench" / "rows.parquet")]
     subprocess.run(table_maker, check=True)
+    wide = str(registry / ".bench" / "wide.parquet")
+    subprocess.run([PYTHON, str(BENCH / "wide_table.py"), wide, str(WIDE)], check=True)
+    # What the peer of `analyze` reads is what the peer of `process` writes.
+    raw, nested = registry / "data" / "fashion-mnist" / "raw", registry / ".bench" / "nested"
+    tolist = [PYTHON, str(BENCH / "peers" / "process_tolist.py"), str(raw), str(nested)]
+    subprocess.run(tolist, check=True)
     pair_maker = [PYTHON, str(BENCH / "index_pair.py"), str(registry / ".bench"), str(SAMPLES)]
     subprocess.run(pair_maker, check=True, env={**environment, "PYTHONPATH": str(BENCH.parent)})
     return registry
