@@ -81,6 +81,11 @@ def count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
+def printable(text: str) -> str:
+    """Text of unknown origin on one line, and nothing in it that a terminal would obey."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class Output:
     """One per process; `configure` is called once the options are known."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from semver import Version
 
@@ -12,11 +13,11 @@ from dreg.core.decision import above, decide, explained
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, highest_final, last_final
 from dreg.core.rules import USUAL, Finding
-from dreg.core.samples import Entry
+from dreg.core.samples import KINDS, Entry
 from dreg.core.version import Bump, parse_request
 from dreg.errors import BadRequest
 from dreg.history import pricing_of, profile_of, tell_of_new_prices
-from dreg.output import table
+from dreg.output import printable, table
 from dreg.registry import Dataset, Registry
 from dreg.samples import Samples, samples_since
 
@@ -63,9 +64,14 @@ class Difference:
         headers, rows = samples.table()
         yield ""
         yield from table([name.upper() for name in headers], [(f"{n[0]}", *n[1:]) for n in rows])
-        if samples.entries:
+        if samples.listed:
             yield ""
-            yield from table(("SAMPLE", "SPLIT", "KEY"), map(_listed, samples.entries))
+            kinds, splits = (
+                max(map(len, words)) for words in (KINDS, ["SPLIT", *samples.places()])
+            )
+            entries = map(_listed, samples.entries or ())
+            for kind, where, key in chain([("SAMPLE", "SPLIT", "KEY")], entries):
+                yield f"{kind:{kinds}}  {where:{splits}}  {key}".rstrip()
             if samples.more:
                 yield f"and {samples.more:,} more; all of them: --limit 0"
 
@@ -82,10 +88,11 @@ class Difference:
         headers, rows = samples.table()
         yield from ("", _row(*headers), _row("---", *["---:"] * (len(headers) - 1)))
         yield from (_row(*row) for row in rows)
-        if samples.entries:
+        if samples.listed:
             yield from ("", "| sample | split | key |", "|---|---|---|")
             yield from (
-                _row(kind, where, f"`{key}`") for kind, where, key in map(_listed, samples.entries)
+                _row(kind, where, _code(key))
+                for kind, where, key in map(_listed, samples.entries or ())
             )
             if samples.more:
                 yield from ("", f"and {samples.more:,} more")
@@ -93,7 +100,12 @@ class Difference:
 
 def _listed(entry: Entry) -> tuple[str, str, str]:
     where = f"{entry.before} -> {entry.split}" if entry.before else entry.split
-    return entry.kind, where, entry.key
+    return entry.kind, where, printable(entry.key)
+
+
+def _code(text: str) -> str:
+    """As code in Markdown, whatever backticks it has."""
+    return f"`` {text} ``" if "`" in text else f"`{text}`"
 
 
 def _row(*cells: object) -> str:

@@ -6,7 +6,7 @@ cache.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -65,8 +65,19 @@ class Samples:
     contents: bool
     splits: tuple[InSplit, ...]
     moved: tuple[Moved, ...]
-    entries: tuple[Entry, ...] | None = None
+    entries: Iterable[Entry] | None = None
     more: int = 0
+
+    @property
+    def listed(self) -> bool:
+        """Whether there are samples one by one; all of them may be too many to look."""
+        return self.entries is not None and bool(
+            self.moved or any(s.added or s.removed or s.changed for s in self.splits)
+        )
+
+    def places(self) -> list[str]:
+        """What an entry may say of its split."""
+        return [*(s.split for s in self.splits), *(f"{m.before} -> {m.split}" for m in self.moved)]
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Headers and rows of the counts by split, without columns that are all zero."""
@@ -77,6 +88,17 @@ class Samples:
             for split in self.splits
         ]
         return ("split", *shown, "kept"), rows
+
+
+class Listing:
+    """Samples that are not as before, read from the indexes each time that one goes through them."""
+
+    def __init__(self, diff: IndexDiff, limit: int) -> None:
+        self._diff = diff
+        self._limit = limit
+
+    def __iter__(self) -> Iterator[Entry]:
+        return islice(self._diff.entries(), self._limit or None)
 
 
 @dataclass(frozen=True)
@@ -90,9 +112,9 @@ class Compared:
         """For people and programs; `limit` asks for samples one by one, 0 for all of them."""
         changes = self.changes
         total = changes.total.touched + sum(changes.moved.values())
-        entries: tuple[Entry, ...] | None = None
+        entries: Iterable[Entry] | None = None
         if limit is not None:
-            entries = tuple(islice(self.diff.entries(), limit or None)) if self.diff else ()
+            entries = Listing(self.diff, limit) if self.diff else ()
         return Samples(
             keyed=changes.keyed,
             contents=changes.contents,
@@ -110,7 +132,7 @@ class Compared:
             ),
             moved=tuple(Moved(out, to, n) for (out, to), n in sorted(changes.moved.items())),
             entries=entries,
-            more=total - len(entries) if entries is not None else 0,
+            more=max(0, total - limit) if limit else 0,
         )
 
 

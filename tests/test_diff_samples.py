@@ -6,8 +6,13 @@ import shutil
 
 import pyarrow.parquet as pq
 import pytest
+from semver import Version
 
 from dreg.core.remotes import object_key
+from dreg.core.samples import Entry
+from dreg.core.version import Bump
+from dreg.review import Difference
+from dreg.samples import InSplit, Samples
 from tests.small_registry import NAME, SmallRegistry
 
 PARAMS, PROCESS = f"pipelines/{NAME}/params.yaml", f"pipelines/{NAME}/scripts/process.py"
@@ -191,7 +196,7 @@ def test_forms(ready, form):
         assert len(done.json["samples"]["entries"]) == 2
         assert done.json["samples"]["more"] == done.json["samples"]["moved"][0]["samples"] - 2
     elif form == "table":
-        assert "moved   train -> val  " in done.stdout
+        assert "moved    train -> val  " in done.stdout
         assert done.stdout.rstrip().endswith("more; all of them: --limit 0")
     else:
         assert f"### {NAME} 1.0.0 -> 2.0.0 (major)" in done.stdout
@@ -201,3 +206,17 @@ def test_forms(ready, form):
 def test_what_cannot_be_listed_is_a_bad_request(ready):
     assert ready.dreg("diff", NAME, "--format", "xml").code == 2
     assert ready.dreg("diff", NAME, "--limit", "-1").code == 2
+
+
+def test_a_key_says_nothing_to_a_terminal_and_breaks_no_table():
+    samples = Samples(
+        keyed=True,
+        contents=True,
+        splits=(InSplit("train", added=1, removed=0, changed=0, came=0, went=0, kept=3),),
+        moved=(),
+        entries=(Entry("added", "train", "é|`\x1b[31m\nb"),),
+    )
+    version = Version(1)
+    shown = Difference(NAME, version, version, Bump.PATCH, version, (), samples)
+    assert list(shown.lines())[-1] == "added    train  é|`\\x1b[31m\\nb"
+    assert list(shown.markdown())[-1] == "| added | train | `` é\\|`\\x1b[31m\\nb `` |"

@@ -138,7 +138,10 @@ def same_contents(old: Profile, new: Profile) -> bool:
     )
 
 
-@dataclass(frozen=True)
+KINDS = ("added", "removed", "changed", "moved")
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One sample that is not as before: `added`, `removed`, `changed` or `moved`, and its key.
 
