@@ -376,3 +376,60 @@ def test_a_cluster_of_its_own_ends_with_the_work(dataset):
     assert len(done.stderr.splitlines()) == 2, done.stderr
     files = (dataset.data / "metadata.json", dataset.data / "samples.parquet")
     assert tuple(file.read_bytes() for file in files) == expected
+
+
+PATIENT = (
+    "from dreg.adapters.engines import ray_data; ray_data.PATIENCE = 0.5; "
+    "from dreg.stages import profile; profile.write(engine='ray')"
+)
+
+
+def told(dataset: Pets, address: str) -> tuple[int, str]:
+    """What measuring fails with, and that it says nothing else."""
+    dataset.write("a.csv", "x\n1\n")
+    dataset.contract({"x": "int64"}, "a.csv")
+    done = run([sys.executable, "-c", PATIENT], RAY_ADDRESS=address)
+    said = [line for line in done.stderr.splitlines() if line]
+    assert len(said) == 3, done.stderr
+    assert said[2].startswith("hint: ")
+    return done.returncode, said[1]
+
+
+def test_no_cluster_at_the_address(dataset):
+    [nobody] = free_ports(1)
+    assert told(dataset, f"127.0.0.1:{nobody}") == (
+        3, f"error: no Ray cluster answers at `127.0.0.1:{nobody}`: Connection refused"
+    )  # fmt: skip
+    assert told(dataset, "nonsense") == (
+        2, "error: RAY_ADDRESS is `nonsense`, which is no address"
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_cluster_without_cpus(dataset):
+    with cluster("--num-cpus=0") as address:
+        code, fact = told(dataset, address)
+    assert code == 3
+    assert fact.startswith("error: the Ray cluster has no CPU")
+
+
+@pytest.mark.slow
+def test_a_cluster_without_dreg(dataset, tmp_path):
+    (tmp_path / "other/dreg").mkdir(parents=True)
+    (tmp_path / "other/dreg/__init__.py").write_text("")
+    with cluster("--num-cpus=1", PYTHONPATH=str(tmp_path / "other")) as address:
+        assert told(dataset, address) == (3, "error: Ray's workers cannot import dreg")
+
+
+def test_a_worker_that_does_not_see_the_files_or_has_another_dreg(dataset, monkeypatch, tmp_path):
+    path = dataset.write("a.csv", "x\n1\n")
+    contract = Contract("", "", "", {}, {})
+    path.unlink()
+    with pytest.raises(Outside, match=r"`.*a\.csv` is not on the Ray node") as caught:
+        list(workers([Piece(path)], contract))
+    assert "shared file system" in caught.value.hint
+    path.write_text("x\n1\n")
+    monkeypatch.setattr(ray_data, "version", lambda name: f"0.0.{next(count)}")
+    count = iter(range(9))
+    with pytest.raises(Outside, match=r"a Ray worker has dreg 0\.0\.1, and this is dreg 0\.0\.0"):
+        list(workers([Piece(path)], contract))

@@ -130,6 +130,10 @@ def test_force_runs_all_the_same(registry: PipelineRegistry) -> None:
             "error: invalid value for `--jobs`: Input should be greater than or equal to 1\n\n"
             "hint: dreg run --help\n",
         ),
+        (
+            ["run", "alpha", "--engine", "spark"],
+            "error: there is no engine `spark`\n\nhint: engines: local, ray\n",
+        ),
     ],
 )
 def test_unclear_requests(registry: PipelineRegistry, arguments: list[str], stderr: str) -> None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import re
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
@@ -122,6 +124,7 @@ def _cluster() -> Iterator[Any]:
 
 def _connect(ray: Any) -> None:
     address = os.environ.get(ADDRESS) or "local"
+    _refuse_silent(address)
     own = STORE | {"include_dashboard": False} if address == "local" else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL, **own)
@@ -132,6 +135,21 @@ def _connect(ray: Any) -> None:
         raise Outside(f"Ray{where} cannot be used: {_first_line(error)}", hint=GIVE) from error
 
 
+def _refuse_silent(address: str) -> None:
+    """Raises Outside if nobody answers: Ray itself asks for minutes. BadRequest for no address."""
+    if address in ("local", "auto"):
+        return
+    place = PLACE.fullmatch(address)
+    if place is None:
+        raise BadRequest(f"{ADDRESS} is `{address}`, which is no address", hint=GIVE)
+    try:
+        socket.create_connection((place["host"].strip("[]"), int(place["port"])), 10).close()
+    except OSError as error:
+        reason = error.strerror or error
+        raise Outside(f"no Ray cluster answers at `{address}`: {reason}", hint=GIVE) from error
+
+
+PLACE = re.compile(r"(?:ray://)?(?P<host>[^/:]+|\[[^/]+\]):(?P<port>[0-9]{1,5})")
 GIVE = f"set {ADDRESS} to HOST:6379 of a cluster that runs, or to nothing for one of this machine"
 
 
