@@ -23,9 +23,10 @@ import typer.main
 from dreg import cli
 from dreg.contract_page import contract_page
 from dreg.core.contract_schema import contract_schema
+from dreg.core.profile_schema import profile_schema
 from dreg.errors import BadRequest, DregError
 from dreg.output import out
-from dreg.rules import Explained, every_rule
+from dreg.rule_page import rule_page
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PEER = DOCS / "datasemver.json"  # written by bench/decisions.py
@@ -49,8 +50,14 @@ def pages() -> dict[str, str]:
         "cli.md": "\n".join(command_line()) + "\n",
         "contract.md": "\n".join(("# The contract", "", WRITTEN_BY, "", *contract_page())) + "\n",
         "contract.schema.json": json.dumps(contract_schema(), indent=2) + "\n",
-        "rules.md": "\n".join(rule_book()) + "\n",
+        "profile.schema.json": json.dumps(profile_schema(), indent=2) + "\n",
+        "rules.md": "\n".join(("# Rules", "", WRITTEN_BY, "", *rule_page(peer()))) + "\n",
     }
+
+
+def peer() -> Any:
+    """What the peer decides on the rules' tables: its version, and a word by rule."""
+    return json.loads(PEER.read_text(encoding="utf-8"))
 
 
 def command_line() -> Iterator[str]:
@@ -116,48 +123,6 @@ def answers(command: Any) -> list[type]:
     declared = getattr(inspect.unwrap(command.callback), "answers", "")
     named = (name.strip().split(":") for name in declared.split("|") if name.strip())
     return [getattr(import_module(module), name) for module, name in named]
-
-
-def rule_book() -> Iterator[str]:
-    """The lines of docs/rules.md: every rule, its price, who is hurt, an example."""
-    rules = every_rule().rules
-    peer = json.loads(PEER.read_text(encoding="utf-8"))
-    yield from ("# Rules", "", WRITTEN_BY, "")
-    yield from (
-        "`dreg diff` and `dreg release` compare the profile of a dataset with its last release's. "
-        "Each kind of",
-        "difference has a rule with a price, and the highest price that is due is the bump: "
-        "`1.2.3` becomes",
-        "`2.0.0` (major), `1.3.0` (minor) or `1.2.4` (patch). Before `1.0.0`, major counts as "
-        "minor. Without any",
-        "finding there is nothing to release. `dreg rules RULE` shows a rule on the command line.",
-        "",
-        f"The last column is what `datasemver` {peer['version']} decides on a pair of tables that "
-        "shows the difference",
-        "(`bench/rule_tables.py`: `datasemver diff OLD NEW --key KEY`, its own rules; written down by",
-        "`python -m bench.decisions`). In brackets: why it was not asked.",
-        "",
-        "| rule | price | who is hurt | datasemver |",
-        "|---|---|---|---|",
-    )
-    for rule in rules:
-        decided = peer["decisions"].get(rule.rule, "")
-        yield f"| [{rule.rule}](#{rule.rule}) | {rule.bump} | {rule.hurts} | {decided} |"
-    for rule in rules:
-        yield ""
-        yield from _rule(rule)
-
-
-def _rule(rule: Explained) -> Iterator[str]:
-    yield from (f"## {rule.rule}", "", f"**{rule.bump}.** {rule.hurts}")
-    tolerated = [f"{name.replace('_', ' ')} {value:g}" for name, value in rule.thresholds.items()]
-    if tolerated:
-        yield from ("", f"Tolerated: {', '.join(tolerated)}.")
-    example = [f"# before\n{rule.before}", f"# after\n{rule.after}"]
-    if rule.samples:
-        example.append(f"# samples\n{rule.samples}")
-    yield from ("", "```yaml", *example, "```", "")
-    yield from (f"Finds: {text}." for text in rule.finds)
 
 
 def _meaning(kind: type[DregError]) -> str:

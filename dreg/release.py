@@ -11,10 +11,8 @@ import functools
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
-
-from semver import Version
 
 from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
@@ -24,89 +22,16 @@ from dreg.adapters.written import written
 from dreg.core.choices import Choices
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
-from dreg.core.rules import Finding
-from dreg.core.version import Bump
 from dreg.errors import DregError, Outside, Refused
 from dreg.fetchable import refuse_uncommitted
 from dreg.holdings import Holdings
-from dreg.output import count, out, size
+from dreg.output import count, out
 from dreg.registry import Dataset, Registry
 from dreg.release_base import GIT_REMOTE
 from dreg.release_plan import Plan, plan
+from dreg.released import Pushed, Released, Releases
 
 ATTEMPTS = 8
-
-
-@dataclass(frozen=True)
-class Released:
-    """What happened to one dataset. `state`: released, unchanged, or planned (`--dry-run`).
-
-    `exceptions` are what was decided against dreg, each with its reason. `changelog` is the release's entry there, empty if there is nothing to release.
-    """
-
-    dataset: str
-    state: str
-    version: Version
-    previous: Version | None
-    bump: Bump
-    tag: str
-    findings: tuple[Finding, ...]
-    exceptions: tuple[str, ...]
-    samples: int
-    files: int
-    size: int
-    objects_pushed: int
-    manifest: str
-    changelog: str
-    commit: str | None
-    pushed_to: str | None
-
-    def lines(self) -> Iterator[str]:
-        if self.state == "unchanged":
-            free = (
-                "nothing that changed has a price" if self.findings else "the tree is this release"
-            )
-            yield f"{self.dataset} {self.version}: nothing to release, {free}"
-            return
-        since = f"{self.previous} -> " if self.previous else ""
-        would = "would release " if self.state == "planned" else "released "
-        price = self.bump if self.previous else "first release"
-        yield f"{would}{self.dataset} {since}{self.version} ({price})"
-        yield from (f"  {line}" for line in self._why())
-        yield from (f"  exception  {exception}" for exception in self.exceptions)
-        yield f"  {count(self.samples)} samples, {count(self.files)} files, {size(self.size)}"
-        yield f"  objects   {count(self.objects_pushed)} {'to push' if self.state == 'planned' else 'pushed'}"
-        yield f"  manifest  sha256:{self.manifest}"
-        where = f" on {self.pushed_to}" if self.pushed_to else ", only in this repository"
-        yield f"  tag       {self.tag}{where}"
-        if self.state == "planned":
-            yield f"  changelog, in data/{self.dataset}/CHANGELOG.md:"
-            yield from (f"    {line}".rstrip() for line in self.changelog.splitlines())
-
-    def _why(self) -> Iterator[str]:
-        """The whole plan; of a release that was made, the findings that decided it."""
-        dearest = max((finding.bump for finding in self.findings), default=Bump.NONE)
-        told = [f for f in self.findings if self.state == "planned" or f.bump is dearest]
-        for finding in told:
-            override = f" ({finding.override})" if finding.override else ""
-            yield f"{finding.bump}  {finding.rule}: {finding.text}{override}"
-        if len(told) < len(self.findings):
-            yield f"and {len(self.findings) - len(told)} lesser findings, in the tag's message"
-
-
-@dataclass(frozen=True)
-class Releases:
-    """The answer of `dreg release`: one entry a dataset."""
-
-    releases: tuple[Released, ...]
-
-    def lines(self) -> Iterator[str]:
-        if not self.releases:
-            yield "nothing to release: no dataset has changed since its last release"
-        for i, released in enumerate(self.releases):
-            if i:
-                yield ""
-            yield from released.lines()
 
 
 def release(
@@ -125,12 +50,13 @@ def release(
     up to date, contract violated, bump lowered, branches diverged), Outside when git or the remote
     fails.
     """
+    chosen = replace(choices or Choices(), named=bool(names))
     done, failed = [], []
     for dataset in registry.datasets(names):
         if not names and dataset.profile() is None:
             continue  # never run: not asked for by name, and there is nothing to release
         try:
-            done.append(_release_one(dataset, choices or Choices(), dry_run, branch, sign))
+            done.append(_release_one(dataset, chosen, dry_run, branch, sign))
         except DregError as error:
             failed.append((dataset.name, error))
     if not names:
@@ -252,6 +178,12 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         files=len(plan.manifest.snapshot.data.files),
         size=plan.manifest.snapshot.data.size,
         objects_pushed=len(plan.holdings.missing) if state != "unchanged" else 0,
+        pushes=tuple(
+            Pushed(f"{entry.path}{'/' if entry.is_directory else ''}", entry.size)
+            for entry in plan.holdings.missing
+        )
+        if state != "unchanged"
+        else (),
         manifest=plan.manifest.digest,
         changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
         commit=repository.tags().get(plan.tag),

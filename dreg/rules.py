@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dreg.adapters.yaml_files import parse_yaml
+from dreg.adapters.yaml_files import parse_yaml, yaml_text
 from dreg.core.profile import Profile
 from dreg.core.rules import RULES, Rule
 from dreg.core.samples import SampleChanges
@@ -20,6 +20,7 @@ from dreg.output import table
 class Explained:
     """A rule, its price, who is hurt, and what it tolerates.
 
+    `shares` says which `thresholds` are set at another rule, and what they are called there.
     `before` and `after` are an example, the part of metadata.json that the rule looks at, `samples`
     what became of single samples, if it looks at them, and `finds` what it says about them.
     """
@@ -28,6 +29,7 @@ class Explained:
     bump: Bump
     hurts: str
     thresholds: Mapping[str, float]
+    shares: Mapping[str, str]
     before: str
     after: str
     samples: str
@@ -37,15 +39,33 @@ class Explained:
         yield f"{self.rule} ({self.bump})"
         yield ""
         yield self.hurts
-        for name, value in self.thresholds.items():
-            yield f"Tolerated {name.replace('_', ' ')}: {value:g}"
-        yield ""
-        yield f"before  {self.before}"
-        yield f"after   {self.after}"
+        if self.thresholds:
+            yield f"Tolerates: {self.tolerated_by_whom}"
+        for title, text in self.example:
+            yield from ("", title, *(f"  {line}" for line in text.splitlines()))
+        yield from ("", "finds", *(f"  {text}" for text in self.finds))
+
+    @property
+    def tolerated(self) -> str:
+        """The thresholds of its own in a few words; empty if there are none."""
+        own = {n: value for n, value in self.thresholds.items() if n not in self.shares}
+        return ", ".join(f"{n} {value:g}" for n, value in own.items())
+
+    @property
+    def tolerated_by_whom(self) -> str:
+        """All thresholds, those that are set at another rule with its name."""
+        return ", ".join(
+            f"{self.shares[n]} {value:g}" if n in self.shares else f"{n} {value:g}"
+            for n, value in self.thresholds.items()
+        )
+
+    @property
+    def example(self) -> Iterator[tuple[str, str]]:
+        """The example's parts by title, in the lines that metadata.json would have."""
+        yield "before", self.before
+        yield "after", self.after
         if self.samples:
-            yield f"samples {self.samples}"
-        for text in self.finds:
-            yield f"finds   {text}"
+            yield "samples", self.samples
 
 
 @dataclass(frozen=True)
@@ -56,7 +76,8 @@ class Rules:
 
     def lines(self) -> Iterator[str]:
         yield from table(
-            ("RULE", "PRICE", "WHO IS HURT"), [(r.rule, r.bump, r.hurts) for r in self.rules]
+            ("RULE", "PRICE", "TOLERATES", "WHO IS HURT"),
+            [(r.rule, r.bump, r.tolerated, r.hurts) for r in self.rules],
         )
 
 
@@ -83,11 +104,16 @@ def _explained(rule: Rule) -> Explained:
         bump=rule.bump,
         hurts=rule.hurts,
         thresholds=rule.thresholds,
-        before=rule.before,
-        after=rule.after,
-        samples=rule.samples,
+        shares={name: f"{owner}: {theirs}" for name, (owner, theirs) in rule.shares.items()},
+        before=_readable(rule.before),
+        after=_readable(rule.after),
+        samples=_readable(rule.samples),
         finds=tuple(rule.check(_example(rule.before), _example(rule.after), _samples(rule))),
     )
+
+
+def _readable(text: str) -> str:
+    return yaml_text(parse_yaml(text, "the example")) if text else ""
 
 
 def _samples(rule: Rule) -> SampleChanges | None:

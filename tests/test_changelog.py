@@ -21,6 +21,7 @@ SECOND = Entry(
     findings=(
         Finding("column-removed", Bump.MAJOR, "column `pH` is gone"),
         Finding("samples-added", Bump.MINOR, "split `train` has 1,200 samples instead of 1,000"),
+        Finding("nulls-filled", Bump.PATCH, "column `remark` has no nulls any more"),
         Finding("content-changed", Bump.PATCH, "the published files differ"),
         Finding("metric-added", Bump.NONE, "figure `metrics.train.mean` is new"),
     ),
@@ -39,25 +40,26 @@ def test_the_first_release_starts_the_file():
     )
 
 
-def test_an_entry_says_what_changed_by_price():
+def test_an_entry_says_what_changed_in_the_sections_that_people_know():
     assert "\n".join(SECOND.lines()) == (
         "## [2.0.0] - 2026-02-01\n"
         "\n"
-        "### Breaking\n"
+        "### Added\n"
         "\n"
-        "- column `pH` is gone (column-removed)\n"
+        "- split `train` has 1,200 samples instead of 1,000 (samples-added)\n"
+        "- figure `metrics.train.mean` is new (metric-added)\n"
         "\n"
         "### Changed\n"
         "\n"
-        "- split `train` has 1,200 samples instead of 1,000 (samples-added)\n"
+        "- the published files differ (content-changed)\n"
+        "\n"
+        "### Removed\n"
+        "\n"
+        "- **Breaking:** column `pH` is gone (column-removed)\n"
         "\n"
         "### Fixed\n"
         "\n"
-        "- the published files differ (content-changed)\n"
-        "\n"
-        "### Without a price\n"
-        "\n"
-        "- figure `metrics.train.mean` is new (metric-added)\n"
+        "- column `remark` has no nulls any more (nulls-filled)\n"
         "\n"
         "### Samples\n"
         "\n"

@@ -50,6 +50,16 @@ def test_major_leaves_0_x_only_when_asked_for():
     assert str(asked.version) == "1.0.0"
 
 
+def test_an_unchanged_dataset_may_be_declared_stable_by_name():
+    unchanged = decision(Bump.NONE, "0.3.1")
+    asked = chosen(unchanged, Choices(bump=Bump.MAJOR), "toy")
+    assert (str(asked.version), asked.bump, asked.computed) == ("1.0.0", Bump.MAJOR, Bump.NONE)
+    assert [f.rule for f in asked.findings] == ["declared-stable"]
+    assert chosen(unchanged, Choices(bump=Bump.MINOR), "toy") == unchanged
+    assert chosen(unchanged, Choices(bump=Bump.MAJOR, named=False), "toy") == unchanged
+    assert chosen(decision(Bump.NONE), Choices(bump=Bump.MAJOR), "toy") == decision(Bump.NONE)
+
+
 def test_the_first_version_is_chosen_once():
     with pytest.raises(BadRequest, match=r"`toy` has a first release already, and is at 1.0.0"):
         chosen(decision(), Choices(initial=v("0.1.0")), "toy")

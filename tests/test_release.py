@@ -193,6 +193,28 @@ def test_a_bump_may_be_raised_and_not_lowered(ready):
     assert released["version"] == "2.0.0"
 
 
+def test_a_dataset_is_declared_stable_by_name_whatever_changed(ready):
+    ready.release("--initial", "0.1.0")
+    ready.drop_column("leaf_mm")
+    assert ready.release("--prerelease", "rc")["version"] == "0.2.0-rc.1"
+    assert ready.release()["version"] == "0.2.0"
+    assert ready.ok("release", "--bump", "major").stdout.startswith("nothing to release")
+    assert ready.ok("release", NAME, "--bump", "minor").stdout.startswith("toy 0.2.0: nothing to")
+    first = ready.release("--bump", "major", "--prerelease", "rc")
+    assert first["version"] == "1.0.0-rc.1"
+    assert ready.release("--bump", "major", "--prerelease", "rc")["state"] == "unchanged"
+
+    stable = ready.release("--bump", "major")
+    assert (stable["version"], stable["previous"], stable["bump"]) == ("1.0.0", "0.2.0", "major")
+    assert stable["objects_pushed"] == 0
+    assert "- declared stable: " in tag_message(ready, "toy-v1.0.0")
+    assert "### Changed\n\n- declared stable: " in changelog(ready)
+    data = [ready.git("rev-parse", f"toy-v{v}:data/toy/metadata.json") for v in ("0.2.0", "1.0.0")]
+    assert data[0] == data[1]
+    again = ready.ok("release", NAME, "--bump", "major")
+    assert again.stdout == "toy 1.0.0: nothing to release, the tree is this release\n"
+
+
 def test_lowering_the_bump_is_recorded_with_its_reason(ready):
     ready.release()
     ready.drop_column("leaf_mm")
@@ -222,7 +244,7 @@ def test_no_release_lowers_its_own_price(ready):
     assert ready.release()["version"] == "2.1.0"
     told = "column `height_mm` is gone (column-removed, minor instead of major: nobody reads it)"
     assert told in tag_message(ready, "toy-v2.1.0")
-    assert f"\n- {told}\n" in changelog(ready).partition("### Changed")[2]
+    assert f"\n- {told}\n" in changelog(ready).partition("### Removed")[2]
 
 
 def test_a_gate_refuses_until_a_person_lets_it_pass(ready):
@@ -533,7 +555,7 @@ def test_the_answer_as_json_has_the_documented_fields(ready):
     (released,) = json.loads(ready.ok("release", NAME, "--json", "--quiet").stdout)["releases"]
     assert sorted(released) == [
         "bump", "changelog", "commit", "dataset", "exceptions", "files", "findings", "manifest", "objects_pushed", "previous",
-        "pushed_to", "samples", "size", "state", "tag", "version",
+        "pushed_to", "pushes", "samples", "size", "state", "tag", "version",
     ]  # fmt: skip
 
 
@@ -549,7 +571,7 @@ def test_the_changelog_is_part_of_the_release(ready):
     second = ready.release()
     text = changelog(ready)
     assert text == changelog(ready, "toy-v2.0.0") + "\n"
-    assert "### Breaking\n\n- column `leaf_mm` is gone (column-removed)\n" in text
+    assert "### Removed\n\n- **Breaking:** column `leaf_mm` is gone (column-removed)\n" in text
     assert text.endswith(f"{second['changelog']}\n\n{released['changelog']}\n")
 
 
@@ -557,6 +579,10 @@ def test_a_dry_run_prints_the_entry_and_writes_none(ready):
     said = ready.ok("release", NAME, "--dry-run").stdout
     assert "  changelog, in data/toy/CHANGELOG.md:\n    ## 1.0.0 - 20" in said
     assert "\n    ### Samples\n\n    - `train`: " in said
+    pushed = said.partition(" to push\n")[2].partition("\n  manifest")[0].split("\n")
+    names = [line.split()[0] for line in pushed]
+    assert {"processed/train.csv", "processed/", "raw/", "samples.parquet"} <= set(names)
+    assert f"objects   {len(names)} to push" in said
     assert not (ready.path / "data" / NAME / "CHANGELOG.md").exists()
 
 
@@ -567,7 +593,7 @@ def test_what_people_wrote_in_the_changelog_is_released_and_kept(ready):
     ready.drop_column("leaf_mm")
     ready.release()
     assert "## Unreleased\n\n## 2.0.0 - 20" in changelog(ready)
-    assert "\n\nMine.\n\n### Breaking\n" in changelog(ready, "toy-v2.0.0")
+    assert "\n\nMine.\n\n### Changed\n\n- **Breaking:** " in changelog(ready, "toy-v2.0.0")
     assert ready.git("status", "--porcelain") == ""
 
 

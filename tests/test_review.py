@@ -350,9 +350,19 @@ def test_rules_are_listed_and_explained(tmp_path):
         "\n"
         "Training code that reads the column stops working.\n"
         "\n"
-        "before  schema: {features: {alcohol: {type: float64}, pH: {type: float64}}}\n"
-        "after   schema: {features: {alcohol: {type: float64}}}\n"
-        "finds   column `pH` is gone\n",
+        "before\n"
+        "  schema:\n"
+        "    features:\n"
+        "      alcohol: {type: float64}\n"
+        "      pH: {type: float64}\n"
+        "\n"
+        "after\n"
+        "  schema:\n"
+        "    features:\n"
+        "      alcohol: {type: float64}\n"
+        "\n"
+        "finds\n"
+        "  column `pH` is gone\n",
         "",
     )
     assert rules("column-remvoed") == (

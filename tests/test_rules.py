@@ -164,7 +164,10 @@ def test_other_bytes_of_the_same_samples_are_one_finding():
 def test_thresholds_are_shown():
     by_name = {rule.rule: rule for rule in every_rule().rules}
     assert by_name["samples-added"].thresholds == {"share": 0.05}
-    assert any("0.05" in line for line in by_name["samples-added"].lines())
+    assert "Tolerates: share 0.05" in by_name["samples-added"].lines()
+    assert by_name["samples-corrected"].tolerated == ""
+    told = "Tolerates: samples-added: share 0.05, samples-removed: share 0.05, samples-changed: share 0.05"
+    assert told in by_name["samples-corrected"].lines()
 
 
 NAME = st.text("abαé%{} .", min_size=1, max_size=3)

@@ -98,6 +98,13 @@ def parse_yaml(text: str, where: str) -> Any:
         raise BadRequest(f"{where} is not YAML: {error}", hint=f"correct {where}") from error
 
 
+def yaml_text(value: Any) -> str:
+    """A value as YAML for people: a line each, the innermost in braces."""
+    return yaml.safe_dump(
+        value, sort_keys=False, allow_unicode=True, default_flow_style=None, width=88
+    ).rstrip()
+
+
 def shown(path: Path) -> str:
     """`path` as the user would write it: relative to where they are, if below."""
     try:

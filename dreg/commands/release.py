@@ -26,11 +26,12 @@ def complete_gate(incomplete: str) -> list[str]:
     return [gate for gate in GATES if gate.startswith(incomplete)]
 
 
-@answers("dreg.release:Releases")
+@answers("dreg.released:Releases")
 def release(
     names: DatasetsArg = None,
     bump: Annotated[
-        BumpName | None, typer.Option(help="Raise the computed bump, or lower it for a --reason.")
+        BumpName | None,
+        typer.Option(help="Raise the computed bump, or lower it for a --reason; major leaves 0.x."),
     ] = None,
     allow: Annotated[
         list[str] | None,

@@ -15,13 +15,14 @@ from semver import Version
 from dreg.core.rules import Finding
 from dreg.core.version import Bump
 
-# What a reader asks first is whether code breaks; keep-a-changelog's Added and Removed don't say.
+# By the last word of a rule's name, in keep-a-changelog's order; everything else has changed.
 SECTIONS = {
-    Bump.MAJOR: "Breaking",
-    Bump.MINOR: "Changed",
-    Bump.PATCH: "Fixed",
-    Bump.NONE: "Without a price",
+    "Added": ("added",),
+    "Changed": (),
+    "Removed": ("removed",),
+    "Fixed": ("corrected", "filled"),
 }
+BREAKING = "**Breaking:** "  # what a reader asks first, and no section's name says
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class Entry:
             yield from ("", *notes)
         if self.before is None and not self.findings:
             yield from ("", "First release.")
-        for bump, section in SECTIONS.items():
-            found = [finding.told for finding in self.findings if finding.bump is bump]
-            yield from _section(section, found)
+        for section in SECTIONS:
+            found = [finding for finding in self.findings if _section_of(finding) == section]
+            yield from _section(section, [_told(finding) for finding in found])
         yield from _section("Samples", list(self._samples()))
         yield from _section("Exceptions", list(self.exceptions))
         if self.link:
@@ -61,6 +62,16 @@ class Entry:
             old, new = before.get(split), self.samples.get(split)
             counts = [f"{number:,}" for number in dict.fromkeys((old, new)) if number is not None]
             yield f"`{split}`: {' -> '.join(counts)}{' (gone)' if new is None else ''}"
+
+
+def _section_of(finding: Finding) -> str:
+    word = finding.rule.rpartition("-")[2]
+    return next((section for section, words in SECTIONS.items() if word in words), "Changed")
+
+
+def _told(finding: Finding) -> str:
+    breaks = finding.bump is Bump.MAJOR and finding.rule != "declared-stable"
+    return f"{BREAKING if breaks else ''}{finding.told}"
 
 
 def with_entry(text: str, dataset: str, entry: Entry) -> str:

@@ -12,22 +12,27 @@ from semver import Version
 from dreg.core.decision import Decision
 from dreg.core.evidence import told
 from dreg.core.gates import GATES, Breach
+from dreg.core.rules import Finding
 from dreg.core.version import Bump, next_prerelease, parse_version
 from dreg.errors import BadRequest, Refused
 
+DECLARED = Finding(
+    "declared-stable", Bump.MAJOR, "declared stable: from 1.0.0 on, what breaks is a major version"
+)
 LABEL = re.compile(r"[A-Za-z][0-9A-Za-z-]*")
 
 
 @dataclass(frozen=True)
 class Choices:
     """Another bump than the computed one, gates to let pass, and why; the first version, a
-    prerelease's label."""
+    prerelease's label. `named`: it is this dataset that is to be released, not whichever changed."""
 
     bump: Bump | None = None
     initial: Version | None = None
     prerelease: str = ""
     allow: tuple[str, ...] = ()
     reason: str = ""
+    named: bool = True
 
     @classmethod
     def of(
@@ -78,7 +83,7 @@ class Choices:
 def chosen(decision: Decision, choices: Choices, dataset: str) -> Decision:
     """The decision with the bump that was asked for, if there is anything to release.
 
-    Raises Refused for a lower one without a reason, BadRequest for a first version of a dataset
+    That an unchanged 0.x is stable now, a person may say: then it is released as 1.0.0. Raises Refused for a lower one without a reason, BadRequest for a first version of a dataset
     that has one.
     """
     if decision.last is None:
@@ -88,7 +93,9 @@ def chosen(decision: Decision, choices: Choices, dataset: str) -> Decision:
             f"`{dataset}` has a first release already, and is at {decision.last}",
             hint="leave out --initial; to raise the version: --bump major",
         )
-    if choices.bump is None or decision.bump is Bump.NONE:
+    stable = choices.bump is Bump.MAJOR and decision.last.major == 0
+    unchanged = decision.bump is Bump.NONE
+    if choices.bump is None or (unchanged and not (stable and choices.named)):
         return decision
     if choices.bump < decision.bump and not choices.reason:
         raise Refused(
@@ -99,7 +106,10 @@ def chosen(decision: Decision, choices: Choices, dataset: str) -> Decision:
     # Asked for by name, major leaves 0.x; what is computed there never does.
     major = choices.bump is Bump.MAJOR
     version = decision.last.bump_major() if major else choices.bump.after(decision.last)
-    return replace(decision, bump=choices.bump, version=version, computed=decision.bump)
+    findings = (*([DECLARED] if stable else []), *decision.findings)
+    return replace(
+        decision, findings=findings, bump=choices.bump, version=version, computed=decision.bump
+    )
 
 
 def as_prerelease(

@@ -19,6 +19,10 @@ SHIFT = 0.1
 CLASS_SHARE = 0.05
 FACTOR = 1.5
 SPREAD = 0.05
+# What is compared where there is no histogram, and the figure that a shift is measured in.
+MEANS = {"mean": "std", "std": "std", "mean_norm": "std_norm", "std_norm": "std_norm"} | {
+    name: name for name in ("mean_length", "mean_width", "mean_height")
+}
 QUANTILES = ("p05", "p25", "p50", "p75", "p95")
 
 
@@ -173,8 +177,8 @@ def _absent(split: Split, column: str) -> float:
 def _moved_values(before: Split, after: Split, column: str, psi: float, shift: float) -> str:
     """How the values that are there moved.
 
-    Without histograms, means and deviations tell, in old deviations. Texts have none: their mean
-    length counts in shares of itself.
+    Without histograms, means and deviations tell, in old deviations. Lengths of texts and sizes of
+    images have none: their mean counts in shares of itself.
     """
     one, other = before.columns[column], after.columns[column]
     histograms = _histograms(before, after, column)
@@ -185,7 +189,7 @@ def _moved_values(before: Split, after: Split, column: str, psi: float, shift: f
         medians = [n for n in ("p50", "p50_length") if n in one and n in other]
         shown = (f", median {one[n]:.6g} -> {other[n]:.6g}" for n in medians[:1])
         return f"PSI {found.psi:.2f}{''.join(shown)}"
-    for name, unit in {"mean": "std", "std": "std", "mean_length": "mean_length"}.items():
+    for name, unit in MEANS.items():
         if name not in one or name not in other or not differs(one[name], other[name]):
             continue
         if beyond(one[name], other[name], shift * abs(one.get(unit, 0))):
