@@ -147,3 +147,24 @@ def test_data_that_was_edited_since_is_told(ready):
         f"the data in the tree is not what was measured: data/{NAME}/processed edited"
         in done.stderr
     )
+
+
+def test_documents_in_folders_are_named_by_their_files(shop):  # noqa: F811
+    shop.contract(
+        {"file": "path", "text": "document"},
+        splits={"train": {"files": ["train/*.md"]}, "val": {"files": ["val/*.md"]}},
+        gates={"max_near_duplicates": {"text": 0}},
+    )
+    for name, text in {
+        "train/a": "One.",
+        "train/b": "Two!",
+        "val/c": "three",
+        "val/d": "two",
+    }.items():
+        path = shop.data / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    shop.measure()
+    assert [line for line in shop.problems() if line.startswith("  ")] == [
+        '  train/b.md: "Two!", as val/d.md',
+    ]
