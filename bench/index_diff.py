@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dreg.adapters.index_diff import IndexDiff
+from dreg.adapters.index.comparing import IndexDiff
 
 changes = IndexDiff(Path(sys.argv[1]), Path(sys.argv[2])).changes()
 assert changes is not None

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dreg.adapters.index.writing import SCHEMA, SETTINGS, repeated
 from dreg.adapters.parquet import ROWS_IN_GROUP
-from dreg.adapters.sample_index import SCHEMA, SETTINGS, repeated
 
 
 def keys(numbers: np.ndarray) -> pa.Array:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dreg.adapters.engines import local
 from dreg.adapters.formats import pieces
+from dreg.adapters.index.writing import SampleIndex
 from dreg.adapters.measure import hashes
-from dreg.adapters.sample_index import SampleIndex
 from dreg.core.contract import Contract
 
 target = Path(sys.argv[2])

@@ -49,7 +49,7 @@ def _shared(dataset: Dataset, contract: Contract) -> Shared | None:
     gates = contract.gates
     if (gates.max_leakage is None and not gates.max_near_duplicates) or len(contract.splits) < 2:
         return None
-    from dreg.adapters.shared import leaked, near_duplicates
+    from dreg.adapters.promises.shared import leaked, near_duplicates
 
     files = files_here(dataset, contract)
     samples = Evidence()
@@ -87,7 +87,7 @@ def _answers(dataset: Dataset, contract: Contract, questions: Sequence[Question]
         out.note(f"samples are not named: the data is not here: dreg run {dataset.name}")
         return {}
     tell_of_reading(dataset, files)
-    from dreg.adapters.scan import answered
+    from dreg.adapters.promises.scan import answered
 
     return answered(questions, contract, files, dataset.data)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from dreg.adapters import dvc
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
-from dreg.adapters.index_diff import IndexDiff
+from dreg.adapters.index.comparing import IndexDiff
 from dreg.adapters.objects import open_store
 from dreg.adapters.yaml_files import parse_yaml, shown
 from dreg.core.profile import Profile

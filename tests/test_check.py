@@ -299,7 +299,7 @@ def table(start: int, stop: int, other: dict[int, int] | None = None) -> Table:
 
 
 def test_a_million_different_values(shop, monkeypatch):
-    monkeypatch.setattr("dreg.adapters.repeats.MOST_BYTES", 1 << 20)  # sorted on disk
+    monkeypatch.setattr("dreg.adapters.promises.repeats.MOST_BYTES", 1 << 20)  # sorted on disk
     shop.contract({"x": {"type": "int64", "unique": True}})
     numbers = np.random.default_rng(5).permutation(1_000_000)
     shop.file("train.parquet", {"x": numbers[:900_000]})

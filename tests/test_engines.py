@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from dreg.adapters.engines import local, ray_data
 from dreg.adapters.formats import Piece, parquet, pieces, rows
+from dreg.adapters.index.writing import SampleIndex
 from dreg.adapters.measure import Part
 from dreg.adapters.merging import Engine, measure
-from dreg.adapters.sample_index import SampleIndex
 from dreg.core.contract import Column, Contract
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.stages import profile

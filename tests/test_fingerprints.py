@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreg.adapters.fingerprints import Unhashable, fingerprints
+from dreg.adapters.hashing.fingerprints import Unhashable, fingerprints
 from dreg.core.canonical import Date, Moment, Span, Time, fingerprint
 
 UTC = dt.UTC

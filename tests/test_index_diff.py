@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dreg.adapters import index_moves, index_rows
 from dreg.adapters.formats import Piece
-from dreg.adapters.index_diff import IndexDiff
-from dreg.adapters.sample_index import SCHEMA, SampleIndex
-from dreg.adapters.sample_rows import hashed
+from dreg.adapters.index import moves, reading
+from dreg.adapters.index.comparing import IndexDiff
+from dreg.adapters.index.rows import hashed
+from dreg.adapters.index.writing import SCHEMA, SampleIndex
 from dreg.core.samples import Entry, SampleChanges, SplitChanges
 from dreg.errors import Outside
 
@@ -159,8 +159,8 @@ def by_hand(old: Splits, new: Splits, keyed: bool) -> SampleChanges:
 def test_blocks_of_any_size_tell_the_same(compared, old, new, keyed, rows):
     before, after = ({n: list(s.items()) for n, s in side.items()} for side in (old, new))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(index_rows, "ROWS", rows)
-        patched.setattr(index_moves, "HELD", rows)
+        patched.setattr(reading, "ROWS", rows)
+        patched.setattr(moves, "HELD", rows)
         changes, entries = compared(before, after, keyed=keyed)
     expected = by_hand(before, after, keyed)
     if any(before.values()) and any(after.values()):
@@ -225,7 +225,7 @@ def written(path: Path, *rows: tuple[str | None, str | None, bytes | None]) -> P
 )
 @pytest.mark.parametrize("block", [1, 100])
 def test_rows_that_no_index_has_are_refused_by_name(tmp_path, monkeypatch, rows, words, block):
-    monkeypatch.setattr(index_rows, "ROWS", block)
+    monkeypatch.setattr(reading, "ROWS", block)
     good = index(tmp_path / "good.parquet", {"train": [("a", 1)]})
     bad = written(tmp_path / "bad.parquet", *rows)
     for pair in ((good, bad), (bad, good)):
@@ -255,7 +255,7 @@ def test_bytes_that_changed_give_an_answer_or_a_named_error(tmp_path, places):
 
 def test_what_fails_elsewhere_is_not_the_index(tmp_path):
     path = index(tmp_path / "good.parquet", {"train": [("a", 1)]})
-    with pytest.raises(OSError, match="no space"), index_rows.opened_index(path):
+    with pytest.raises(OSError, match="no space"), reading.opened_index(path):
         raise OSError("no space")
 
 

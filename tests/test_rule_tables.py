@@ -8,7 +8,7 @@ import pytest
 
 from bench.decisions import PAGE, page
 from bench.rule_tables import NAME, PAIRS
-from dreg.adapters.index_diff import IndexDiff
+from dreg.adapters.index.comparing import IndexDiff
 from dreg.core.profile import Profile
 from dreg.core.rules import RULES, Finding, assess
 from dreg.core.samples import SampleChanges, other_keys, same_contents

@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from dreg.adapters import runs, sample_index
 from dreg.adapters.formats import Piece, opened, pieces
-from dreg.adapters.keys import key_texts
-from dreg.adapters.sample_index import SampleIndex
-from dreg.adapters.sample_rows import hashed
+from dreg.adapters.index import runs, writing
+from dreg.adapters.index.keys import key_texts
+from dreg.adapters.index.rows import hashed
+from dreg.adapters.index.writing import SampleIndex
 from dreg.core.canonical import fingerprint
 from dreg.core.contract import Contract
 from dreg.core.profile import Profile
@@ -153,7 +153,7 @@ def test_what_does_not_fit_into_memory_is_sorted_on_disk(tmp_path, key, monkeypa
     random.Random(2).shuffle(batches)
     table = pa.Table.from_batches(batches)
     expected = indexed(tmp_path, key, train=table, val=NUMBERS)
-    monkeypatch.setattr(sample_index, "MOST_BYTES", 16_384)
+    monkeypatch.setattr(writing, "MOST_BYTES", 16_384)
     for block in (1 << 14, 100, 1):
         monkeypatch.setattr(runs, "BLOCK", block)
         found = indexed(tmp_path, key, train=table, val=NUMBERS)
@@ -163,8 +163,8 @@ def test_what_does_not_fit_into_memory_is_sorted_on_disk(tmp_path, key, monkeypa
 
 
 def test_row_groups_have_one_size_however_the_rows_came(tmp_path, monkeypatch):
-    monkeypatch.setattr(sample_index, "ROWS_IN_GROUP", 1000)
-    monkeypatch.setattr(sample_index, "MOST_BYTES", 16_384)
+    monkeypatch.setattr(writing, "ROWS_IN_GROUP", 1000)
+    monkeypatch.setattr(writing, "MOST_BYTES", 16_384)
     indexed(tmp_path, train=NUMBERS, val=NUMBERS)
     about = pq.ParquetFile(tmp_path / "samples.parquet").metadata
     assert [about.row_group(i).num_rows for i in range(about.num_row_groups)] == [1000] * 10
@@ -177,7 +177,7 @@ def test_a_key_that_two_samples_have(tmp_path, monkeypatch):
     (tmp_path / "b.csv").write_text("id,count,share,word\nelse,1,,\nother,2,,\n")
     files = [tmp_path / name for name in ("a.csv", "b.csv", "c.parquet")]
     for most in (1 << 26, 16_384):
-        monkeypatch.setattr(sample_index, "MOST_BYTES", most)
+        monkeypatch.setattr(writing, "MOST_BYTES", most)
         with pytest.raises(Outside) as caught:
             indexed(tmp_path, ("id",), train=files)
         assert str(caught.value) == (

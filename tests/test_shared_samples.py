@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from dreg.adapters.shared import normal_form
+from dreg.adapters.promises.shared import normal_form
 from tests.small_registry import NAME
 from tests.test_check import Shop, shop  # noqa: F401 - a fixture
 
@@ -52,7 +52,7 @@ def test_samples_of_one_split_alone_do_not_leak(shop):  # noqa: F811
 
 
 def test_more_leaks_than_memory_holds_are_counted(shop, monkeypatch):  # noqa: F811
-    monkeypatch.setattr("dreg.adapters.repeats.MOST_BYTES", 1 << 16)
+    monkeypatch.setattr("dreg.adapters.promises.repeats.MOST_BYTES", 1 << 16)
     train = {"x": pa.array(range(60_000), pa.int64())}
     val = {"x": pa.array(range(50_000, 70_000), pa.int64())}
     said = leaky(shop, train, val, NONE)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dreg.adapters import figures
 from dreg.adapters.formats import Piece, opened
 from dreg.adapters.formats.file_types import ImageType, paths
-from dreg.adapters.sample_rows import hashed
+from dreg.adapters.index.rows import hashed
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.core.numbers import Numbers
@@ -36,7 +36,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Part:
-    """What is known of some rows of piece number `number`; `rows` are those of `sample_rows.hashed`."""
+    """What is known of some rows of piece number `number`; `rows` are those of `index.rows.hashed`."""
 
     number: int
     schema: pa.Schema

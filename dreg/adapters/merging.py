@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 from dreg.adapters.formats import Piece
+from dreg.adapters.index.writing import SampleIndex
 from dreg.adapters.measure import Features, Part, described, few_enough, same_columns
-from dreg.adapters.sample_index import SampleIndex
 from dreg.core.contract import Contract
 from dreg.core.statistics import Others, Samples
 

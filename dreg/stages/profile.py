@@ -11,9 +11,9 @@ from pathlib import Path
 
 from dreg.adapters import engines
 from dreg.adapters.formats import pieces
+from dreg.adapters.index.writing import SampleIndex
 from dreg.adapters.measure import Features
 from dreg.adapters.merging import measure
-from dreg.adapters.sample_index import SampleIndex
 from dreg.adapters.split_files import split_files
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml, shown

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from dreg.adapters.lanes import SEEDS, Integers, Lanes, Words, atoms, mix, sequences
+from dreg.adapters.hashing.lanes import SEEDS, Integers, Lanes, Words, atoms, mix, sequences
 from dreg.core import canonical
 
 Mask = npt.NDArray[np.bool_]

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dreg.adapters.fingerprints import Unhashable, fingerprints
 from dreg.adapters.formats import Piece
-from dreg.adapters.keys import key_texts
+from dreg.adapters.hashing.fingerprints import Unhashable, fingerprints
+from dreg.adapters.index.keys import key_texts
 from dreg.adapters.yaml_files import shown
 from dreg.errors import Outside
 

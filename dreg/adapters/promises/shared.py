@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import plain
-from dreg.adapters.fingerprints import fingerprints
-from dreg.adapters.index_rows import opened_index
-from dreg.adapters.keys import key_texts
-from dreg.adapters.repeats import Repeats
-from dreg.adapters.scan import Files, Places, named, parts, remember
+from dreg.adapters.hashing.fingerprints import fingerprints
+from dreg.adapters.index.keys import key_texts
+from dreg.adapters.index.reading import opened_index
+from dreg.adapters.promises.repeats import Repeats
+from dreg.adapters.promises.scan import Files, Places, named, parts, remember
 from dreg.core.contract import Contract
 from dreg.core.evidence import MOST_NAMED, Evidence, Sample
 from dreg.core.types import spelled

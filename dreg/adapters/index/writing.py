@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 
 from dreg.adapters.figures import values
 from dreg.adapters.formats import Piece
+from dreg.adapters.index.rows import column
+from dreg.adapters.index.runs import Runs
 from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
-from dreg.adapters.runs import Runs
-from dreg.adapters.sample_rows import column
 from dreg.adapters.written import written
 from dreg.errors import Outside
 
@@ -64,7 +64,7 @@ class SampleIndex:
         self._stack.close()
 
     def add(self, split: str, piece: Piece, rows: pa.Table) -> None:
-        """Take in the next rows of `piece`, as `sample_rows.hashed` gives them."""
+        """Take in the next rows of `piece`, as `index.rows.hashed` gives them."""
         number = self._counts.get(split, 0)
         self._counts[split] = number + len(rows)
         pieces = self._pieces.setdefault(split, [])

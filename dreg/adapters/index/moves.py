@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dreg.adapters.lanes import Words
+from dreg.adapters.hashing.lanes import Words
 
 Places = npt.NDArray[np.int64]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.formats.file_types import FileType, PathType, content
-from dreg.adapters.lanes import (
+from dreg.adapters.hashing.lanes import (
     Integers,
     Lanes,
     atoms,
@@ -24,7 +24,14 @@ from dreg.adapters.lanes import (
     sequences,
     totals,
 )
-from dreg.adapters.number_hashes import Mask, decimal_hashes, memory, number_hashes, reduced, wholes
+from dreg.adapters.hashing.number_hashes import (
+    Mask,
+    decimal_hashes,
+    memory,
+    number_hashes,
+    reduced,
+    wholes,
+)
 from dreg.core import canonical
 from dreg.core.canonical import NANO
 
@@ -271,10 +278,6 @@ def _is_list(kind: pa.DataType) -> bool:
     return pa.types.is_nested(kind) and "list" in str(kind).partition("<")[0]
 
 
-def _is_map(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_map(kind))
-
-
 KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Lanes]], ...] = (
     (pa.types.is_dictionary, lambda array: _values(_decoded(array))),
     (pa.types.is_run_end_encoded, lambda array: _values(pc.run_end_decode(array))),
@@ -291,6 +294,6 @@ KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Lanes]], 
     (pa.types.is_timestamp, _timestamps),
     (pa.types.is_duration, functools.partial(_moments, canonical.SPAN)),
     (_is_list, _lists),
-    (_is_map, _lists),
+    (pa.types.is_map, _lists),
     (pa.types.is_struct, _structs),
 )

@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dreg.adapters.figures import values
-from dreg.adapters.lanes import Lanes
-from dreg.adapters.runs import Runs
+from dreg.adapters.hashing.lanes import Lanes
+from dreg.adapters.index.runs import Runs
 
 MOST_BYTES = 32 << 20  # in memory; to sort them takes some times as much
 

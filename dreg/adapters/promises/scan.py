@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import plain, values
-from dreg.adapters.fingerprints import Unhashable, hashes
 from dreg.adapters.formats import Piece, opened, pieces
-from dreg.adapters.keys import key_texts
-from dreg.adapters.masks import Mask, masks
-from dreg.adapters.repeats import Numbers, Pair, Repeats
-from dreg.adapters.sample_text import value_texts
+from dreg.adapters.hashing.fingerprints import Unhashable, hashes
+from dreg.adapters.index.keys import key_texts
+from dreg.adapters.promises.masks import Mask, masks
+from dreg.adapters.promises.repeats import Numbers, Pair, Repeats
+from dreg.adapters.promises.sample_text import value_texts
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.core.evidence import MOST_NAMED, Evidence, Sample

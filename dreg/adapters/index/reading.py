@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dreg.adapters.fingerprints import hashes
-from dreg.adapters.lanes import Lanes, Words
+from dreg.adapters.hashing.fingerprints import hashes
+from dreg.adapters.hashing.lanes import Lanes, Words
 from dreg.adapters.yaml_files import shown
 from dreg.errors import Outside
 

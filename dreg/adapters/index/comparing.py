@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import values
-from dreg.adapters.index_moves import EMPTY, NONE, Moves, Places, Strays, grouped, groups_of
-from dreg.adapters.index_rows import Block, Index, opened_index
+from dreg.adapters.index.moves import EMPTY, NONE, Moves, Places, Strays, grouped, groups_of
+from dreg.adapters.index.reading import Block, Index, opened_index
 from dreg.core.samples import Entry, SampleChanges, SplitChanges
 
 

@@ -1,0 +1,1 @@
+"""The sample index: written sorted, read again, compared with another one."""

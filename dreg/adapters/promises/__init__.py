@@ -1,0 +1,1 @@
+"""Reading the data for promises that a profile cannot tell: which samples break them."""
