@@ -111,7 +111,7 @@ def _objects(
             each.releases,
             f"`{each.path}` is not there"
             if state is State.MISSING
-            else f"`{each.path}` has {state.value}",
+            else f"`{each.path}` has {state.words}",
             each.key,
         )
         for each, state in bad
@@ -145,5 +145,5 @@ def _repair(store: Store, source: Store, each: Needed, folder: Path, problem: Pr
         copy.unlink()
     (state,) = inspect(store, [Wanted(each.key, each.md5, each.size, each.sha256)], deep=True)
     if state is not State.RIGHT:
-        return replace(problem, text=f"{problem.text}; not repaired: {state.value} once written")
+        return replace(problem, text=f"{problem.text}; not repaired: {state.words} once written")
     return replace(problem, repaired=True)

@@ -63,7 +63,7 @@ def manifest(registry) -> str:
 def corrupt(registry, store):
     key, data = train(registry)
     store.put_bytes(key, bytes(len(data)))
-    return key, "wrong bytes"
+    return key, "wrong-bytes"
 
 
 def lose(registry, store):
@@ -75,7 +75,7 @@ def lose(registry, store):
 def truncate(registry, store):
     key, data = train(registry)
     store.put_bytes(key, data[:-1])
-    return key, "wrong size"
+    return key, "wrong-size"
 
 
 def lose_manifest(registry, store):
@@ -132,7 +132,7 @@ def test_a_folder_as_the_remote_is_read(released):
     path.chmod(0o644)
     path.write_bytes(bytes(len(data)))
     done = released.dreg("fsck", "--remote", "--json")
-    assert (done.code, kinds(done)) == (1, [("wrong bytes", key)])
+    assert (done.code, kinds(done)) == (1, [("wrong-bytes", key)])
 
 
 def test_a_damaged_cache_is_found_and_an_absent_one_is_no_fault(released):

@@ -18,7 +18,7 @@ LIKE_A_RELEASE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*?)-v\d.*", re.IGNOREC
 @dataclass(frozen=True)
 class Problem:
     """One thing that is wrong. `kind` is for programs: lightweight-tag, odd-tag, moved-tag,
-    no-manifest-digest, manifest-missing, manifest-wrong, missing, wrong size, wrong bytes,
+    no-manifest-digest, manifest-missing, manifest-wrong, missing, wrong-size, wrong-bytes,
     damaged-cache, lock-unreadable. `key` is the object's, on the remote. `releases` are the tags that need it."""
 
     kind: str

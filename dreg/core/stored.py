@@ -19,9 +19,14 @@ class State(Enum):
 
     RIGHT = "right"
     MISSING = "missing"
-    WRONG_SIZE = "wrong size"
-    WRONG_BYTES = "wrong bytes"
+    WRONG_SIZE = "wrong-size"
+    WRONG_BYTES = "wrong-bytes"
     UNREAD = "unread"
+
+    @property
+    def words(self) -> str:
+        """The same in a sentence."""
+        return self.value.replace("-", " ")
 
 
 @dataclass(frozen=True)
