@@ -53,6 +53,10 @@ COLUMNS = {
     "label": {"type": "string", "classes": ["cat", "dog"]},
 }
 
+ENVIRONMENT = os.environ | {
+    "RAY_AUTH_MODE": "disabled"
+}  # as on one machine; tokens are a cluster's matter
+
 
 @pytest.fixture
 def dataset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pets]:
@@ -189,7 +193,7 @@ def run(
     return subprocess.run(
         command,
         cwd=folder,
-        env=os.environ | environment,
+        env=ENVIRONMENT | environment,
         capture_output=True,
         text=True,
         timeout=120,
@@ -210,7 +214,7 @@ def cluster(*options: str, **environment: str) -> Iterator[str]:
     said = Path(folder, "started.log")
     with said.open("w") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=log, env=os.environ | environment, start_new_session=True
+            command, stdout=log, stderr=log, env=ENVIRONMENT | environment, start_new_session=True
         )
     try:
         until = time.monotonic() + 60
@@ -244,6 +248,7 @@ def ray(address: str) -> Iterator[Any]:
     """A driver that is connected, as a script may be: the engine neither starts nor ends it."""
     import ray
 
+    os.environ["RAY_AUTH_MODE"] = ENVIRONMENT["RAY_AUTH_MODE"]
     ray.init(address=address, log_to_driver=False, logging_level="ERROR")
     yield ray
     assert ray.is_initialized()
