@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import given
@@ -408,6 +409,25 @@ def test_a_type_that_loses_values_is_not_wider(before, after):
 def test_a_type_has_one_spelling():
     names = ["double", "float", "halffloat", "large_string", "int64"]
     assert [spelled(name) for name in names] == ["float64", "float32", "float16", "string", "int64"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (pa.list_(pa.float64()), "list<float64>"),
+        (pa.list_(pa.field("element", pa.large_string())), "list<string>"),
+        (pa.large_list(pa.struct({"from": pa.string(), "double": pa.float32()})),
+         "list<struct<from: string, double: float32>>"),
+        (pa.list_view(pa.int8()), "list<int8>"),
+        (pa.list_(pa.float32(), 3), "fixed_size_list<float32>[3]"),
+        (pa.map_(pa.string(), pa.float64()), "map<string, float64>"),
+        (pa.timestamp("us", tz="UTC"), "timestamp[us, tz=UTC]"),
+        (pa.decimal128(9, 2), "decimal128(9, 2)"),
+    ],
+)  # fmt: skip
+def test_inside_of_others_types_have_one_spelling_too(kind, name):
+    assert spelled(str(kind)) == name
+    assert spelled(name) == name
 
 
 @pytest.mark.parametrize(

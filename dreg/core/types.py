@@ -21,9 +21,18 @@ _DECIMAL = re.compile(r"decimal(?:32|64|128|256)\((\d+), *(-?\d+)\)")
 _MANTISSA = {16: 11, 32: 24, 64: 53}  # bits of an integer that a float of that width holds exactly
 
 
+# What a list calls its elements is up to who wrote it: `item` in Arrow, `element` in Parquet.
+_LIST = re.compile(r"\b(fixed_size_)?(?:large_)?list(?:_view)?<(?:(?:item|element): )?")
+_WORD = re.compile(r"[a-z_][a-z0-9_]*\b(?! *[:=])")  # no name of a field
+
+
 def spelled(name: str) -> str:
-    """A type's name as profiles have it: `float64` for `double`, `string` for every text."""
-    return _SPELLINGS.get(name.strip(), name.strip())
+    """A type's name as profiles have it: `float64` for `double`, `string` for every text.
+
+    Also inside of lists and structs: `list<string>` for `list<item: string>`.
+    """
+    plain = _LIST.sub(lambda found: f"{found[1] or ''}list<", name.strip())
+    return _WORD.sub(lambda word: _SPELLINGS.get(word[0], word[0]), plain)
 
 
 def widens(before: str, after: str) -> bool:
