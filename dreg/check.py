@@ -15,7 +15,7 @@ from dreg.core.violations import Violation
 from dreg.errors import BadRequest, Refused
 from dreg.history import profile_of
 from dreg.inspection import breached, not_as_measured, violated
-from dreg.output import count
+from dreg.output import numbered
 from dreg.registry import Dataset, Registry
 
 MANY = 5
@@ -53,12 +53,10 @@ class Checked:
             yield "no datasets yet"
         for kept in self.datasets:
             if not kept.problems:
-                yield (
-                    f"{kept.dataset}: keeps its contract ({count(kept.columns)} columns, "
-                    f"{count(kept.splits)} splits, "
-                    f"{f'{count(kept.gates)} gates, ' if kept.gates else ''}"
-                    f"{count(kept.samples)} samples)"
-                )
+                told = [numbered(kept.columns, "column"), numbered(kept.splits, "split")]
+                told += [numbered(kept.gates, "gate")] if kept.gates else []
+                told.append(numbered(kept.samples, "sample"))
+                yield f"{kept.dataset}: keeps its contract ({', '.join(told)})"
 
 
 def check(registry: Registry, names: list[str] | None = None) -> Checked:

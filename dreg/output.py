@@ -86,6 +86,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def numbered(number: int, noun: str) -> str:
+    """A count and what is counted, which takes an `s` for more than one."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 class Output:
     """One per process; `configure` is called once the options are known."""
 
