@@ -145,6 +145,8 @@ def test_an_evaluation_split_with_equal_figures_and_another_sample():
     )
     moved = SampleChanges({"val": SplitChanges(kept=200)}, {("train", "val"): 3})
     assert priced(moved)["evaluation-split-changed"].endswith("3 came from another split")
+    left = SampleChanges({"val": SplitChanges(kept=199)}, {("val", "train"): 1})
+    assert priced(left)["evaluation-split-changed"].endswith("1 went to another split")
 
 
 def test_samples_that_are_known_to_be_equal_are_believed():
