@@ -55,6 +55,7 @@ def test_samples_that_change_sides_are_major_and_listed(ready):
     assert {e["key"] for e in entries} <= val
     assert all(e["kind"] == "moved" and e["before"] == "train" for e in entries)
     assert ready.release()["version"] == "2.0.0"
+    assert "(samples-moved)" in ready.git("cat-file", "tag", f"{NAME}-v2.0.0")
 
 
 def test_other_rows_in_the_same_number_are_no_patch(ready):

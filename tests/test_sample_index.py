@@ -162,6 +162,33 @@ def test_what_does_not_fit_into_memory_is_sorted_on_disk(tmp_path, key, monkeypa
         assert found.duplicates == {"train": 300, "val": 0}
 
 
+def test_equal_samples_are_held_once(monkeypatch):
+    """However many, and also those that share just half of their hash with others."""
+
+    def rows(*pairs: tuple[int, int]) -> pa.Table:
+        return pa.table(
+            {
+                "first": pa.array([first for first, _ in pairs], pa.uint64()),
+                "second": pa.array([second for _, second in pairs], pa.uint64()),
+            }
+        )
+
+    one = writing.by_hash(rows((5, 9), (3, 1), (5, 2), (5, 9), (3, 1), (3, 1)))
+    assert one.to_pylist() == [
+        {"first": 3, "second": 1, "count": 3},
+        {"first": 5, "second": 2, "count": 1},
+        {"first": 5, "second": 9, "count": 2},
+    ]
+    other = writing.by_hash(rows((5, 9), (5, 1), (4, 0)))
+    assert [tuple(row.values()) for row in writing.by_hash(pa.concat_tables([one, other])).to_pylist()] == [
+        (3, 1, 3), (4, 0, 1), (5, 1, 1), (5, 2, 1), (5, 9, 3),
+    ]  # fmt: skip
+    assert len(writing.by_hash(rows())) == 0
+    monkeypatch.setattr(writing, "ROWS_IN_GROUP", 2)
+    places = [some.tolist() for some in writing.one_by_one(np.array([3, 1, 3]))]
+    assert places == [[0, 0], [0, 1], [2, 2], [2]]
+
+
 def test_row_groups_have_one_size_however_the_rows_came(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "ROWS_IN_GROUP", 1000)
     monkeypatch.setattr(writing, "MOST_BYTES", 16_384)

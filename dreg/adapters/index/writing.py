@@ -99,10 +99,13 @@ class SampleIndex:
                 if self.key:
                     self._refuse_doubles(split, rows)
                 first, second = words(rows["first"]), words(rows["second"])
-                if not self.key:
-                    same = (first[1:] == first[:-1]) & (second[1:] == second[:-1])
-                    self.duplicates[split] += int(same.sum())
-                yield from entries(split, rows, first, second)
+                if self.key:
+                    yield from entries(split, rows, first, second)
+                    continue
+                counts = words(rows["count"])
+                self.duplicates[split] += int(counts.sum(dtype=np.int64)) - len(counts)
+                for places in one_by_one(counts):
+                    yield from entries(split, rows, first[places], second[places])
 
     def _refuse_doubles(self, split: str, rows: pa.Table) -> None:
         keys = rows["key"].combine_chunks()
@@ -123,13 +126,32 @@ class SampleIndex:
 
 
 def by_hash(rows: pa.Table) -> pa.Table:
-    first, second = words(rows["first"]), words(rows["second"])
-    order = np.argsort(first)
-    first, second = first[order], second[order]
+    """Sorted, equal samples as one row with their `count`: however many, they take no memory."""
+    lanes = words(rows["first"]), words(rows["second"])
+    order = np.argsort(lanes[0])
+    first, second = (lane[order] for lane in lanes)
     if ((first[1:] == first[:-1]) & (second[1:] < second[:-1])).any():
-        order = np.lexsort((second, first))
-        first, second = first[order], second[order]
-    return pa.table({"first": column(first), "second": column(second)})
+        order = np.lexsort(lanes[::-1])
+        first, second = (lane[order] for lane in lanes)
+    other = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(first)), np.bool_), other]))
+    if "count" in rows.column_names:
+        counts = np.add.reduceat(words(rows["count"])[order], starts) if len(starts) else starts
+    else:
+        counts = np.diff(starts, append=len(first))
+    if len(starts) < len(first):
+        first, second = first[starts], second[starts]
+    told = pa.py_buffer(counts.astype(np.uint32))
+    number = pa.Array.from_buffers(pa.uint32(), len(counts), [None, told])
+    return pa.table({"first": column(first), "second": column(second), "count": number})
+
+
+def one_by_one(counts: npt.NDArray[np.integer]) -> Iterator[npt.NDArray[np.int64]]:
+    """Places of rows, each as often as its count says, some at a time."""
+    ends = np.cumsum(counts, dtype=np.int64)
+    for start in range(0, int(ends[-1]) if len(ends) else 0, ROWS_IN_GROUP):
+        some = np.arange(start, min(int(ends[-1]), start + ROWS_IN_GROUP))
+        yield some if len(ends) == ends[-1] else np.searchsorted(ends, some, side="right")
 
 
 def by_key(rows: pa.Table) -> pa.Table:
@@ -137,7 +159,7 @@ def by_key(rows: pa.Table) -> pa.Table:
     return rows.take(pc.array_sort_indices(keys))  # stable: of equal keys the earlier comes first
 
 
-def words(column: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+def words(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     chunks = [values(chunk) for chunk in column.chunks]
     return chunks[0] if len(chunks) == 1 else np.concatenate([np.empty(0, np.uint64), *chunks])
 
@@ -146,8 +168,8 @@ def entries(
     split: str, rows: pa.Table, first: npt.NDArray[np.uint64], second: npt.NDArray[np.uint64]
 ) -> Iterator[pa.Table]:
     """The sorted rows of a split, as the file has them."""
-    for start in range(0, len(rows), ROWS_IN_GROUP):
-        part = slice(start, min(len(rows), start + ROWS_IN_GROUP))
+    for start in range(0, len(first), ROWS_IN_GROUP):
+        part = slice(start, min(len(first), start + ROWS_IN_GROUP))
         octets = np.stack([first[part], second[part]], axis=1).astype(">u8").view(np.uint8)
         count = len(octets)
         hashes = pa.Array.from_buffers(pa.binary(16), count, [None, pa.py_buffer(octets)])
