@@ -353,7 +353,7 @@ def test_a_column_without_rows_is_of_the_kind_that_its_type_says():
         (pa.fixed_shape_tensor(pa.uint8(), [28, 28]), "uint8", (28, 28)),
         (pa.list_(pa.list_(pa.uint8(), 3), 2), "uint8", (2, 3)),
         (pa.list_(pa.float32(), 384), "float32", (384,)),
-        (pa.list_(pa.int64()), "list<item: int64>", ()),
+        (pa.list_(pa.int64()), "list<int64>", ()),
         (pa.timestamp("us"), "timestamp[us]", ()),
     ],
 )
