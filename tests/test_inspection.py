@@ -96,7 +96,7 @@ def test_a_few_objects_are_asked_for_one_by_one(bucket, questions):
 
 
 def test_a_listing_much_longer_than_what_is_asked_for_is_given_up(bucket, questions, monkeypatch):
-    monkeypatch.setattr("dreg.adapters.bucket.PAGE", 10)
+    monkeypatch.setattr("dreg.adapters.objects.bucket.PAGE", 10)
     objects = [b"%d" % n for n in range(200)]
     for data in objects:
         bucket.put_bytes(wanted(data).key, data)

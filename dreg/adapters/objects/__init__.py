@@ -1,0 +1,13 @@
+"""Objects on a remote: S3, http(s) or a folder, behind one `Store`.
+
+Every checksum is verified where bytes arrive, and a file gets its name only when all of it is
+there and checks out. A store may be used from many threads at once. Kinds of remotes are in
+`folder` and `bucket`; what writes to a bucket is in `uploads`.
+"""
+
+from dreg.adapters.objects.checksums import Checksums
+from dreg.adapters.objects.in_flight import T, many
+from dreg.adapters.objects.place import Advance, Missing, missing
+from dreg.adapters.objects.store import Store, open_store
+
+__all__ = ["Advance", "Checksums", "Missing", "Store", "T", "many", "missing", "open_store"]

@@ -1,0 +1,85 @@
+"""Objects in one bucket, or below one URL, through obstore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError
+from obstore.store import HTTPStore, S3Store
+
+from dreg.adapters.objects.failures import Failures
+from dreg.adapters.objects.place import CHUNK, Page, missing
+from dreg.adapters.objects.uploads import upload
+from dreg.core.stored import Stored
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta
+
+SMALL = 8 * 1024 * 1024
+PAGE = 1000
+
+
+class Bucket:
+    """Objects in one bucket, or below one URL."""
+
+    near = False
+
+    def __init__(self, store: S3Store | HTTPStore, failures: Failures) -> None:
+        self.location = failures.location
+        self._store = store
+        self._failures = failures
+
+    def stat(self, key: str) -> Stored | None:
+        try:
+            return self._stored(obstore.head(self._store, key))
+        except FileNotFoundError:
+            return None
+        except BaseError as error:
+            raise self._failures.of(error) from error
+
+    def pages(self, prefix: str) -> Iterator[Page | None]:
+        if isinstance(self._store, HTTPStore):
+            yield None
+            return
+        try:
+            for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+                yield [(one["path"], self._stored(one)) for one in page]
+        except FileNotFoundError as error:
+            raise self._failures.no_bucket() from error
+        except BaseError as error:
+            if isinstance(error, PermissionDeniedError):
+                yield None  # who may read and write single objects need not be allowed to list
+            else:
+                raise self._failures.of(error) from error
+
+    def _stored(self, meta: ObjectMeta) -> Stored:
+        """Only S3 says what an ETag is; a web server's may be anything."""
+        etag = "" if isinstance(self._store, HTTPStore) else meta["e_tag"] or ""
+        return Stored(meta["size"], etag.strip('"'))
+
+    def read(self, key: str) -> Iterator[bytes]:
+        try:
+            found = obstore.get(self._store, key)
+            if found.meta["size"] <= SMALL:
+                yield found.bytes().to_bytes()
+            else:
+                yield from found.stream(min_chunk_size=CHUNK)
+        except FileNotFoundError as error:
+            if "NoSuchBucket" in str(error):
+                raise self._failures.no_bucket() from error
+            raise missing(key, self.location) from error
+        except BaseError as error:
+            raise self._failures.of(error) from error
+
+    def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
+        upload(self._store, key, chunks, size, self._failures)
+
+    def delete(self, key: str) -> None:
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
+        except BaseError as error:
+            raise self._failures.of(error) from error

@@ -1,0 +1,71 @@
+"""Why a bucket failed, in the user's terms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+from dreg.errors import DregError, Outside
+
+
+@dataclass(frozen=True)
+class Failures:
+    """What errors say of one bucket: where it is, and (`identity`) who was refused."""
+
+    location: str
+    bucket: str
+    identity: str
+
+    def no_bucket(self) -> DregError:
+        """The error for a bucket that is not there."""
+        return Outside(
+            f"{self.location} has no bucket `{self.bucket}`",
+            hint="check the bucket's name and the endpoint (AWS_ENDPOINT_URL), or create the bucket",
+        )
+
+    def of(self, error: BaseError) -> DregError:
+        """The error that says what obstore's means."""
+        text = str(error)
+        reason = _reason(text)
+        refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+        if refused or re.search(r"status: 40[13]\b", text):
+            return Outside(
+                f"{self.location} refused access ({reason}) to {self.identity}",
+                hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose AWS_PROFILE",
+            )
+        if "NoSuchBucket" in text:
+            return self.no_bucket()
+        if "kind: Connect" in text or "kind: Timeout" in text:
+            return Outside(
+                f"{self.location} cannot be reached: {reason}",
+                hint="check that it runs and that the endpoint is right for here (AWS_ENDPOINT_URL)",
+            )
+        return Outside(
+            f"{self.location} failed: {reason}",
+            hint="run the command again; what is done already is kept",
+        )
+
+
+def _reason(text: str) -> str:
+    """The cause in obstore's message: the server's own code, the system's words, or its first line."""
+    code = re.search(r"<Code>(\w+)</Code>", text)
+    status = re.search(r"non-2xx status code: (\d+ [A-Za-z ]+)", text)
+    system = re.search(r'(?:message|error): "([^"]+)"', text)
+    if code:
+        return code.group(1)
+    if status:
+        return status.group(1).strip()
+    if system:
+        return system.group(1)
+    if "TimedOut" in text or "kind: Timeout" in text:
+        return "timed out"
+    return text.partition("\n")[0].rpartition(" - ")[2] or "unknown"
+
+
+def without_password(url: str) -> str:
+    """`url` without a user and password in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,68 @@
+"""A remote that is a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from dreg.adapters.objects.place import CHUNK, Advance, Page, missing
+from dreg.core.stored import Stored
+from dreg.errors import Outside
+
+
+class Folder:
+    """A remote that is a folder, local or mounted; made when the first object is written."""
+
+    near = True
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.root = root
+        self.location = f"the remote `{name}` at {root}"
+
+    def stat(self, key: str) -> Stored | None:
+        try:
+            return Stored((self.root / key).stat().st_size)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def pages(self, prefix: str) -> Iterator[Page | None]:
+        yield None  # asking for single files is as quick
+
+    def read(self, key: str) -> Iterator[bytes]:
+        try:
+            file = (self.root / key).open("rb")
+        except (FileNotFoundError, NotADirectoryError) as error:
+            if not self.root.is_dir():
+                raise Outside(
+                    f"{self.location} is not there",
+                    hint="check the path, or choose another: --remote NAME|URL|PATH or DREG_REMOTE",
+                ) from error
+            raise missing(key, self.location) from error
+        with file:
+            yield from chunks(file.read)
+
+    def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
+        path = self.root / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
+        try:
+            with part.open("wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+            part.rename(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+
+    def delete(self, key: str) -> None:
+        (self.root / key).unlink(missing_ok=True)
+
+
+def chunks(read: Callable[[int], bytes], advance: Advance = lambda n: None) -> Iterator[bytes]:
+    while chunk := read(CHUNK):
+        yield chunk
+        advance(len(chunk))

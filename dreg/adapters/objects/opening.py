@@ -1,0 +1,70 @@
+"""Opening a bucket or a web folder through obstore."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from obstore.store import HTTPStore, S3Store
+
+from dreg.adapters.objects.bucket import Bucket
+from dreg.adapters.objects.credentials import credentials
+from dreg.adapters.objects.failures import Failures, without_password
+from dreg.core.remotes import Remote
+from dreg.errors import BadRequest
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
+# Nothing answers: said within seconds. A stalled transfer: noticed by the time between two reads,
+# as a whole file may rightly take hours.
+RETRY: RetryConfig = {
+    "max_retries": 5,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {
+        "init_backoff": timedelta(milliseconds=100),
+        "max_backoff": timedelta(seconds=2),
+        "base": 2,
+    },
+}
+CLIENT: ClientConfig = {
+    "connect_timeout": timedelta(seconds=3),
+    "read_timeout": timedelta(seconds=60),
+    "timeout": timedelta(days=1),
+}
+
+
+def open_bucket(remote: Remote) -> Bucket:
+    """The bucket or web folder at `remote`. Raises Outside when no credentials are to be found."""
+    if remote.scheme in ("http", "https"):
+        client: ClientConfig = {**CLIENT, "allow_http": remote.scheme == "http"}
+        web = HTTPStore(remote.url, client_options=client, retry_config=RETRY)
+        at = f"the remote `{remote.name}` at {without_password(remote.url)}"
+        return Bucket(web, Failures(at, "", "none"))
+    parts = urlsplit(remote.url)
+    if not parts.netloc:
+        raise BadRequest(
+            f"the remote `{remote.name}` names no bucket: {remote.url}",
+            hint=f"dvc remote modify {remote.name} url s3://BUCKET",
+        )
+    endpoint = (
+        os.environ.get("AWS_ENDPOINT_URL_S3")
+        or os.environ.get("AWS_ENDPOINT_URL")
+        or remote.endpoint
+    )
+    at = f" at {without_password(endpoint)}" if endpoint else ""
+    location = f"the remote `{remote.name}` (s3://{parts.netloc}{parts.path}){at}"
+    options, identity = credentials(remote, location)
+    if endpoint:
+        options["endpoint"] = endpoint
+    bucket = S3Store(
+        parts.netloc,
+        prefix=parts.path.strip("/") or None,
+        client_options={**CLIENT, "allow_http": endpoint.startswith("http://")},
+        retry_config=RETRY,
+        virtual_hosted_style_request=False,
+        **options,
+    )
+    return Bucket(bucket, Failures(location, parts.netloc, identity))

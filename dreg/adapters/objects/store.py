@@ -1,0 +1,148 @@
+"""A remote behind one `Store`, whatever its kind."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from dreg.adapters.objects.checksums import Checksums
+from dreg.adapters.objects.folder import Folder, chunks
+from dreg.adapters.objects.place import Advance, Page, Place
+from dreg.core.remotes import SCHEMES, Remote
+from dreg.core.stored import Stored
+from dreg.errors import BadRequest, Outside
+
+
+def open_store(remote: Remote) -> Store:
+    """The store at `remote`. Raises BadRequest for a URL dreg cannot open, Outside without credentials."""
+    if remote.scheme in SCHEMES:
+        from dreg.adapters.objects.opening import open_bucket
+
+        return Store(remote, open_bucket(remote))
+    if remote.scheme:
+        raise BadRequest(
+            f"dreg cannot open the remote `{remote.name}` at {remote.url}",
+            hint="dreg opens s3://, http://, https:// and folders; choose one with --remote",
+        )
+    folder = Path(remote.url).expanduser()
+    if not remote.url or not folder.is_absolute():
+        raise BadRequest(
+            f"the remote `{remote.name}` is the folder `{remote.url}` beside the registry, "
+            "which a URL does not lead to",
+            hint="name one that can be reached from here: --remote NAME|URL|PATH or DREG_REMOTE",
+        )
+    return Store(remote, Folder(remote.name, folder))
+
+
+class Listing(Iterator[Page]):
+    """A store's objects below a folder, page by page. `complete` once all of them have been had."""
+
+    def __init__(self, pages: Iterator[Page | None]) -> None:
+        self._pages = pages
+        self.complete = False
+
+    def __next__(self) -> Page:
+        try:
+            page = next(self._pages)
+        except StopIteration:
+            self.complete = True
+            raise
+        if page is None:
+            raise StopIteration
+        return page
+
+
+class Store:
+    """Objects by key. Every failure is an Outside that names the remote."""
+
+    def __init__(self, remote: Remote, place: Place) -> None:
+        self.remote = remote
+        self._place = place
+
+    @property
+    def location(self) -> str:
+        """The remote as messages name it: "the remote `local` at ..."."""
+        return self._place.location
+
+    def size(self, key: str) -> int | None:
+        """Bytes of the object, None if it is not there."""
+        found = self._place.stat(key)
+        return found.size if found else None
+
+    @property
+    def near(self) -> bool:
+        """Whether objects are read as quickly as they are asked for."""
+        return self._place.near
+
+    def stat(self, key: str) -> Stored | None:
+        """What the store says of the object, None if it is not there."""
+        return self._place.stat(key)
+
+    def listed(self, prefix: str) -> Listing:
+        """Every object whose key starts with `prefix` (ending in `/`)."""
+        return Listing(self._place.pages(prefix))
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The object's bytes as they come, not verified. Raises Missing."""
+        return self._place.read(key)
+
+    def get_bytes(self, key: str, limit: int) -> bytes:
+        """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""
+        data = bytearray()
+        for chunk in self._place.read(key):
+            data += chunk
+            if len(data) > limit:
+                raise Outside(
+                    f"the object `{key}` on {self.location} is larger than {limit} bytes",
+                    hint="it is not what it should be; tell the registry's owner",
+                )
+        return bytes(data)
+
+    def put_bytes(self, key: str, data: bytes) -> None:
+        """Write an object; readers see the old one or all of the new one."""
+        self._place.write(key, iter((data,)), len(data))
+
+    def put_file(self, key: str, path: Path, advance: Advance = lambda n: None) -> None:
+        """Write the file's bytes as an object."""
+        with path.open("rb") as file:
+            self._place.write(key, chunks(file.read, advance), path.stat().st_size)
+
+    def download(
+        self,
+        key: str,
+        into: Path,
+        *,
+        size: int,
+        md5: str,
+        sha256: str | None = None,
+        advance: Advance = lambda n: None,
+        called: str = "",
+    ) -> str:
+        """The object as the file `into`, placed only if size and checksums are as given.
+
+        Returns the SHA-256 of the bytes. `called` is the file's name in messages. Raises Outside
+        naming expected and actual checksum; nothing is placed then.
+        """
+        into.parent.mkdir(parents=True, exist_ok=True)
+        part = into.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
+        checksums = Checksums()
+        try:
+            with part.open("wb") as file:
+                for chunk in self._place.read(key):
+                    checksums.update(chunk)
+                    file.write(chunk)
+                    advance(len(chunk))
+            checksums.check(
+                called or into.name, size=size, md5=md5, sha256=sha256, where=self.location
+            )
+            part.rename(into)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        return checksums.sha256
+
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is no error."""
+        self._place.delete(key)
