@@ -23,8 +23,10 @@ import typer.main
 from dreg import cli
 from dreg.contract_page import contract_page
 from dreg.core.contract_schema import contract_schema
+from dreg.core.manifest_schema import manifest_schema
 from dreg.core.profile_schema import profile_schema
 from dreg.errors import BadRequest, DregError
+from dreg.manifest_page import manifest_page
 from dreg.output import out
 from dreg.rule_page import rule_page
 
@@ -50,6 +52,8 @@ def pages() -> dict[str, str]:
         "cli.md": "\n".join(command_line()) + "\n",
         "contract.md": "\n".join(("# The contract", "", WRITTEN_BY, "", *contract_page())) + "\n",
         "contract.schema.json": json.dumps(contract_schema(), indent=2) + "\n",
+        "manifest.md": "\n".join(("# The manifest", "", WRITTEN_BY, "", *manifest_page())) + "\n",
+        "manifest.schema.json": json.dumps(manifest_schema(), indent=2) + "\n",
         "profile.schema.json": json.dumps(profile_schema(), indent=2) + "\n",
         "rules.md": "\n".join(("# Rules", "", WRITTEN_BY, "", *rule_page(peer()))) + "\n",
     }

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
+from dreg.adapters.making import making_path
 from dreg.adapters.objects import Store, many
 from dreg.adapters.written import written
 from dreg.core.choices import Choices
@@ -126,13 +127,13 @@ def carry_out(plan: Plan, dataset: Dataset, sign: bool | None = None) -> Iterato
         {dataset.changelog_path: plan.changelog},
         sign,
     )
-    refuse_uncommitted(dataset, plan.manifest.snapshot, commit)
+    refuse_uncommitted(dataset, plan.manifest, commit)
     published = publisher.tag(plan.tag, commit, plan.tag_message(), sign)
     remote_branch = None
     if plan.base.branch is not None:
         publisher.push(GIT_REMOTE, plan.base.branch, plan.base.tip, published)
         remote_branch = f"{GIT_REMOTE}/{plan.base.branch}"
-    _write_changelog(dataset, plan.changelog)
+    _write(dataset, dataset.changelog_path, plan.changelog.encode())
     publisher.adopt(published, dataset.folders, plan.base.head, remote_branch)
 
 
@@ -151,16 +152,18 @@ def _finish(plan: Plan, dataset: Dataset) -> None:
     """Let the clone follow a release that was pushed by a command that then died."""
     if plan.base.unfinished:
         out.note(f"{plan.tag} was already pushed; this clone now follows it")
-        there = Repository(dataset.root).read(plan.base.commit, dataset.changelog_path)
-        if there is not None:
-            _write_changelog(dataset, there.decode(errors="replace"))
+        paths = (dataset.changelog_path, making_path(dataset))
+        wanted = [(plan.base.commit, path) for path in paths]
+        for path, there in zip(paths, Repository(dataset.root).read_all(wanted), strict=True):
+            if there is not None:
+                _write(dataset, path, there)
         Publisher(dataset.root).fast_forward(plan.base.head, plan.base.commit, dataset.folders)
 
 
-def _write_changelog(dataset: Dataset, text: str) -> None:
+def _write(dataset: Dataset, path: str, text: bytes) -> None:
     """Only once the commit that has it is published: a release that fails leaves none to take back."""
-    with written(dataset.root / dataset.changelog_path) as file:
-        file.write(text.encode())
+    with written(dataset.root / path) as file:
+        file.write(text)
 
 
 def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
@@ -184,7 +187,7 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         )
         if state != "unchanged"
         else (),
-        manifest=plan.manifest.digest,
+        manifest=plan.manifest.digest if plan.needed else plan.released,
         changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
         commit=repository.tags().get(plan.tag),
         pushed_to=repository.remote_url(GIT_REMOTE),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Publisher
+from dreg.adapters.making import making_path
 from dreg.core.changelog import holds
 from dreg.errors import BadRequest, Refused
 from dreg.registry import Dataset
@@ -81,8 +82,11 @@ def refuse_other_remotes(repository: Repository) -> None:
 
 
 def _follows(dataset: Dataset, repository: Repository, publisher: Publisher, tip: str) -> bool:
-    """Whether `tip` has the tree's files, and every line of its changelog: it may have an entry more."""
+    """Whether `tip` has the tree's files, and every line of its changelog: it may have an entry more.
+
+    The same bytes may have been made elsewhere too.
+    """
     path = dataset.changelog_path
-    if not publisher.equals(tip, dataset.folders, besides=[path]):
+    if not publisher.equals(tip, dataset.folders, besides=[path, making_path(dataset)]):
         return False
     return holds((repository.read(tip, path) or b"").decode(errors="replace"), dataset.changelog())

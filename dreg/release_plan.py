@@ -33,16 +33,19 @@ from dreg.inspection import breached, violated
 from dreg.output import out
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset
+from dreg.release_about import about
 from dreg.release_base import GIT_REMOTE, Base, release_base
 from dreg.samples import samples_since
+from dreg.upstream import upstream
 
 
 @dataclass(frozen=True)
 class Plan:
     """A release before it is made.
 
-    `exceptions` are what a person decided against dreg, `reason` is why, `allowed` are the gates. `changelog` is the file's
-    whole text with the `entry`.
+    `exceptions` are what a person decided against dreg, `reason` is why, `allowed` are the gates.
+    `released` is the manifest (SHA-256) of the release that has the tree's data already.
+    `changelog` is the file's whole text with the `entry`.
     """
 
     dataset: str
@@ -58,6 +61,7 @@ class Plan:
     base: Base
     holdings: Holdings
     manifest: Manifest
+    released: str | None
     entry: Entry
     changelog: str
 
@@ -83,6 +87,7 @@ class Plan:
             exceptions=self.exceptions,
             reason=self.reason,
             allowed=self.allowed,
+            upstream=[pin.tag for pin in self.manifest.made_from if pin.tag],
         )
 
 
@@ -115,11 +120,28 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
         out.note(f"`{dataset.name}` passes its gate `{gate}`: there is nothing to allow")
     excepted = exceptions(decision, broken, choices, dataset.name)
     version = decision.version
-    if decision.bump is not Bump.NONE and base.branch is not None:
+    needed = decision.bump is not Bump.NONE
+    if needed and base.branch is not None:
         _refuse_tag_only_here(repository, tag_of(dataset.name, version))
     held = holdings(dataset)
     refuse_unplaceable(dataset, held.snapshot)
-    manifest = Manifest(dataset.name, version, held.snapshot, held.directories)
+    made_from = upstream(dataset) if needed else ()
+    manifest = Manifest(
+        dataset.name,
+        version,
+        held.snapshot,
+        held.directories,
+        about(
+            dataset,
+            decision,
+            profile,
+            held.snapshot,
+            base=base.commit,
+            previous=last.version if last else None,
+            exceptions=excepted,
+            upstream=made_from,
+        ),
+    )
     entry = Entry(
         version=version,
         date=date,
@@ -147,9 +169,14 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
         base=base,
         holdings=held,
         manifest=manifest,
+        released=None if needed else _manifest_of(dataset, tag_of(dataset.name, version), releases),
         entry=entry,
         changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
     )
+
+
+def _manifest_of(dataset: Dataset, tag: str, releases: list[Release]) -> str | None:
+    return next((fetched(dataset, r).manifest for r in releases if r.tag == tag), None)
 
 
 def _breaches(

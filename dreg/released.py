@@ -42,7 +42,7 @@ class Released:
     size: int
     objects_pushed: int
     pushes: tuple[Pushed, ...]
-    manifest: str
+    manifest: str | None
     changelog: str
     commit: str | None
     pushed_to: str | None

@@ -65,7 +65,11 @@ def test_dvc_runs_it_as_it_is_and_it_keeps_its_contract(soil, kind):
 
     dvc("repro", "pipelines/herbs/dvc.yaml", cwd=soil)
 
-    made_by_run = {"pipelines/herbs/dvc.lock", "data/herbs/metadata.json"}
+    made_by_run = {
+        "pipelines/herbs/dvc.lock",
+        "pipelines/herbs/provenance.json",
+        "data/herbs/metadata.json",
+    }
     assert files_of(soil) == {*made.files, *made_by_run}
     assert (soil / "data/herbs/.gitignore").read_bytes() == ignored, "as DVC writes it"
     dataset = Registry(soil).dataset("herbs")

@@ -13,6 +13,7 @@ from dreg.core.decision import Decision
 from dreg.core.evidence import told
 from dreg.core.gates import GATES, Breach
 from dreg.core.rules import Finding
+from dreg.core.secrets import without_secrets
 from dreg.core.version import Bump, next_prerelease, parse_version
 from dreg.errors import BadRequest, Refused
 
@@ -56,7 +57,7 @@ class Choices:
                 f"`--prerelease {prerelease}` cannot be part of a version",
                 hint="use a word such as rc, beta or alpha; dreg counts: rc.1, rc.2",
             )
-        said = " ".join((reason or "").split())
+        said = str(without_secrets(" ".join((reason or "").split())))
         if reason is not None and not said:
             raise BadRequest("`--reason` is empty", hint='say why: --reason "..."')
         for gate in allow:

@@ -1,12 +1,13 @@
 """A manifest: the list of a release's files that its tag signs for.
 
 Written to the remote last, under its own SHA-256, which the annotated tag carries as a trailer:
-who has the tag can prove every byte. The text is canonical JSON (sorted keys, two spaces,
-one newline at the end), so the same release always has the same digest.
+who has the tag can prove every byte. The text is canonical JSON (sorted keys, a file a line), so the
+same release always has the same digest.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -16,18 +17,20 @@ from typing import Any
 
 from semver import Version
 
+from dreg.core.about import About, Upstream
 from dreg.core.snapshot import DIGEST, MD5, File, Snapshot
 from dreg.core.version import check_name
 from dreg.errors import DregError, Outside, Refused
 
-SCHEMA = "dreg.manifest/1"
+SCHEMA = "dreg.manifest/2"
+FILES_ONLY = "dreg.manifest/1"  # of releases from before manifests said more
 TRAILER = re.compile(r"(Dreg-[A-Za-z-]+): (.*)")
 DIRECTORY = re.compile(r"[0-9a-f]{32}\.dir")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a release consists of.
+    """What a release consists of, and what it says `about` itself; None in one from before that.
 
     `directories` maps a DVC-tracked folder (relative to `data/<name>/`) to its `.dir` object,
     so that plain `dvc pull` works on the release too.
@@ -37,22 +40,41 @@ class Manifest:
     version: Version
     snapshot: Snapshot
     directories: Mapping[str, str] = field(default_factory=dict)
+    about: About | None = None
+
+    @property
+    def made_from(self) -> tuple[Upstream, ...]:
+        """The releases that this one was made from; none where that was not recorded."""
+        return self.about.upstream if self.about else ()
 
     def to_text(self) -> str:
         """The canonical JSON."""
-        value = {
-            "schema": SCHEMA,
-            "dataset": self.dataset,
-            "version": str(self.version),
-            "files": [_file(file) for file in self.snapshot.files],
-            "directories": dict(self.directories),
-        }
-        return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        return self._text
 
     @property
     def digest(self) -> str:
         """SHA-256 of the text, in hex."""
-        return hashlib.sha256(self.to_text().encode()).hexdigest()
+        return self._digest
+
+    @functools.cached_property
+    def _text(self) -> str:
+        head = {
+            "schema": FILES_ONLY if self.about is None else SCHEMA,
+            "dataset": self.dataset,
+            "version": str(self.version),
+            "directories": dict(self.directories),
+            **(self.about.to_json() if self.about else {}),
+        }
+        # A line a file, by the encoder that is written in C: there may be a hundred thousand.
+        files = ",\n".join(f"    {_line(_file(file))}" for file in self.snapshot.files)
+        texts = {key: _pretty(value) for key, value in head.items()}
+        texts["files"] = f"[\n{files}\n  ]" if files else "[]"
+        lines = (f"  {_line(key)}: {texts[key]}" for key in sorted(texts))
+        return "{\n" + ",\n".join(lines) + "\n}\n"
+
+    @functools.cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(self._text.encode()).hexdigest()
 
     @classmethod
     def parse(cls, text: bytes, digest: str) -> Manifest:
@@ -69,9 +91,9 @@ class Manifest:
             )
         try:
             data = json.loads(text)
-            if data["schema"] != SCHEMA:
+            if data["schema"] not in (SCHEMA, FILES_ONLY):
                 raise Refused(
-                    f"the manifest has the schema `{data['schema']}`, and this dreg reads `{SCHEMA}`",
+                    f"the manifest has the schema `{data['schema']}`, and this dreg reads up to `{SCHEMA}`",
                     hint="upgrade dreg: pip install --upgrade dreg",
                 )
             files = [_parse_file(item) for item in data["files"]]
@@ -85,6 +107,7 @@ class Manifest:
                 version=Version.parse(data["version"]),
                 snapshot=Snapshot.of(files),
                 directories=directories,
+                about=About.parse(data) if data["schema"] == SCHEMA else None,
             )
         except DregError:
             raise
@@ -93,6 +116,16 @@ class Manifest:
                 f"the manifest {digest} is malformed ({type(error).__name__}: {error})",
                 hint="nothing was written; tell the registry's owner",
             ) from error
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+
+
+def _pretty(value: Any) -> str:
+    """The value below a key: line feeds are only between the parts of it."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return text.replace("\n", "\n  ")
 
 
 def _file(file: File) -> dict[str, Any]:

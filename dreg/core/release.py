@@ -104,11 +104,12 @@ def tag_message(
     exceptions: Sequence[str] = (),
     reason: str = "",
     allowed: Sequence[str] = (),
+    upstream: Sequence[str] = (),
 ) -> str:
     """The annotated tag's message: what and why in words, then trailers.
 
     `size` is in bytes. `exceptions` are what a person decided against dreg, `reason` is why,
-    `allowed` are the gates that let it pass.
+    `allowed` are the gates that let it pass, `upstream` the tags of the releases it was made from.
     """
     since = f"since {previous}" if previous else "first release"
     lines = [
@@ -131,6 +132,8 @@ def tag_message(
     }
     if previous:
         said["Dreg-Previous"] = tag_of(dataset, previous)
+    if upstream:
+        said["Dreg-Upstream"] = ", ".join(upstream)
     if allowed:
         said["Dreg-Allowed"] = ", ".join(allowed)
     if reason:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from dreg.errors import BadRequest
@@ -25,23 +25,25 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")
 class Http:
     """A URL; redirects are followed."""
 
+    kind: ClassVar[str] = "http"
     url: str
 
     def __str__(self) -> str:
-        return f"http {self.url}"
+        return f"{self.kind} {self.url}"
 
 
 @dataclass(frozen=True)
 class Wheel:
     """A member of a Python package's wheel. Nothing is installed and no code of it runs."""
 
+    kind: ClassVar[str] = "wheel"
     package: str
     version: str
     sha256: str
     member: str
 
     def __str__(self) -> str:
-        return f"wheel {self.package} {self.version}"
+        return f"{self.kind} {self.package} {self.version}"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class GzipHeader:
 class Deb:
     """A member of a Debian package, with upstream's gzip header put back where Debian dropped it."""
 
+    kind: ClassVar[str] = "deb"
     package: str
     version: str
     sha256: str
@@ -72,27 +75,29 @@ class Deb:
     gzip_header: GzipHeader | None = None
 
     def __str__(self) -> str:
-        return f"deb {self.package} {self.version}"
+        return f"{self.kind} {self.package} {self.version}"
 
 
 @dataclass(frozen=True)
 class Local:
     """A path below the folder that the environment variable DREG_MIRROR names."""
 
+    kind: ClassVar[str] = "local"
     path: str
 
     def __str__(self) -> str:
-        return f"local {self.path}"
+        return f"{self.kind} {self.path}"
 
 
 @dataclass(frozen=True)
 class PipelineFile:
     """A small file kept in git, by its path relative to the pipeline's folder."""
 
+    kind: ClassVar[str] = "file"
     path: str
 
     def __str__(self) -> str:
-        return f"file {self.path}"
+        return f"{self.kind} {self.path}"
 
 
 Mirror = Http | Wheel | Deb | Local | PipelineFile

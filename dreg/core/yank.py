@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dreg.core.manifest import trailers
+from dreg.core.secrets import without_secrets
 from dreg.core.version import parse_tag
 from dreg.errors import BadRequest
 
@@ -87,8 +88,11 @@ def tags_about(dataset: str) -> tuple[str, ...]:
 
 
 def check_reason(reason: str) -> str:
-    """The reason on one line, without blanks around it. Raises BadRequest for one that says nothing."""
-    said = reason.strip()
+    """The reason on one line, without blanks around it, and without what looks like a secret.
+
+    Raises BadRequest for one that says nothing.
+    """
+    said = str(without_secrets(reason.strip()))
     if not said:
         raise BadRequest("`--reason` is empty", hint='say why: --reason "labels shifted"')
     if any(ord(sign) < 32 or ord(sign) == 127 for sign in said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dreg.adapters.making import record_mirrors
 from dreg.adapters.sources import Cache, Mirrors
 from dreg.core.sources import parse_sources
 from dreg.stages.progress import Progress, say
@@ -21,3 +22,5 @@ def run() -> None:
         with Progress(source.path, source.size) as progress:
             origin = mirrors.place(source, workspace.raw, progress.at)
         say(f"{source.path}: {source.size:,} bytes from {origin}")
+    served = {source.sha256: mirrors.cache.served_by(source.sha256) for source in sources}
+    record_mirrors(workspace, served)

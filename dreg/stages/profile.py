@@ -12,6 +12,7 @@ from pathlib import Path
 from dreg.adapters import engines
 from dreg.adapters.formats import pieces
 from dreg.adapters.index.writing import SampleIndex
+from dreg.adapters.making import record_surroundings
 from dreg.adapters.measure import Features
 from dreg.adapters.merging import measure
 from dreg.adapters.split_files import split_files
@@ -93,6 +94,7 @@ def write(
     )
     with written(workspace.data / "metadata.json") as file:
         file.write(f"{text}\n".encode())
+    record_surroundings(workspace, profile.snapshot.digest)
     return profile
 
 

@@ -10,6 +10,7 @@ from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.http import Web
 from dreg.adapters.sources.packages import from_deb, from_wheel
 from dreg.adapters.sources.unavailable import Unavailable
+from dreg.adapters.written import written
 from dreg.core.sources import Deb, Http, Local, Mirror, PipelineFile, Source, Wheel
 from dreg.errors import Outside
 
@@ -45,6 +46,8 @@ class Mirrors:
                     self.note(f"{source.path}: {mirror}: {error}")
                     failures.append(f"{mirror}: {error}")
                     continue
+                with written(self.cache.note(source.sha256)) as note:
+                    note.write(mirror.kind.encode())
                 if self.cache.copy(source.sha256, target):
                     return str(mirror)
                 raise Outside(  # the bytes were right a moment ago

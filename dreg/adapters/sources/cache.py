@@ -40,6 +40,17 @@ class Cache:
         """The beginning of that file, while its download goes on or until it is resumed."""
         return self.folder / f"{sha256}.part"
 
+    def served_by(self, sha256: str) -> str:
+        """The kind of mirror that the file came from; empty if that was not noted."""
+        try:
+            return self.note(sha256).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def note(self, sha256: str) -> Path:
+        """Where the kind of mirror that the file came from is noted."""
+        return self.folder / f"{sha256}.mirror"
+
     @contextmanager
     def locked(self, sha256: str) -> Iterator[None]:
         """Alone with that file: two pipelines may want it at the same time.
