@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dreg.adapters import engines
+from dreg.adapters.claims import patience
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import check_installed, mend
 from dreg.core.evidence import Problem
@@ -73,14 +74,17 @@ def run(
     force: bool = False,
     jobs: int | None = None,
     engine: str | None = None,
+    wait: float | None = None,
 ) -> Runs:
     """Bring the named datasets, and those they are made from, up to date.
 
-    A dataset that fails stops only those that need it. `engine` is for the stages that measure.
+    A dataset that fails stops only those that need it. `engine` is for the stages that measure,
+    `wait` how many seconds for another dreg that is at a dataset (None: DREG_WAIT, else 600).
     Raises what went wrong, with each one's fate as its answer; BadRequest when it is unclear what
     to run, and for an engine that isn't there.
     """
     environment = {engines.VARIABLE: engines.chosen(engine)}
+    seconds = patience(wait)
     wanted = _wanted(registry, names, everything)
     plan = _plan(registry, wanted)
     order = in_order(plan.needs)
@@ -93,6 +97,7 @@ def run(
         plan,
         forced=set(wanted) if force else set(),
         push=push,
+        wait=seconds,
         environment=environment,
     )
     fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))

@@ -40,6 +40,7 @@ ENVIRONMENT = (
     ("`DREG_REMOTE`, `DVC_REMOTE`", "Where the bytes are: a remote's name, a URL or a path."),
     ("`DVC_DATA_VERSION`", "A tag; `dreg fetch` brings it when no other version is asked for."),
     ("`DREG_MIRROR`", "The folder in which the mirrors called `local` lie."),
+    ("`DREG_WAIT`", "Seconds to wait for another dreg at the same dataset; 600 if not set."),
     ("`DREG_CACHE`", "Where downloads and git objects are kept, if not in `~/.cache/dreg`."),
     ("`AWS_*`", "Keys, profile, region and endpoint of S3, as for every AWS client."),
     ("`NO_COLOR`", "No colours."),

@@ -11,12 +11,15 @@ import functools
 import random
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from dreg.adapters.claims import Claims, patience
 from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
+from dreg.adapters.git.scratch import tidy
 from dreg.adapters.making import making_path
 from dreg.adapters.objects import Store, many
 from dreg.adapters.written import written
@@ -43,21 +46,27 @@ def release(
     dry_run: bool = False,
     branch: str | None = None,
     sign: bool | None = None,
+    wait: float | None = None,
 ) -> Releases:
     """Release the named datasets, or every one that changed since its last release.
 
     One that cannot be released does not keep the others from it. Its error is raised at the end,
     with the others as its answer: Refused when a promise would be broken (dirty tree, pipeline not
     up to date, contract violated, bump lowered, branches diverged), Outside when git or the remote
-    fails.
+    fails, or another dreg is at the dataset for all of `wait` seconds (None: DREG_WAIT, else 600).
     """
     chosen = replace(choices or Choices(), named=bool(names))
+    claims = Claims(registry.root, "dreg release", patience(wait), out.note)
+    if not dry_run:
+        tidy(Repository(registry.root).git_folder)
     done, failed = [], []
     for dataset in registry.datasets(names):
         if not names and dataset.profile() is None:
             continue  # never run: not asked for by name, and there is nothing to release
         try:
-            done.append(_release_one(dataset, chosen, dry_run, branch, sign))
+            # A plan alone changes nothing, and so has nobody to wait for.
+            with nullcontext() if dry_run else claims.of(dataset.name):
+                done.append(_release_one(dataset, chosen, dry_run, branch, sign, claims))
         except DregError as error:
             failed.append((dataset.name, error))
     if not names:
@@ -74,18 +83,24 @@ def release(
 
 
 def _release_one(
-    dataset: Dataset, choices: Choices, dry_run: bool, branch: str | None, sign: bool | None
+    dataset: Dataset,
+    choices: Choices,
+    dry_run: bool,
+    branch: str | None,
+    sign: bool | None,
+    claims: Claims,
 ) -> Released:
     lost = ""
     for attempt in range(ATTEMPTS):
         today = datetime.now(UTC).date().isoformat()
-        prepared = plan(dataset, choices, date=today, branch=branch)
+        alone = None if dry_run else claims
+        prepared = plan(dataset, choices, date=today, branch=branch, claims=alone)
         if not prepared.needed:
-            _finish(prepared, dataset)
+            _finish(prepared, dataset, claims)
         if dry_run or not prepared.needed:
             return _answer(prepared, "planned" if prepared.needed else "unchanged", dataset)
         try:
-            for step in carry_out(prepared, dataset, sign):
+            for step in carry_out(prepared, dataset, claims, sign):
                 out.note(step)
             return _answer(prepared, "released", dataset)
         except LostRace as race:
@@ -99,7 +114,9 @@ def _release_one(
     )
 
 
-def carry_out(plan: Plan, dataset: Dataset, sign: bool | None = None) -> Iterator[str]:
+def carry_out(
+    plan: Plan, dataset: Dataset, claims: Claims, sign: bool | None = None
+) -> Iterator[str]:
     """Do what the plan says, yielding a line before each step. Whether to `sign`, git's
     configuration decides if None.
 
@@ -133,8 +150,9 @@ def carry_out(plan: Plan, dataset: Dataset, sign: bool | None = None) -> Iterato
     if plan.base.branch is not None:
         publisher.push(GIT_REMOTE, plan.base.branch, plan.base.tip, published)
         remote_branch = f"{GIT_REMOTE}/{plan.base.branch}"
-    _write(dataset, dataset.changelog_path, plan.changelog.encode())
-    publisher.adopt(published, dataset.folders, plan.base.head, remote_branch)
+    with claims.clone():
+        _write(dataset, dataset.changelog_path, plan.changelog.encode())
+        publisher.adopt(published, remote_branch)
 
 
 def _warn_of_another_remote(dataset: Dataset, store: Store) -> None:
@@ -148,16 +166,18 @@ def _warn_of_another_remote(dataset: Dataset, store: Store) -> None:
         )
 
 
-def _finish(plan: Plan, dataset: Dataset) -> None:
+def _finish(plan: Plan, dataset: Dataset, claims: Claims) -> None:
     """Let the clone follow a release that was pushed by a command that then died."""
     if plan.base.unfinished:
         out.note(f"{plan.tag} was already pushed; this clone now follows it")
         paths = (dataset.changelog_path, making_path(dataset))
         wanted = [(plan.base.commit, path) for path in paths]
-        for path, there in zip(paths, Repository(dataset.root).read_all(wanted), strict=True):
-            if there is not None:
-                _write(dataset, path, there)
-        Publisher(dataset.root).fast_forward(plan.base.head, plan.base.commit, dataset.folders)
+        texts = Repository(dataset.root).read_all(wanted)
+        with claims.clone():
+            for path, there in zip(paths, texts, strict=True):
+                if there is not None:
+                    _write(dataset, path, there)
+            Publisher(dataset.root).catch_up(plan.base.commit, f"{GIT_REMOTE}/{plan.base.branch}")
 
 
 def _write(dataset: Dataset, path: str, text: bytes) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from semver import Version
 
+from dreg.adapters.claims import Claims
 from dreg.adapters.git import Repository
 from dreg.core.changelog import Entry, with_entry
 from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
@@ -91,8 +93,17 @@ class Plan:
         )
 
 
-def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = None) -> Plan:
+def plan(
+    dataset: Dataset,
+    choices: Choices,
+    *,
+    date: str,
+    branch: str | None = None,
+    claims: Claims | None = None,
+) -> Plan:
     """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`.
+
+    With `claims`, another release in this clone is let finish what it does to git's index.
 
     Raises Refused when a promise would be broken: dirty tree, pipeline not up to date, contract
     violated, gate not passed, bump lowered, branches diverged, bytes not here.
@@ -100,7 +111,8 @@ def plan(dataset: Dataset, choices: Choices, *, date: str, branch: str | None = 
     repository = Repository(dataset.root)
     refuse_unreadable_name(dataset)
     base = release_base(dataset, repository, branch)
-    _refuse_dirty(repository, base)
+    with claims.clone() if claims else nullcontext():
+        _refuse_dirty(repository, base)
     profile = _ready(dataset)
     releases = published(dataset)
     last, old, pricing = _before(dataset, releases)

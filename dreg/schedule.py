@@ -10,6 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dreg.adapters.claims import Claims
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.reproduce import Attempt
@@ -61,13 +62,15 @@ def _sorted(needs: Mapping[str, set[str]]) -> dict[str, list[str]]:
 class Schedule:
     """A plan being carried out in the registry at `root`; those `forced` run whatever they have.
 
-    `environment` is what the stages are to find in theirs.
+    `environment` is what the stages are to find in theirs, `wait` how many seconds another dreg
+    is awaited that is at one of the datasets.
     """
 
     root: Path
     plan: Plan
     forced: set[str]
     push: bool
+    wait: float
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def carry_out(self, jobs: int) -> dict[str, Fate]:
@@ -129,14 +132,18 @@ class Schedule:
                 out.note(f"{name.ljust(width)} | {line}")
 
         attempt = Attempt(Pipeline(self.root, name), processes, tell, next_stage, out.debug)
+        claims = Claims(self.root, f"dreg run {name}", self.wait, tell, processes.check)
         fate = Fate(name, "failed")
         start = time.monotonic()
         try:
-            state, stages = attempt.reproduce(force=name in self.forced)
-            fate = replace(fate, state=state, stages=stages)
-            if self.push:
-                attempt.push()
-                fate = replace(fate, pushed=True)
+            with claims.of(name, reading=self.plan.needs[name]) as held:
+                start = time.monotonic()
+                attempt = replace(attempt, held=held)
+                state, stages = attempt.reproduce(force=name in self.forced)
+                fate = replace(fate, state=state, stages=stages)
+                if self.push:
+                    attempt.push()
+                    fate = replace(fate, pushed=True)
         except DregError as error:
             fate = replace(fate, state="failed", error=error)
         step(total - done)

@@ -531,24 +531,6 @@ def test_ctrl_c_ends_a_stage_that_ignores_it(registry: PipelineRegistry, tmp_pat
         stop(process)
 
 
-def test_a_second_run_of_the_same_dataset_is_told_who_is_at_it(
-    registry: PipelineRegistry, tmp_path: Path
-) -> None:
-    pid_file = slow(registry, tmp_path)
-    process = registry.start("run", "alpha")
-    try:
-        until(pid_file.exists)
-        done = registry.dreg("run", "alpha")
-        assert done.code == 3
-        assert done.stderr.startswith("error: another process is working on `alpha`\n  (PID ")
-        assert "hint: wait until it has ended" in done.stderr
-        registry.replace("pipelines/beta/params.yaml", "factor: 2", "factor: 3")
-        assert registry.dreg("run", "beta").code == 0, "another dataset is free"
-        assert registry.dreg("status").code == 0
-    finally:
-        stop(process)
-
-
 @pytest.mark.parametrize(
     "record",
     [

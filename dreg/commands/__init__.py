@@ -83,3 +83,12 @@ RepoOpt = Annotated[
     str | None,
     typer.Option("--repo", metavar="URL", help="A registry elsewhere, by URL or path; no clone."),
 ]
+WaitOpt = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        metavar="SECONDS",
+        help="How long to wait for another dreg at the dataset; default: DREG_WAIT, else 600.",
+        show_default=False,
+    ),
+]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import DatasetsArg, answers
+from dreg.commands import DatasetsArg, WaitOpt, answers
 from dreg.output import out
 
 
@@ -67,6 +67,7 @@ def release(
             show_default=False,
         ),
     ] = None,
+    wait: WaitOpt = None,
 ) -> None:
     """Release datasets: next version, bytes, proof, tag.
 
@@ -93,5 +94,14 @@ def release(
         allow=allow or (),
         reason=reason,
     )
-    registry = Registry.here()
-    out.answer(release(registry, names, choices=choices, dry_run=dry_run, branch=branch, sign=sign))
+    out.answer(
+        release(
+            Registry.here(),
+            names,
+            choices=choices,
+            dry_run=dry_run,
+            branch=branch,
+            sign=sign,
+            wait=wait,
+        )
+    )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import DatasetsArg, answers
+from dreg.commands import DatasetsArg, WaitOpt, answers
 from dreg.output import out
 
 
@@ -33,6 +33,7 @@ def run(
             help="Who measures: local or ray (RAY_ADDRESS, else a cluster of its own); default: DREG_ENGINE, else local.",
         ),
     ] = None,
+    wait: WaitOpt = None,
 ) -> None:
     """Run pipelines: what is not up to date, side by side.
 
@@ -55,5 +56,6 @@ def run(
             force=force,
             jobs=jobs,
             engine=engine,
+            wait=wait,
         )
     )

@@ -38,10 +38,17 @@ class Processes:
         self._running: set[subprocess.Popen[str]] = set()
         self._stopping = False
 
-    def run(self, arguments: Sequence[str], log: Path, read: Callable[[str], None]) -> int:
+    def run(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        read: Callable[[str], None],
+        held: Sequence[int] = (),
+    ) -> int:
         """Run `dvc arguments`; every line goes to the end of `log` and to `read`. Its exit code.
 
-        Raises Stopped when `stop` ended it, Outside when DVC is not installed.
+        The claims `held` end only when DVC has ended too. Raises Stopped when `stop` ended it,
+        Outside when DVC is not installed.
         """
         check_installed()
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +56,7 @@ class Processes:
         try:
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"$ dvc {' '.join(arguments)}\n")
-                process = self._start(arguments, lifeline)
+                process = self._start(arguments, lifeline, held)
                 os.close(lifeline)
                 lifeline = -1
                 assert process.stdout is not None
@@ -69,7 +76,9 @@ class Processes:
                 raise Stopped
         return code
 
-    def _start(self, arguments: Sequence[str], lifeline: int) -> subprocess.Popen[str]:
+    def _start(
+        self, arguments: Sequence[str], lifeline: int, held: Sequence[int]
+    ) -> subprocess.Popen[str]:
         # -P: a folder of the registry that is called as a module must not be taken for it.
         command = [sys.executable, "-P", "-m", "dreg.adapters.dvc.child", str(lifeline), *arguments]
         with self._lock:
@@ -84,7 +93,7 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
-                pass_fds=[lifeline],
+                pass_fds=[lifeline, *held],
                 start_new_session=True,
             )
             self._running.add(process)
@@ -94,6 +103,11 @@ class Processes:
     def stopping(self) -> bool:
         """Whether `stop` was called."""
         return self._stopping
+
+    def check(self) -> None:
+        """Raises Stopped once `stop` was called."""
+        if self._stopping:
+            raise Stopped
 
     def stop(self) -> None:
         """End all of them with everything they started, and start no more."""

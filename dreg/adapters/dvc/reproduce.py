@@ -23,7 +23,7 @@ class Attempt:
     """One pipeline, the processes it may use, and who is told how it goes.
 
     `tell` gets each line worth showing, `verbatim` asks for all of them; `step` is called as each
-    stage begins.
+    stage begins. `held` are the claims that the work is done under.
     """
 
     pipeline: Pipeline
@@ -31,6 +31,7 @@ class Attempt:
     tell: Tell
     step: Callable[[], None]
     verbatim: bool = False
+    held: tuple[int, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -123,7 +124,7 @@ class Attempt:
             elif worth is not None and not quietly:
                 self.tell(worth)
 
-        return self.processes.run(arguments, self.log, read)
+        return self.processes.run(arguments, self.log, read, self.held)
 
     def _commands(self) -> set[str]:
         found: set[str] = set()
