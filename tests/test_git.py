@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from dreg.adapters import git
+from dreg.adapters.git.following import fast_forward
 from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.errors import BadRequest, DregError, Outside, Refused
 
@@ -54,12 +55,11 @@ def release(folder, tag="x-v1.0.0", content="{}\n"):
     """Commit data/x with `content`, tag and push it as `dreg release` does."""
     (folder / "data" / "x" / "metadata.json").write_text(content)
     publisher = Publisher(folder)
-    head = run(folder, "rev-parse", "HEAD")
     tip = publisher.fetch_tip("origin", "main")
     commit = publisher.commit(tip, ["data/x"], f"release {tag}")
     published = publisher.tag(tag, commit, f"{tag}\n\nDreg-Version: 1.0.0\n")
     publisher.push("origin", "main", tip, published)
-    publisher.adopt(published, ["data/x"], head, "origin/main")
+    publisher.adopt(published, "origin/main")
     return published
 
 
@@ -124,7 +124,7 @@ def test_a_commit_made_meanwhile_is_not_lost_by_following(origin, clone):
     run(clone, "commit", "-q", "-m", "mine", "README.md")
     mine = run(clone, "rev-parse", "HEAD")
     with pytest.raises(DregError):
-        publisher.fast_forward(head, released, ["data/x"])
+        fast_forward(clone, released)
     assert run(clone, "rev-parse", "HEAD") == mine
     assert (clone / "README.md").read_text() == "mine\n"
 

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
+
+HALF_WRITTEN = ".new-"  # how the names of files begin that are not yet what they will be
 
 
 @contextmanager
 def written(target: Path) -> Iterator[BinaryIO]:
-    """A stream whose bytes are the file `target` when the block ends; nothing if it fails."""
+    """A stream whose bytes are the file `target` when the block ends; nothing if it fails.
+
+    One process at a time may write a target. What a killed one left has the same name, and so is
+    gone when the file is written again.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".new-", delete=False) as file:
-        part = Path(file.name)
-        try:
-            yield cast(BinaryIO, file)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)  # as open() would have made it
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+    part = target.with_name(f"{HALF_WRITTEN}{target.name}")
+    part.unlink(missing_ok=True)
+    try:
+        with part.open("xb") as file:
+            yield file
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dreg.adapters.git.following import fast_forward, follow_branch
 from dreg.adapters.git.process import FOREIGN, failure
 from dreg.adapters.git.repository import Repository
+from dreg.adapters.git.scratch import scratch_folder
 from dreg.adapters.git.signing import scratch_repository
+from dreg.adapters.written import HALF_WRITTEN
 from dreg.errors import Outside, Refused
 
 
@@ -51,7 +54,8 @@ class Publisher:
         listed = self._git("ls-remote", "--heads", remote, f"refs/heads/{branch}")
         if not listed:
             return None
-        self._git("fetch", "--quiet", "--no-tags", remote, f"refs/heads/{branch}")
+        # Without a refmap no reference moves, which two releases in this clone might do at once.
+        self._git("fetch", "--quiet", "--no-tags", "--refmap=", remote, f"refs/heads/{branch}")
         tip: str = listed.split()[0]
         return tip
 
@@ -107,8 +111,9 @@ class Publisher:
     ) -> str:
         """The tree of `base` with the work tree's files below `folders`; as an object only."""
         without = [f":(exclude,literal){path}" for path in besides]
-        with tempfile.TemporaryDirectory(dir=self.repo.git_dir, prefix="dreg-") as scratch:
-            index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        without.append(f":(exclude,glob)**/{HALF_WRITTEN}*")
+        with scratch_folder(Path(self.repo.git_dir)) as scratch:
+            index = {"GIT_INDEX_FILE": str(scratch / "index")}
             with self.repo.git.custom_environment(**index):
                 self._git("read-tree", base)
                 self._git("add", "--all", "--", *folders, *without)
@@ -192,23 +197,26 @@ class Publisher:
                 raise LostRace(said) from error
             raise _outside(error) from error
 
-    def adopt(
-        self, published: Published, folders: Sequence[str], head: str, remote_branch: str | None
-    ) -> None:
-        """Let this clone follow what was pushed: tag, branch, index and work tree.
+    def adopt(self, published: Published, remote_branch: str | None) -> None:
+        """Let this clone follow what was pushed: tag, branch, index and work tree."""
+        self._git("update-ref", f"refs/tags/{published.tag}", published.tag_object)
+        self.catch_up(published.commit, remote_branch)
 
-        Only ever fast-forwards; the dataset's own files already are what was committed.
+    def catch_up(self, commit: str, remote_branch: str | None) -> None:
+        """Fast-forward what this clone knows of the remote's branch, and its own to `commit`.
+
+        The dataset's own files already are what was committed. Raises Refused when others are in
+        the way.
         """
         try:
-            self._git("update-ref", f"refs/tags/{published.tag}", published.tag_object)
             if remote_branch is not None:
-                self._git("update-ref", f"refs/remotes/{remote_branch}", published.commit)
-            self.fast_forward(head, published.commit, folders)
+                follow_branch(self.root, f"refs/remotes/{remote_branch}", commit)
+            fast_forward(self.root, commit)
         except Outside as error:
             raise Outside(
-                f"`{published.tag}` is published, but this clone could not follow it",
+                "the release is published, but this clone could not follow it",
                 hint="run the same command again: it finishes the work",
-                details=error.details,
+                details=(error.fact, *error.details),
             ) from error
 
     def adopt_tag(self, published: Published) -> None:
@@ -220,26 +228,6 @@ class Publisher:
             )
         except Outside as error:
             raise LostRace("\n".join(error.details)) from error
-
-    def fast_forward(self, head: str, commit: str, folders: Sequence[str]) -> None:
-        """Move the checked-out branch from `head` to its descendant `commit`.
-
-        Raises Refused when local changes elsewhere are in the way; nothing is lost then.
-        """
-        from git import GitCommandError
-
-        if head == commit:
-            return
-        try:
-            self._git("add", "--all", "--", *folders)
-            self.repo.git.read_tree("-m", "-u", head, commit)
-        except GitCommandError as error:
-            raise Refused(
-                "the release is published, but local changes keep this clone from following it",
-                hint="commit or stash them, then: git pull",
-                details=str(error.stderr).strip().splitlines()[-3:],
-            ) from error
-        self._git("update-ref", "-m", "dreg release", "HEAD", commit, head)
 
     def _git(self, *arguments: str, stdin: str | None = None) -> Any:
         from git import GitCommandError

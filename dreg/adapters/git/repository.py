@@ -24,6 +24,11 @@ class Repository:
         done = start(arguments, self.root)
         return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
 
+    @property
+    def git_folder(self) -> Path:
+        """Git's own folder of this work tree, which has its index."""
+        return Path(self.ask("rev-parse", "--absolute-git-dir"))
+
     def tags(self) -> dict[str, str]:
         """Local tags: name -> commit."""
         listed = self.ask(

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from dreg.adapters.git.elsewhere import Revision
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
+from dreg.adapters.git.scratch import scratch_folder
 from dreg.errors import BadRequest, Refused
 
 SIGNATURE = re.compile(r"^-----BEGIN (SSH SIGNATURE|PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----")
@@ -47,9 +47,7 @@ def scratch_repository(root: Path) -> Iterator[dict[str, str]]:
     objects = (root / repository.ask("rev-parse", "--git-path", "objects")).resolve()
     config = (root / repository.ask("rev-parse", "--git-path", "config")).resolve()
     quoted = str(config).replace("\\", "\\\\").replace('"', '\\"')
-    own = repository.ask("rev-parse", "--absolute-git-dir")
-    with TemporaryDirectory(dir=own, prefix="dreg-") as name:
-        scratch = Path(name)
+    with scratch_folder(repository.git_folder) as scratch:
         for folder in ("objects", "refs"):
             (scratch / folder).mkdir()
         (scratch / "HEAD").write_text("ref: refs/heads/none\n")

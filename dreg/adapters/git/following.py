@@ -1,0 +1,141 @@
+"""Letting a clone follow what was pushed: references, index and work tree, all or nothing.
+
+The new index is made beside git's own and renamed over it, under git's own lock; a process that
+is killed meanwhile leaves the old one or the new one, and a lock that the next one knows as dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from dreg.adapters.git.process import git, start
+from dreg.adapters.git.repository import Repository
+from dreg.adapters.git.scratch import INDEX_LOCK, scratch_folder
+from dreg.errors import Outside, Refused
+
+PATIENCE = 10.0  # seconds; a git command of the user's holds the index for moments
+REGULAR = ("100644", "100755")
+
+
+def follow_branch(root: Path, reference: str, commit: str) -> None:
+    """Move a remote-tracking branch ahead to `commit`; never back, when somebody was quicker."""
+    repository = Repository(root)
+    here = repository.try_("rev-parse", "--verify", "--quiet", reference)
+    if here is None or not repository.is_ancestor(commit, here):
+        repository.ask("update-ref", reference, commit)
+
+
+def fast_forward(root: Path, commit: str) -> None:
+    """Move the checked-out branch to its descendant `commit`; nothing to do where it has it.
+
+    Files that are as in `commit` already may be there or not be known to git yet. Raises Refused
+    when local changes are in the way, and nothing was touched then; Outside when git fails.
+    """
+    repository = Repository(root)
+    with _index(root) as index:
+        head = repository.ask("rev-parse", "--verify", "HEAD^{commit}")
+        if repository.is_ancestor(commit, head):
+            return
+        if not repository.is_ancestor(head, commit):
+            raise Refused(
+                "the release is published, but this clone's branch has gone another way meanwhile",
+                hint="git pull --rebase",
+            )
+        own = {"GIT_INDEX_FILE": str(index)}
+        same = b"\0".join(os.fsencode(path) for path in _already(root, head, commit))
+        git(
+            "update-index",
+            "--add",
+            "--remove",
+            "-z",
+            "--stdin",
+            cwd=root,
+            stdin=same,
+            environment=own,
+        )
+        done = start(["read-tree", "-m", "-u", head, commit], root, environment=own)
+        if done.returncode != 0:
+            raise Refused(
+                "the release is published, but local changes keep this clone from following it",
+                hint="commit or stash them, then: git pull",
+                details=done.stderr.decode(errors="replace").strip().splitlines()[-3:],
+            )
+        index.replace(repository.git_folder / "index")
+        repository.ask("update-ref", "-m", "dreg release", "HEAD", commit, head)
+
+
+def _already(root: Path, head: str, commit: str) -> Iterator[str]:
+    """Paths that `commit` changed, and that the work tree has as it has them."""
+    said = git("diff-tree", "-r", "-z", "--raw", "--no-renames", head, commit, cwd=root).split(
+        b"\0"
+    )
+    candidates: list[tuple[str, str]] = []
+    for meta, raw in zip(said[0::2], said[1::2], strict=False):
+        _, mode, _, wanted, _ = meta.decode().split()
+        path = os.fsdecode(raw)
+        place = root / path
+        if mode == "000000":
+            if not os.path.lexists(place):
+                yield path
+        elif mode in REGULAR and "\n" not in path and place.is_file() and not place.is_symlink():
+            candidates.append((path, wanted))
+    paths = [path for path, _ in candidates]
+    yield from (
+        path
+        for (path, wanted), oid in zip(candidates, _hashes(root, paths), strict=True)
+        if oid == wanted
+    )
+
+
+def _hashes(root: Path, paths: Sequence[str]) -> list[str]:
+    """What git would call these files' contents."""
+    if not paths:
+        return []
+    listed = "".join(f"{path}\n" for path in paths)
+    return git("hash-object", "--stdin-paths", cwd=root, stdin=os.fsencode(listed)).decode().split()
+
+
+@contextmanager
+def _index(root: Path) -> Iterator[Path]:
+    """A copy of git's index, while git's own is locked against everybody."""
+    repository = Repository(root)
+    folder = repository.git_folder
+    with scratch_folder(folder) as scratch:
+        (scratch / INDEX_LOCK).touch()
+        _take(scratch / INDEX_LOCK, folder / INDEX_LOCK)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(folder / "index", scratch / "next")
+            yield scratch / "next"
+        finally:
+            (folder / INDEX_LOCK).unlink(missing_ok=True)
+
+
+def _take(ours: Path, lock: Path) -> None:
+    """Make the lock a second name of `ours`, by which it is known as ours if we die."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return _link(ours, lock)
+        except FileExistsError:
+            if time.monotonic() > deadline:
+                raise Outside(
+                    f"another git has had this clone's index for {PATIENCE:.0f} s",
+                    hint=f"let it end, or if none runs here: rm {lock}; then run the command again",
+                ) from None
+            time.sleep(0.05)
+
+
+def _link(ours: Path, lock: Path) -> None:
+    try:
+        os.link(ours, lock)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links; if we die, a person has to remove it
+        lock.open("x").close()
