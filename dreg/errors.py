@@ -23,6 +23,7 @@ class DregError(Exception):
         self.fact = fact
         self.hint = hint
         self.details = tuple(details)
+        self.add_note(f"hint: {hint}")  # for who calls the library and sees a traceback
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As it is it could be sent to another process, and not be made again there.

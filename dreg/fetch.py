@@ -141,11 +141,11 @@ def _fetch(
     else:
         if contents.changes and not force:
             raise _changed(request, contents)
-        placement = _place(request, find(request, release, remote), target, force)
+        placement = place(request, find(request, release, remote), target, force)
     return _settle(request, placement, folder, warn(request.repo, release))
 
 
-def _place(request: Request, found: Found, target: Path, force: bool) -> _Placement:
+def place(request: Request, found: Found, target: Path, force: bool) -> _Placement:
     """Bring the files into the target; another process may be doing so, and is awaited."""
     check_placeable(found.snapshot.files)
     digest = found.snapshot.published.digest()

@@ -49,11 +49,7 @@ def open_bucket(remote: Remote) -> Bucket:
             f"the remote `{remote.name}` names no bucket: {remote.url}",
             hint=f"dvc remote modify {remote.name} url s3://BUCKET",
         )
-    endpoint = (
-        os.environ.get("AWS_ENDPOINT_URL_S3")
-        or os.environ.get("AWS_ENDPOINT_URL")
-        or remote.endpoint
-    )
+    endpoint = endpoint_of(remote)
     at = f" at {without_password(endpoint)}" if endpoint else ""
     location = f"the remote `{remote.name}` (s3://{parts.netloc}{parts.path}){at}"
     options, identity = credentials(remote, location)
@@ -68,3 +64,9 @@ def open_bucket(remote: Remote) -> Bucket:
         **options,
     )
     return Bucket(bucket, Failures(location, parts.netloc, identity))
+
+
+def endpoint_of(remote: Remote) -> str:
+    """The S3 server's URL: by the environment, else the registry's; empty for AWS itself."""
+    given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return given or remote.endpoint

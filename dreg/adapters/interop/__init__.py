@@ -1,0 +1,1 @@
+"""A split in the form that another library has for data, one module for each of them."""

@@ -1,0 +1,278 @@
+"""A release in Python: which one `dreg.load` gives, where its files are, and its data as tables."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dreg
+from dreg.core.split_paths import guessed, matching
+from dreg.errors import BadRequest, Outside
+from tests.hand_made import WINE
+from tests.kinds import COLOURS, ROWS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def wine(hand_made, monkeypatch):
+    """Releases 1.0.0 and 1.1.0 of `wine`, and a training repository that is the current folder."""
+    hand_made.release("1.0.0")
+    hand_made.release("1.1.0", {**WINE, "processed/val.csv": b"a,b\n5,6\n"})
+    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
+    monkeypatch.chdir(hand_made.train)
+    for name, value in hand_made.environment.items():
+        monkeypatch.setenv(name, value)
+    return hand_made
+
+
+# Which release
+
+
+def test_the_newest_in_the_range(wine):
+    ds = dreg.load("wine@^1.0", repo=str(wine.bare))
+    assert (ds.name, str(ds.version), ds.tag) == ("wine", "1.1.0", "wine-v1.1.0")
+    assert ds.commit == wine.git("rev-parse", "wine-v1.1.0^{commit}")
+    assert repr(ds) == f"<dreg dataset wine 1.1.0 of {wine.bare}>"
+
+
+@pytest.mark.parametrize(
+    ("request_", "version"), [("wine", "1.0.0"), ("wine@^1", "1.0.0"), ("wine@latest", "1.1.0"), ("wine@~1.1", "1.1.0")]
+)  # fmt: skip
+def test_what_the_lock_pins_if_it_is_meant(wine, request_, version):
+    wine.fetch("wine@1.0.0")
+    assert str(dreg.load(request_).version) == version
+
+
+def test_what_is_locked_and_in_place_needs_no_network(wine, monkeypatch):
+    wine.fetch("wine@1.0.0", "-o", "data/here")
+    for gone in (wine.bare, wine.store, wine.home / "cache"):
+        shutil.rmtree(gone)
+    below = wine.train / "notebooks"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    ds = dreg.load("wine")
+    assert ds.path("train") == wine.train / "data/here/processed/train.csv"
+    assert ds.metadata["metrics"]["train"]["mean"] == 0.5
+    assert not (wine.home / "cache").exists()
+
+
+def test_what_was_loaded_once_stays_in_the_cache(wine):
+    first = dreg.load("wine@1.1.0").path("val")
+    assert first.is_relative_to(wine.home / "cache")
+    assert first.read_bytes() == b"a,b\n5,6\n"
+    shutil.rmtree(wine.store)
+    assert dreg.load("wine@1.1.0").path("val") == first
+    assert not (wine.train / "dreg.lock").exists(), "loading locks nothing"
+
+
+def test_a_cached_file_that_was_damaged_is_downloaded_again(wine):
+    path = dreg.load("wine").path("val")
+    path.write_bytes(b"a,b\n6,6\n")
+    assert dreg.load("wine").path("val").read_bytes() == b"a,b\n5,6\n"
+
+
+def test_metadata_alone_downloads_no_data(wine):
+    ds = dreg.load("wine")
+    shutil.rmtree(wine.store)
+    assert ds.metadata["metrics"]["train"]["mean"] == 0.5
+    with pytest.raises(Outside, match="is not there"):
+        ds.path("train")
+
+
+def test_errors_tell_python_users_the_hint_too(wine):
+    with pytest.raises(BadRequest, match="no dataset named `wein`") as raised:
+        dreg.load("wein")
+    assert raised.value.__notes__ == ["hint: did you mean `wine`?"]
+    with pytest.raises(BadRequest, match="has no split `test`") as raised:
+        dreg.load("wine").path("test")
+    assert raised.value.hint == "splits: train, val"
+
+
+def test_a_dataset_can_be_sent_to_other_processes(wine):
+    ds = dreg.load("wine")
+    ds.path("val")
+    again = pickle.loads(pickle.dumps(ds))
+    assert (again.tag, again.path("val")) == (ds.tag, ds.path("val"))
+
+
+# Files
+
+
+def test_where_splits_are(training):
+    assert dreg.load("words").path("train").name == "train.csv"
+    colours = dreg.load("colours")
+    assert colours.path("train") == colours.path() / "processed/train"
+    assert len(colours.splits["train"]) == 5 * len(COLOURS)
+
+
+def test_urls_lead_to_the_bytes(training):
+    colours = dreg.load("colours")
+    urls, fs = colours.urls("train"), colours.filesystem()
+    assert fs.cat_file(urls[0]) == (colours.path() / colours.splits["train"][0]).read_bytes()
+    assert len(urls) == len(set(urls)) == 5 * len(COLOURS)
+    assert len(colours.urls()) == len(urls) + 1, "the sample index is published too"
+
+
+def test_splits_by_the_contracts_patterns():
+    paths = ["b/2.png", "b/1.png", "b/c/3.png", "t.csv", "a[1].csv"]
+    assert matching(["b/**/*.png"], paths) == ("b/1.png", "b/2.png", "b/c/3.png")
+    assert matching(["b/*.png", "*.csv"], paths) == ("b/1.png", "b/2.png", "a[1].csv", "t.csv")
+    assert matching(["?.csv", "t.csv"], paths) == ("t.csv",)
+    assert matching(["b/[!2].png"], paths) == ("b/1.png",)
+
+
+def test_splits_by_names_where_nothing_tells():
+    paths = ["metadata.json", "samples.parquet", "raw/x.zip", "processed/train/a/1.png", "val.csv"]
+    assert guessed(paths) == {"train": ("processed/train/a/1.png",), "val": ("val.csv",)}
+
+
+# Tables
+
+
+def test_arrow_has_the_profiles_types(training):
+    table = dreg.load("words").to_arrow("train")
+    assert [f"{f.name}: {f.type}" for f in table.schema] == ["id: int64", "text: string", "mood: string"]  # fmt: skip
+    assert table.num_rows == ROWS
+    only = dreg.load("digits").to_arrow("train", ["label"])
+    assert only.column_names == ["label"]
+
+
+def test_an_unknown_column_is_named(training):
+    for name in ("words", "digits", "talks"):
+        with pytest.raises(BadRequest, match=r"of .* 1\.0\.0 has no column `colour`"):
+            dreg.load(name).to_arrow("train", ["colour"])
+
+
+def test_pandas_has_tensors_as_arrays(training):
+    frame = dreg.load("digits").to_pandas("train")
+    assert list(frame.columns) == ["image", "label"]
+    assert frame["image"][ROWS - 1].shape == (4, 3)
+    expected = np.arange(ROWS * 12, dtype=np.uint8).reshape(ROWS, 4, 3)
+    assert (np.stack(list(frame["image"])) == expected).all()
+
+
+def test_polars_has_tensors_as_arrays(training):
+    import polars as pl
+
+    frame = dreg.load("digits").to_polars("train")
+    assert frame.schema == {"image": pl.Array(pl.UInt8, (4, 3)), "label": pl.Int64}
+    assert frame["image"][1].to_list() == [[12, 13, 14], [15, 16, 17], [18, 19, 20], [21, 22, 23]]
+
+
+def test_missing_tensors_stay_missing(training, monkeypatch):
+    import pyarrow as pa
+
+    from dreg.adapters.interop import frames, tables
+
+    kind = pa.list_(pa.uint8(), 2)
+    column = pa.array([[1, 2], None, [3, 4]], kind)
+    monkeypatch.setattr(tables, "table", lambda split: pa.table({"x": column}))
+    split = tables.Split((), tables.Contract("", "", "", {}, {}))
+    assert [None if x is None else x.tolist() for x in frames.to_pandas(split)["x"]] == [[1, 2], None, [3, 4]]  # fmt: skip
+    assert frames.to_polars(split)["x"].to_list() == [[1, 2], None, [3, 4]]
+
+
+def test_images_are_bytes_and_path(training):
+    colours = dreg.load("colours")
+    row = colours.to_arrow("train").to_pylist()[0]
+    first = colours.path() / colours.splits["train"][0]
+    assert row["image"] == {"bytes": first.read_bytes(), "path": row["file"]}
+    assert (row["file"], row["label"]) == ("blue/0.png", "blue")
+
+
+def test_annotations_come_with_their_images(training):
+    talks = dreg.load("talks")
+    rows = talks.to_pandas("train")
+    assert rows["conversations"][1][1]["value"] == "green"
+    assert rows["image"][1]["bytes"] == (talks.path() / "processed/images/1.png").read_bytes()
+
+
+def test_samples_are_the_index(training):
+    ds = dreg.load("words")
+    assert ds.samples().num_rows == ROWS + 1
+    assert ds.samples("val").to_pylist()[0]["key"] == "9000"
+
+
+def test_a_split_in_no_format_of_tables_says_so(hand_made, monkeypatch):
+    hand_made.release("1.0.0", {"processed/train.npy": b"numpy"})
+    monkeypatch.setenv("DREG_CACHE", str(hand_made.home / "cache"))
+    ds = dreg.load("wine", repo=str(hand_made.bare))
+    assert ds.path("train").read_bytes() == b"numpy"
+    with pytest.raises(BadRequest, match=r"`train.npy` .* no format"):
+        ds.to_arrow("train")
+
+
+# Weight
+
+
+def test_importing_dreg_costs_nothing():
+    def seconds(code: str) -> float:
+        before = os.times()
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+        after = os.times()  # of the processor: the machine may be busy with other things
+        spent = after.children_user - before.children_user
+        return spent + after.children_system - before.children_system
+
+    empty, ours = (min(seconds(code) for _ in range(5)) for code in ("pass", "import dreg"))
+    assert ours - empty < 0.05
+
+
+def test_loading_imports_nothing_heavy(training):
+    script = (
+        "import dreg, sys\nds = dreg.load('words')\nds.path('train'); ds.metadata; ds.lineage()\n"
+        "print(sorted({m.partition('.')[0] for m in sys.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(eval(done.stdout))
+    assert "dreg" in loaded
+    assert not loaded & {"pandas", "pyarrow", "numpy", "torch", "ray", "dvc", "fsspec", "mlflow"}
+
+
+@pytest.mark.parametrize(
+    ("lacking", "call", "extra"),
+    [
+        ("pyarrow", "to_arrow", "arrow"),
+        ("pandas", "to_pandas", "pandas"),
+        ("polars", "to_polars", "polars"),
+        ("fsspec", "filesystem", "fsspec"),
+    ],
+)
+def test_what_is_not_installed_says_what_to_install(training, monkeypatch, lacking, call, extra):
+    monkeypatch.setitem(sys.modules, lacking, None)
+    ds = dreg.load("words")
+    with pytest.raises(Outside, match=f"`{lacking}` is needed for this") as raised:
+        getattr(ds, call)(*([] if call in ("filesystem", "log_to_mlflow") else ["train"]))
+    assert raised.value.hint == f"pip install 'dreg[{extra}]'"
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert extra in extras
+
+
+def test_the_package_is_typed(tmp_path):
+    (tmp_path / "use.py").write_text(
+        "import dreg\n"
+        'ds = dreg.load("wine@^1", repo="x")\n'
+        "reveal_type(ds)\nreveal_type(ds.version)\nreveal_type(ds.path('train'))\n"
+        "dreg.nothing\nds.to_pandas(3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "use.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    for told in ("dreg.dataset.Dataset", "semver.version.Version", "pathlib.Path"):
+        assert f'Revealed type is "{told}"' in done.stdout
+    assert 'Module has no attribute "nothing"' in done.stdout
+    assert 'incompatible type "int"; expected "str"' in done.stdout
+    assert (ROOT / "dreg/py.typed").is_file()
