@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from semver import Version
 
 from dreg.adapters import git
+from dreg.core.json_text import parse_json
 from dreg.core.odd_tags import OddTag, odd_tags
 from dreg.core.profile import Profile
 from dreg.core.release import Release, marked, newest, usable
@@ -230,7 +230,7 @@ def yank_in(tags: Iterable[git.Tag], release: Release) -> Yank | None:
 def _profile(text: bytes, release: Release) -> Profile:
     where = f"data/{release.dataset}/metadata.json"
     try:
-        return Profile.from_json(json.loads(text), f"{release.tag}:{where}")
+        return Profile.from_json(parse_json(text), f"{release.tag}:{where}")
     except (BadRequest, ValueError) as error:
         raise BadRequest(
             f"`{where}` at `{release.tag}` is not a profile that dreg reads",

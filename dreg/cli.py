@@ -11,6 +11,7 @@ import errno
 import functools
 import gc
 import inspect
+import keyword
 import os
 import sys
 from collections.abc import Callable
@@ -28,7 +29,7 @@ from dreg.output import out
 
 COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
-    "yank", "unyank", "list", "show", "fetch", "fsck", "remote", "rules",
+    "yank", "unyank", "list", "show", "fetch", "fsck", "export", "import", "remote", "rules",
 )  # fmt: skip
 
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
@@ -102,15 +103,16 @@ class Commands(typer.core.TyperGroup):
 
 
 def load(name: str) -> Any:
-    """The command object of `dreg.commands.<name>`."""
-    module = import_module(f"dreg.commands.{name}")
+    """The command object of `dreg.commands.<name>`, or `<name>_` where Python has taken the name."""
+    called = f"{name}_" if keyword.iskeyword(name) else name
+    module = import_module(f"dreg.commands.{called}")
     if hasattr(module, "app"):
         for info in module.app.registered_commands:
             if not hasattr(info.callback, "__wrapped__"):
                 info.callback = with_common_options(info.callback)
         return typer.main.get_command(module.app)
     single = typer.Typer(rich_markup_mode=None, add_completion=False)
-    single.command(name)(with_common_options(getattr(module, name)))
+    single.command(name)(with_common_options(getattr(module, called)))
     return typer.main.get_command(single)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.catalog import releases_of
+from dreg.core.json_text import parse_json
 from dreg.core.profile import FORMAT, Profile
 from dreg.core.release import Release, marked
 from dreg.core.rules import Pricing, assess
@@ -50,7 +50,7 @@ def profile_of(dataset: Dataset, release: Release) -> Profile | None:
     path = f"{dataset.folders[1]}/metadata.json"
     text = Repository(dataset.root).read(release.commit, path)
     try:
-        data = json.loads(text or b"")
+        data = parse_json(text or b"")
     except ValueError:
         return None
     try:

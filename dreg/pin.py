@@ -210,7 +210,8 @@ def find(request: Request, release: Release, remote: str | None) -> Found:
     release = Release(
         release.dataset, release.version, release.tag, revision.commit, manifest=digest
     )
-    store = open_store(_remotes(request.repo, revision).choose(wanted_remote(remote)))
+    remotes = remotes_at(request.repo, revision.read(".dvc/config"))
+    store = open_store(remotes.choose(wanted_remote(remote)))
     if digest is None:
         from dreg.plain import plain_snapshot
 
@@ -226,10 +227,10 @@ def find(request: Request, release: Release, remote: str | None) -> Found:
     return Found(release, snapshot if request.raw else snapshot.published, store, revision)
 
 
-def _remotes(repo: str, revision: git.Revision) -> Remotes:
-    """The remotes as the release's commit has them; a local registry's own config.local counts."""
+def remotes_at(repo: str, config: bytes | None) -> Remotes:
+    """The remotes by a commit's `.dvc/config`; a local registry's own config.local counts too."""
     root = _local(repo)
-    text = (revision.read(".dvc/config") or b"").decode(errors="replace")
+    text = (config or b"").decode(errors="replace")
     if root is None:
         return Remotes.parse(text)
     return read_remotes(root, committed=text)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dreg.core.json_text import parse_json
 from dreg.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Layout:
         from dreg.core.profile import Profile
 
         try:
-            data = json.loads(self.metadata.read_bytes())
+            data = parse_json(self.metadata.read_bytes())
         except FileNotFoundError:
             return None
         except ValueError as error:

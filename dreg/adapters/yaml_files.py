@@ -10,6 +10,11 @@ import yaml
 
 from dreg.errors import BadRequest
 
+DEEPEST = 100  # mappings and lists in each other; libyaml's own recursion ends the process at some
+MOST = 1_000_000  # values, counted as often as aliases repeat them
+NESTED = re.compile(r"^[ \-?:]{128}", re.MULTILINE)
+BRACKETS = 64
+
 CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
 
 _BASES = {"0x": 16, "0o": 8, "0b": 2}
@@ -80,7 +85,14 @@ def read_yaml(path: Path) -> Any:
 def parse_yaml(text: str, where: str) -> Any:
     """The value of `text`. Raises BadRequest that names `where`, line and column."""
     try:
-        return yaml.load(text, Loader=_Loader)  # noqa: S506 - the C build of the safe loader
+        _refuse_deep(text, where)
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - the C build of the safe loader
+        if "*" in text and _values(value, {}) > MOST:
+            raise BadRequest(
+                f"{where} says more than {MOST:,} values through its aliases",
+                hint=f"write out what is meant in {where}",
+            )
+        return value
     except yaml.MarkedYAMLError as error:
         if conflict := CONFLICT.search(text):
             line = text.count("\n", 0, conflict.start()) + 1
@@ -96,6 +108,32 @@ def parse_yaml(text: str, where: str) -> Any:
         ) from error
     except yaml.YAMLError as error:
         raise BadRequest(f"{where} is not YAML: {error}", hint=f"correct {where}") from error
+
+
+def _refuse_deep(text: str, where: str) -> None:
+    if text.count("[") + text.count("{") < BRACKETS and not NESTED.search(text):
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_Fastest):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1 if event.start_mark else 1
+            raise BadRequest(
+                f"{where}:{line} is nested more than {DEEPEST} deep",
+                hint=f"correct {where}",
+            )
+
+
+def _values(value: Any, known: dict[int, int]) -> int:
+    """How many values there are in `value`, those of an alias each time that it is used."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 1  # what contains itself counts once
+        inside = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_values(one, known) for one in inside)
+    return known[id(value)]
 
 
 def yaml_text(value: Any) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dreg.core.json_text import parse_json
 from dreg.core.snapshot import MD5
 from dreg.errors import Refused
 
@@ -47,7 +47,7 @@ def outs(data: Any, where: str) -> Iterator[Out]:
 def children(out: Out, text: bytes) -> Iterator[Out]:
     """The files that a folder's `.dir` object lists. Raises Refused when it is malformed."""
     try:
-        for item in json.loads(text):
+        for item in parse_json(text):
             path, md5 = item["relpath"], item["md5"]
             if not isinstance(path, str) or not re.fullmatch(MD5, md5):
                 raise ValueError(f"{path!r} with md5 {md5!r}")

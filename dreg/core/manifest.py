@@ -18,6 +18,7 @@ from typing import Any
 from semver import Version
 
 from dreg.core.about import About, Upstream
+from dreg.core.json_text import parse_json
 from dreg.core.snapshot import DIGEST, MD5, File, Snapshot
 from dreg.core.version import check_name
 from dreg.errors import DregError, Outside, Refused
@@ -90,7 +91,7 @@ class Manifest:
                 hint="nothing was written; tell the registry's owner",
             )
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             if data["schema"] not in (SCHEMA, FILES_ONLY):
                 raise Refused(
                     f"the manifest has the schema `{data['schema']}`, and this dreg reads up to `{SCHEMA}`",

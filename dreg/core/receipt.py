@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
+from dreg.core.json_text import parse_json
 from dreg.core.snapshot import File
 from dreg.errors import Refused
 
 FORMAT = 1
 RECEIPT = ".dreg.json"
 LONGEST_NAME = 255  # bytes; what ext4, xfs, APFS and NTFS all take
+# Windows opens a device where such a name is written, whatever follows its first dot.
+DEVICE = re.compile(
+    r"(?:con|prn|aux|nul|conin\$|conout\$|(?:com|lpt)[0-9\u00b9\u00b2\u00b3])(?:[ .].*)?", re.S
+)
+GIT_FOLDERS = {".git", "git~1"}  # a repository there would be run by the next `git status`
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Receipt:
     def parse(cls, text: bytes) -> Receipt | None:
         """The receipt in `text`; None if it is not one, so that nothing counts as placed."""
         try:
-            data = json.loads(text)
+            data = parse_json(text)
             if data.pop("format") != FORMAT:
                 return None
             files = {path: Placed(**placed) for path, placed in data.pop("files").items()}
@@ -72,6 +79,8 @@ def check_placeable(files: Iterable[File]) -> None:
             raise _unplaceable(f"a file called `{RECEIPT}`, which is where dreg keeps its receipt")
         if any(len(part.encode()) > LONGEST_NAME for part in file.path.split("/")):
             raise _unplaceable(f"a name of more than {LONGEST_NAME} bytes: {file.path[:80]!r}...")
+        if why := _harmful(file.path):
+            raise _unplaceable(f"{file.path[:200]!r}, {why}")
         folded = unicodedata.normalize("NFC", file.path).casefold()
         if folded in seen:
             raise _unplaceable(
@@ -83,6 +92,22 @@ def check_placeable(files: Iterable[File]) -> None:
         for end in range(1, len(parts)):
             if (parent := "/".join(parts[:end])) in seen:
                 raise _unplaceable(f"{seen[parent]!r} as a file and {path!r} below it")
+
+
+def _harmful(path: str) -> str | None:
+    """What a file of this name would do on some system, if not lie there as a file."""
+    if any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path):
+        return "with signs in it that a terminal obeys"
+    for part in path.split("/"):
+        # HFS+ leaves out what cannot be seen, Windows what a name ends in.
+        name = "".join(sign for sign in part if unicodedata.category(sign) != "Cf").casefold()
+        if name.rstrip(". ") in GIT_FOLDERS:
+            return "which git would take for a repository of its own"
+        if DEVICE.fullmatch(name):
+            return "which is a device on Windows"
+        if part != part.rstrip(". "):
+            return "which ends in a dot or a blank, and on Windows would lose it"
+    return None
 
 
 def _unplaceable(what: str) -> Refused:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import stat
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dreg.adapters.dvc.digests import Memory, file_md5
+from dreg.core.json_text import parse_json
 from dreg.core.remotes import object_key, setting
 from dreg.core.snapshot import check_path
 from dreg.errors import Refused
@@ -58,7 +58,7 @@ def read_dir_object(cache: Path, md5: str) -> dict[str, str] | None:
     None if the object is not there or damaged. Raises Refused for an unsafe path.
     """
     try:
-        listed = json.loads((cache / object_key(md5)).read_bytes())
+        listed = parse_json((cache / object_key(md5)).read_bytes())
         files = {str(entry["relpath"]): str(entry["md5"]) for entry in listed}
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreg.adapters.cache import cache_folder
-from dreg.adapters.git.process import check_url, git, start
+from dreg.adapters.git.process import check_url, configured, git, start
 
 CONFIG = """\
 [remote "origin"]
@@ -55,12 +55,7 @@ class BareCache:
     @property
     def environment(self) -> dict[str, str]:
         """What a git process needs to know `origin`; objects may be fetched when they are read."""
-        number = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
-        return {
-            "GIT_CONFIG_COUNT": str(number + 1),
-            f"GIT_CONFIG_KEY_{number}": "remote.origin.url",
-            f"GIT_CONFIG_VALUE_{number}": self.url,
-        }
+        return configured({"remote.origin.url": self.url})
 
     def fetch(
         self, *arguments: str, stdin: bytes | None = None

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from dreg.errors import BadRequest, DregError, Outside
 
@@ -26,6 +27,8 @@ FOREIGN = (
     "GIT_GRAFT_FILE",
     "GIT_QUARANTINE_PATH",
 )
+# Transports that run a command of the URL's choosing, whatever the user's configuration allows.
+NEVER = {"protocol.ext.allow": "never", "protocol.fd.allow": "never"}
 
 
 def git(
@@ -49,6 +52,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     handles: Sequence[int] = (),
     seconds: float | None = None,
+    into: BinaryIO | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     # Messages are matched below, so they must be git's own English; prompts would hang in CI.
     quiet = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": os.environ.get("GIT_TERMINAL_PROMPT", "0")}
@@ -58,11 +62,12 @@ def start(
             cwd=cwd,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
+            stdout=into or subprocess.PIPE,
+            stderr=subprocess.PIPE,
             check=False,
             pass_fds=handles,
             timeout=seconds,
-            env={**surroundings(), **quiet, **(environment or {})},
+            env={**surroundings(), **configured(), **quiet, **(environment or {})},
         )
     except subprocess.TimeoutExpired as error:
         raise Outside(
@@ -79,6 +84,16 @@ def start(
 def surroundings() -> dict[str, str]:
     """The process's environment, without what says which repository git works on."""
     return {name: value for name, value in os.environ.items() if name not in FOREIGN}
+
+
+def configured(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What to add to a git process's environment for it to have `settings`, and what always holds."""
+    wanted = {**(settings or {}), **NEVER}
+    first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
+    found = {"GIT_CONFIG_COUNT": str(first + len(wanted))}
+    for number, (key, value) in enumerate(wanted.items(), start=first):
+        found |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return found
 
 
 def failure(arguments: Sequence[str], stderr: str) -> DregError:

@@ -171,11 +171,19 @@ class Publisher:
             f"{published.tag_object}:refs/tags/{published.tag}",
         )
 
-    def push_tag(self, remote: str, published: Published) -> None:
-        """The tag alone, if there is none of its name. Raises as `push` does."""
-        reference = f"refs/tags/{published.tag}"
-        lease = f"--force-with-lease={reference}:"
-        self._push(lease, remote, f"{published.tag_object}:{reference}")
+    def push_tag(self, remote: str, *published: Published) -> None:
+        """Tags alone, all or none, if there are none of their names. Raises as `push` does."""
+        references = [f"refs/tags/{one.tag}" for one in published]
+        self._push(
+            *(f"--force-with-lease={reference}:" for reference in references),
+            remote,
+            *(f"{one.tag_object}:{r}" for one, r in zip(published, references, strict=True)),
+        )
+
+    def take(self, store: Path, *tags: str) -> None:
+        """Bring in tags with their history from the repository at `store`; nothing refers to them yet."""
+        wanted = [f"refs/tags/{tag}" for tag in tags]
+        self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(store), *wanted)
 
     def _push(self, *arguments: str) -> None:
         from git import GitCommandError

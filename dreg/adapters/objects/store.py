@@ -109,6 +109,10 @@ class Store:
         with path.open("rb") as file:
             self._place.write(key, chunks(file.read, advance), path.stat().st_size)
 
+    def put_chunks(self, key: str, chunks: Iterator[bytes], size: int) -> None:
+        """Write `size` bytes as an object; none if `chunks` raises before its end."""
+        self._place.write(key, chunks, size)
+
     def download(
         self,
         key: str,
