@@ -12,10 +12,10 @@ from dreg.core.gates import Breach
 from dreg.core.profile import Profile
 from dreg.core.release import last_final
 from dreg.core.violations import Violation
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.history import profile_of
 from dreg.inspection import breached, not_as_measured, violated
-from dreg.output import numbered
 from dreg.registry import Dataset, Registry
 
 MANY = 5

@@ -81,16 +81,6 @@ def count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
-def printable(text: str) -> str:
-    """Text of unknown origin on one line, and nothing in it that a terminal would obey."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def numbered(number: int, noun: str) -> str:
-    """A count and what is counted, which takes an `s` for more than one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 class Output:
     """One per process; `configure` is called once the options are known."""
 

@@ -26,6 +26,7 @@ from dreg.adapters.written import written
 from dreg.core.choices import Choices
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
+from dreg.core.wording import numbered
 from dreg.errors import DregError, Outside, Refused
 from dreg.fetchable import refuse_uncommitted
 from dreg.holdings import Holdings
@@ -129,7 +130,7 @@ def carry_out(
             f"{count(len(wrong))} objects on {store.location} have other bytes than they should, "
             f"and are written again: {', '.join(entry.path for entry in wrong[:5])}"
         )
-    yield f"pushing {count(len(plan.holdings.missing))} objects to {store.location}"
+    yield f"pushing {numbered(len(plan.holdings.missing), 'object')} to {store.location}"
     _push(plan.holdings)
     yield "checking that they are on the remote"
     _verify(plan.holdings)

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from semver import Version
 
+from dreg.core.decision import priced
 from dreg.core.rules import Finding
 from dreg.core.version import Bump
+from dreg.core.wording import numbered
 from dreg.output import count, size
 
 MOST_PUSHES = 20
@@ -56,11 +58,11 @@ class Released:
             return
         since = f"{self.previous} -> " if self.previous else ""
         would = "would release " if self.state == "planned" else "released "
-        price = self.bump if self.previous else "first release"
+        price = priced(self.bump, self.version) if self.previous else "first release"
         yield f"{would}{self.dataset} {since}{self.version} ({price})"
         yield from (f"  {line}" for line in self._why())
         yield from (f"  exception  {exception}" for exception in self.exceptions)
-        yield f"  {count(self.samples)} samples, {count(self.files)} files, {size(self.size)}"
+        yield f"  {numbered(self.samples, 'sample')}, {numbered(self.files, 'file')}, {size(self.size)}"
         yield f"  objects   {count(self.objects_pushed)} {'to push' if self.state == 'planned' else 'pushed'}"
         if self.state == "planned":
             yield from (f"    {p.path}  {size(p.size)}" for p in self.pushes[:MOST_PUSHES])
@@ -81,7 +83,7 @@ class Released:
             override = f" ({finding.override})" if finding.override else ""
             yield f"{finding.bump}  {finding.rule}: {finding.text}{override}"
         if len(told) < len(self.findings):
-            yield f"and {len(self.findings) - len(told)} lesser findings, in the tag's message"
+            yield f"and {numbered(len(self.findings) - len(told), 'lesser finding')}, in the tag's message"
 
 
 @dataclass(frozen=True)

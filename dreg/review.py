@@ -9,15 +9,16 @@ from itertools import chain
 from semver import Version
 
 from dreg.catalog import choose, releases_of
-from dreg.core.decision import above, decide, explained
+from dreg.core.decision import above, decide, explained, priced
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, highest_final, last_final
 from dreg.core.rules import USUAL, Finding
 from dreg.core.samples import KINDS, Entry
 from dreg.core.version import Bump, parse_request
+from dreg.core.wording import as_markdown, printable, tick
 from dreg.errors import BadRequest
 from dreg.history import pricing_of, profile_of, tell_of_new_prices
-from dreg.output import printable, table
+from dreg.output import table
 from dreg.registry import Dataset, Registry
 from dreg.samples import Samples, samples_since
 
@@ -54,7 +55,8 @@ class Difference:
             return (
                 f"{self.dataset} {self.old}{f' -> {self.new}' if self.new else ''}: nothing changed"
             )
-        price = self.bump if self.bump is not Bump.NONE else "nothing that changed has a price"
+        free = self.bump is Bump.NONE
+        price = "nothing that changed has a price" if free else priced(self.bump, self.next)
         return f"{self.dataset} {self.old} -> {self.new or self.next} ({price})"
 
     def _samples(self) -> Iterator[str]:
@@ -79,19 +81,23 @@ class Difference:
         """The same for a comment in a review."""
         yield f"### {self.headline}"
         if self.findings:
-            yield from ("", "| price | rule | finding |", "|---|---|---|")
+            yield from ("", "| price | what changed | who is hurt |", "|---|---|---|")
             for finding in self.findings:
-                yield _row(finding.bump, f"`{finding.rule}`", finding.text)
+                yield _row(
+                    as_markdown(_priced(finding)),
+                    f"{as_markdown(finding.text)} (`{finding.rule}`)",
+                    as_markdown(finding.hurts),
+                )
         samples = self.samples
         if samples is None or not samples.splits:
             return
         headers, rows = samples.table()
         yield from ("", _row(*headers), _row("---", *["---:"] * (len(headers) - 1)))
-        yield from (_row(*row) for row in rows)
+        yield from (_row(as_markdown(split), *counts) for split, *counts in rows)
         if samples.listed:
             yield from ("", "| sample | split | key |", "|---|---|---|")
             yield from (
-                _row(kind, where, _code(key))
+                _row(kind, as_markdown(where), tick(key))
                 for kind, where, key in map(_listed, samples.entries or ())
             )
             if samples.more:
@@ -103,9 +109,8 @@ def _listed(entry: Entry) -> tuple[str, str, str]:
     return entry.kind, where, printable(entry.key)
 
 
-def _code(text: str) -> str:
-    """As code in Markdown, whatever backticks it has."""
-    return f"`` {text} ``" if "`" in text else f"`{text}`"
+def _priced(finding: Finding) -> str:
+    return f"{finding.bump} ({finding.override})" if finding.override else str(finding.bump)
 
 
 def _row(*cells: object) -> str:

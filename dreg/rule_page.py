@@ -50,6 +50,8 @@ def rule_page(peer: Any) -> Iterator[str]:
 
 def _rule(rule: Explained) -> Iterator[str]:
     yield from (f"## {rule.rule}", "", f"**{rule.bump}.** {rule.hurts}")
+    if rule.seen_by:
+        yield from ("", rule.seen_by)
     if rule.thresholds:
         yield from ("", f"Tolerates: {rule.tolerated_by_whom}.")
     yield from ("", "```yaml")

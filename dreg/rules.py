@@ -18,7 +18,7 @@ from dreg.output import table
 
 @dataclass(frozen=True)
 class Explained:
-    """A rule, its price, who is hurt, and what it tolerates.
+    """A rule, its price, who is hurt, how it recognises the difference, and what it tolerates.
 
     `shares` says which `thresholds` are set at another rule, and what they are called there.
     `before` and `after` are an example, the part of metadata.json that the rule looks at, `samples`
@@ -28,6 +28,7 @@ class Explained:
     rule: str
     bump: Bump
     hurts: str
+    seen_by: str
     thresholds: Mapping[str, float]
     shares: Mapping[str, str]
     before: str
@@ -39,6 +40,8 @@ class Explained:
         yield f"{self.rule} ({self.bump})"
         yield ""
         yield self.hurts
+        if self.seen_by:
+            yield self.seen_by
         if self.thresholds:
             yield f"Tolerates: {self.tolerated_by_whom}"
         for title, text in self.example:
@@ -103,6 +106,7 @@ def _explained(rule: Rule) -> Explained:
         rule=rule.id,
         bump=rule.bump,
         hurts=rule.hurts,
+        seen_by=rule.seen_by,
         thresholds=rule.thresholds,
         shares={name: f"{owner}: {theirs}" for name, (owner, theirs) in rule.shares.items()},
         before=_readable(rule.before),

@@ -6,6 +6,7 @@ cache.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -87,7 +88,7 @@ class Samples:
             (split.split, *(count(getattr(split, name)) for name in (*shown, "kept")))
             for split in self.splits
         ]
-        return ("split", *shown, "kept"), rows
+        return ("split", *shown, "kept" if self.contents else "same key"), rows
 
 
 class Listing:
@@ -98,7 +99,8 @@ class Listing:
         self._limit = limit
 
     def __iter__(self) -> Iterator[Entry]:
-        return islice(self._diff.entries(), self._limit or None)
+        # No list is longer than `sys.maxsize`, and no slice may be.
+        return islice(self._diff.entries(), min(self._limit, sys.maxsize) or None)
 
 
 @dataclass(frozen=True)

@@ -129,7 +129,7 @@ BROKEN = [
         ["a", "c"],
         ["a"],
         [
-            "column `x` has 1 values that are none of the 2 allowed in split `train`",
+            "column `x` has 1 value not among the 2 allowed in split `train`",
             '  processed/train.parquet row 2: "c"',
         ],
     ),
@@ -138,9 +138,9 @@ BROKEN = [
         [0.0, float("nan")],
         [0.25],
         [
-            "column `x` has 1 values that are none of the 2 allowed in split `train`",
+            "column `x` has 1 value not among the 2 allowed in split `train`",
             "  processed/train.parquet row 2: nan",
-            "column `x` has 1 values that are none of the 2 allowed in split `val`",
+            "column `x` has 1 value not among the 2 allowed in split `val`",
             "  processed/val.parquet row 1: 0.25",
         ],
     ),
@@ -149,7 +149,7 @@ BROKEN = [
         ["ab", "a", "b\n"],
         ["a"],
         [
-            "column `x` has 2 texts that are no match of `a|b` in split `train`",
+            "column `x` has 2 texts not matching `a|b` in split `train`",
             '  processed/train.parquet row 1: "ab"',
             '  processed/train.parquet row 3: "b\\n"',
         ],
@@ -170,7 +170,7 @@ BROKEN = [
         ["a", "c"],
         ["b"],
         [
-            "column `x` has 1 values that are none of the 2 classes in split `train`",
+            "column `x` has 1 value not among the 2 classes in split `train`",
             '  processed/train.parquet row 2: "c"',
         ],
     ),
@@ -190,7 +190,7 @@ BROKEN = [
         [1.0, float("nan"), float("inf")],
         [5.0],
         [
-            "column `x` has 2 values that are NaN or infinite in split `train`, promised a range",
+            "column `x` has 2 NaN or infinite values in split `train`, promised a range",
             "  processed/train.parquet row 2: nan",
             "  processed/train.parquet row 3: inf",
         ],
@@ -200,7 +200,7 @@ BROKEN = [
         ["a", None],
         ["b"],
         [
-            "column `x` has 1 nulls in split `train`, promised none",
+            "column `x` has 1 null in split `train`, promised none",
             "  processed/train.parquet row 2: null",
         ],
     ),
@@ -221,7 +221,7 @@ def test_a_label_that_is_no_longer_promised_is_named(shop):
     assert shop.problems() == []
     shop.contract({"x": {"type": "string", "classes": ["a", "b"]}}, label="x")
     assert shop.problems()[1:] == [
-        "label `x` has 1 samples of `c` in split `train`, not a promised class",
+        "label `x` has 1 sample of `c` in split `train`, not a promised class",
         '  processed/train.parquet row 3: "c"',
     ]
 
@@ -241,7 +241,7 @@ TIMES = [datetime.datetime(2024, 1, 31, 23, 59, 59, 5), datetime.datetime(2024, 
 def test_dates_have_a_range_whose_last_day_counts_whole(broken, array, value):
     promise = {"type": str(array.type), "range": ["2024-01-01", "2024-01-31"]}
     assert broken(promise, array, array[:1]) == [
-        "column `x` has 1 values after 2024-01-31 in split `train`",
+        "column `x` has 1 value after 2024-01-31 in split `train`",
         f"  processed/train.parquet row 2: {value}",
     ]
 
@@ -250,7 +250,7 @@ def test_times_have_a_range_to_the_second(broken):
     promise = {"type": "timestamp[us]", "range": ["2024-01-31 23:59:59.5", "2024-02-01 00:00:00"]}
     array = pa.array(TIMES, pa.timestamp("us"))
     assert broken(promise, array, array[1:]) == [
-        "column `x` has 1 values before 2024-01-31 23:59:59.5 in split `train`",
+        "column `x` has 1 value before 2024-01-31 23:59:59.5 in split `train`",
         "  processed/train.parquet row 1: 2024-01-31 23:59:59.000005",
     ]
 
@@ -258,7 +258,7 @@ def test_times_have_a_range_to_the_second(broken):
 def test_allowed_days_are_written_as_texts(broken):
     promise = {"type": "date32[day]", "values": ["2024-01-31"]}
     assert broken(promise, pa.array(DAYS), pa.array(DAYS[:1])) == [
-        "column `x` has 1 values that are none of the 1 allowed in split `train`",
+        "column `x` has 1 value not among the 1 allowed in split `train`",
         "  processed/train.parquet row 2: 2024-02-01",
     ]
 
@@ -266,7 +266,7 @@ def test_allowed_days_are_written_as_texts(broken):
 def test_dictionaries_are_read_as_what_they_stand_for(broken):
     encoded = pa.array(["a", "b", None, "c"]).dictionary_encode()
     assert broken({"type": "string", "values": ["a", "b"], "nullable": True}, encoded, ["a"]) == [
-        "column `x` has 1 values that are none of the 2 allowed in split `train`",
+        "column `x` has 1 value not among the 2 allowed in split `train`",
         '  processed/train.parquet row 4: "c"',
     ]
 
@@ -280,9 +280,9 @@ def test_rows_are_counted_across_row_groups_and_files(shop):
     shop.file("val.csv", csv)
     shop.measure()
     assert shop.problems() == [
-        "column `x` has 1 values that are none of the 100 allowed in split `train`",
+        "column `x` has 1 value not among the 100 allowed in split `train`",
         "  processed/train-2.parquet row 18 (key id-57): 500",
-        "column `x` has 1 values that are none of the 100 allowed in split `val`",
+        "column `x` has 1 value not among the 100 allowed in split `val`",
         "  processed/val.csv row 6 (key id-95): 500",
         "column `x` has 2 values that came before, promised unique",
         "  processed/train-2.parquet row 24 (key id-63): 5, as processed/train-1.parquet row 6 (key id-5)",
@@ -306,7 +306,7 @@ def test_a_million_different_values(shop, monkeypatch):
     shop.file("val.parquet", {"x": np.append(numbers[900_000:], numbers[123_456])})
     shop.measure()
     assert shop.problems() == [
-        "column `x` has 1 values that came before, promised unique",
+        "column `x` has 1 value that came before, promised unique",
         f"  processed/val.parquet row 100001: {numbers[123_456]}, as processed/train.parquet row 123457",
     ]
 
@@ -371,7 +371,7 @@ def test_the_answer_has_the_samples(shop, capsys):
     assert dataset["violations"] == [
         {
             "about": "column `x`",
-            "text": "has 1 values that came before, promised unique",
+            "text": "has 1 value that came before, promised unique",
             "count": 1,
             "samples": [
                 {

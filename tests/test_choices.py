@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from semver import Version
 
-from dreg.core.choices import Choices, as_prerelease, chosen
+from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
 from dreg.core.decision import Decision
 from dreg.core.release import Release, first_version, last_final
 from dreg.core.version import Bump, next_prerelease
@@ -37,6 +37,33 @@ def releases(*versions):
 def test_the_bump_that_was_asked_for(computed, wanted, reason, version):
     made = chosen(decision(computed), Choices(bump=wanted, reason=reason), "toy")
     assert str(made.version) == version
+
+
+def test_who_releases_a_first_version_has_no_bump_to_choose():
+    first = Decision((), Bump.MAJOR, v("1.0.0"), None)
+    with pytest.raises(BadRequest, match="`toy` has no release yet that `--bump minor` could"):
+        chosen(first, Choices(bump=Bump.MINOR), "toy")
+    assert chosen(first, Choices(bump=Bump.MINOR, named=False), "toy") == first
+
+
+@pytest.mark.parametrize(
+    ("bump", "reason", "told"),
+    [
+        (Bump.MAJOR, "", ("major instead of minor: it was asked for",)),
+        (Bump.MAJOR, "new era", ("major instead of minor: new era",)),
+        (Bump.PATCH, "nobody uses it", ("patch instead of minor: nobody uses it",)),
+        (Bump.MINOR, "", ()),
+    ],
+)
+def test_another_bump_than_the_computed_one_is_recorded(bump, reason, told):
+    choices = Choices(bump=bump, reason=reason)
+    assert exceptions(chosen(decision(), choices, "toy"), (), choices, "toy") == told
+
+
+def test_that_data_is_stable_now_is_a_finding_and_no_exception():
+    choices = Choices(bump=Bump.MAJOR)
+    asked = chosen(decision(Bump.MINOR, "0.3.1"), choices, "toy")
+    assert exceptions(asked, (), choices, "toy") == ()
 
 
 def test_lowering_needs_a_reason():

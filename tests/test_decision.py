@@ -45,6 +45,7 @@ def test_the_dearest_finding_decides():
 def test_before_1_0_0_a_major_bump_counts_as_minor():
     decision = decide(OLD, NARROWER, Version(0, 2, 3))
     assert (str(decision.version), decision.bump) == ("0.3.0", Bump.MAJOR)
+    assert decision.reason == "major, which before 1.0.0 raises the minor number"
 
 
 def test_a_release_without_a_profile_may_differ_in_anything():

@@ -50,6 +50,8 @@ def test_samples_that_change_sides_are_major_and_listed(ready):
     assert diff["bump"] == "major"
     entries = diff["samples"]["entries"]
     assert len(entries) == moved[0]["samples"] > 0
+    # A limit alone asks for samples too, and may be more than there are.
+    assert ready.ok("diff", NAME, "--limit", f"{10**20}", "--json").json == diff
     table = pq.read_table(ready.path / "data" / NAME / "samples.parquet")
     val = {r["key"] for r in table.to_pylist() if r["split"] == "val"}
     assert {e["key"] for e in entries} <= val

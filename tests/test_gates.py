@@ -102,14 +102,14 @@ def test_classes_are_counted_by_the_label():
         ("{min_samples_per_class: {train: 400}}", []),
         (
             "{min_samples_per_class: 1}",
-            ["min_samples_per_class: split `val` has 0 samples of `white`, at least 1 are asked for"],
+            ["min_samples_per_class: split `val` has 0 samples of `white`, at least 1 is asked for"],
         ),
         ("{max_nulls: {pH: 5}}", []),
         ("{max_nulls: {pH: 4}}", ["max_nulls: column `pH` has 5 nulls in split `train`, at most 4 may be"]),
         ("{max_nulls: {pH: 0.005}}", []),
         (
             "{max_nulls: {pH: 0.004}}",
-            ["max_nulls: column `pH` has 0.50% nulls in split `train`, at most 0.40% may be"],
+            ["max_nulls: column `pH` has 0.5% nulls in split `train`, at most 0.4% may be"],
         ),
         ("{max_nulls: {quality: 0}}", []),
     ],
@@ -119,6 +119,25 @@ def test_counts_are_held_against_their_bounds(text, told):
         train={"columns": {"pH": {"nulls": 5}}}, val={"columns": {"pH": {"nulls": 0}}}
     )
     assert broken(text, profile) == told
+
+
+@pytest.mark.parametrize("percent", range(1, 100))
+def test_a_share_of_nulls_that_is_just_met_is_kept(percent):
+    profile = changed(
+        train={"num_samples": 100, "columns": {"pH": {"nulls": percent}}},
+        val={"columns": {"pH": {"nulls": 0}}},
+    )
+    assert broken(f"{{max_nulls: {{pH: 0.{percent:02}}}}}", profile) == []
+
+
+def test_a_share_of_nulls_that_is_hardly_exceeded_is_told_from_its_bound():
+    profile = changed(
+        train={"num_samples": 100_000, "columns": {"pH": {"nulls": 29_004}}},
+        val={"columns": {"pH": {"nulls": 0}}},
+    )
+    assert broken("{max_nulls: {pH: 0.29}}", profile) == [
+        "max_nulls: column `pH` has 29.004% nulls in split `train`, at most 29% may be"
+    ]
 
 
 def test_what_was_not_measured_does_not_pass():

@@ -131,6 +131,7 @@ def test_json_has_the_findings(wine):
         "text": "split `train` has 1,000 samples instead of 800 (+25.0%)",
         "instead_of": None,
         "reason": "",
+        "hurts": "Models trained before have not seen a good part of what there is now.",
     }
     del answer["findings"]
     assert answer == {
@@ -206,6 +207,27 @@ def test_prices_are_those_of_the_release_that_is_compared_with(wine):
         "overrides and thresholds in pipelines/wine-quality/dataset.yaml count from the next "
         "release on; this one is priced by the last release's\n"
     )
+
+
+def test_a_review_comment_says_whom_it_hurts_and_why_it_is_cheaper(wine):
+    wine.metadata["schema"]["features"]["<b>|`x`"] = {"type": "float64"}
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT + OVERRIDE)
+    wine.measure()
+    wine.release("0.1.0")
+    wine.metadata["schema"]["features"] = {"alcohol": {"type": "string"}}
+    wine.measure("bbbb")
+    assert wine.dreg("diff", "wine-quality", "--format", "markdown")[1].splitlines()[:7] == [
+        "### wine-quality 0.1.0 -> 0.2.0 (major, which before 1.0.0 raises the minor number)",
+        "",
+        "| price | what changed | who is hurt |",
+        "|---|---|---|",
+        "| major | column `alcohol` is string instead of float64 (`type-changed`) | Code that relies"
+        " on the column's type fails, or loses digits without a word. |",
+        "| minor (instead of major: nobody reads it) | column `` <b>\\|`x` `` is gone"
+        " (`column-removed`) | Training code that reads the column stops working. |",
+        "| minor (instead of major: nobody reads it) | column `pH` is gone"
+        " (`column-removed`) | Training code that reads the column stops working. |",
+    ]
 
 
 def test_prices_that_cannot_be_read_any_more_are_the_usual_ones(wine):

@@ -21,6 +21,9 @@ OtherArg = Annotated[
 ]
 
 
+LISTED = 20
+
+
 class Form(enum.StrEnum):
     """How the answer is written."""
 
@@ -37,8 +40,14 @@ def diff(
         bool, typer.Option("--samples", help="List the samples that are not as before.")
     ] = False,
     limit: Annotated[
-        int, typer.Option(min=0, metavar="N", help="List so many samples; 0: all.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="List so many samples, 0: all; without it, --samples lists 20.",
+            show_default=False,
+        ),
+    ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to write the answer.")] = Form.TABLE,
 ) -> None:
     """Show what changed since a release, and what it costs.
@@ -55,7 +64,8 @@ def diff(
     from dreg.registry import Registry
     from dreg.review import compare
 
-    difference = compare(Registry.here(), request, other, limit=limit if samples else None)
+    most = LISTED if samples and limit is None else limit
+    difference = compare(Registry.here(), request, other, limit=most)
     if form is Form.JSON:
         out.configure(json=True, quiet=False, debug=False)
     out.answer(difference, difference.markdown() if form is Form.MARKDOWN else None)

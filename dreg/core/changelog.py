@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semver import Version
 
 from dreg.core.rules import Finding
 from dreg.core.version import Bump
+from dreg.core.wording import as_markdown, tick
 
 # By the last word of a rule's name, in keep-a-changelog's order; everything else has changed.
 SECTIONS = {
@@ -61,7 +62,7 @@ class Entry:
         for split in sorted(self.samples.keys() | before.keys()):
             old, new = before.get(split), self.samples.get(split)
             counts = [f"{number:,}" for number in dict.fromkeys((old, new)) if number is not None]
-            yield f"`{split}`: {' -> '.join(counts)}{' (gone)' if new is None else ''}"
+            yield f"{tick(split)}: {' -> '.join(counts)}{' (gone)' if new is None else ''}"
 
 
 def _section_of(finding: Finding) -> str:
@@ -71,7 +72,8 @@ def _section_of(finding: Finding) -> str:
 
 def _told(finding: Finding) -> str:
     breaks = finding.bump is Bump.MAJOR and finding.rule != "declared-stable"
-    return f"{BREAKING if breaks else ''}{finding.told}"
+    plain = replace(finding, text=as_markdown(finding.text))  # a reason is written in Markdown
+    return f"{BREAKING if breaks else ''}{plain.told}"
 
 
 def with_entry(text: str, dataset: str, entry: Entry) -> str:

@@ -18,7 +18,10 @@ from dreg.core.version import Bump, next_prerelease, parse_version
 from dreg.errors import BadRequest, Refused
 
 DECLARED = Finding(
-    "declared-stable", Bump.MAJOR, "declared stable: from 1.0.0 on, what breaks is a major version"
+    "declared-stable",
+    Bump.MAJOR,
+    "declared stable: from 1.0.0 on, what breaks is a major version",
+    hurts="Nobody: it is a promise.",
 )
 LABEL = re.compile(r"[A-Za-z][0-9A-Za-z-]*")
 
@@ -84,10 +87,17 @@ class Choices:
 def chosen(decision: Decision, choices: Choices, dataset: str) -> Decision:
     """The decision with the bump that was asked for, if there is anything to release.
 
-    That an unchanged 0.x is stable now, a person may say: then it is released as 1.0.0. Raises Refused for a lower one without a reason, BadRequest for a first version of a dataset
-    that has one.
+    That an unchanged 0.x is stable now, a person may say: then it is released as 1.0.0. Raises
+    Refused for a lower one without a reason, BadRequest for a first version of a dataset that has
+    one, and for another bump of one that has none.
     """
     if decision.last is None:
+        if choices.bump is not None and choices.named:
+            raise BadRequest(
+                f"`{dataset}` has no release yet that `--bump {choices.bump}` could follow",
+                hint=f"leave out --bump: the first is {decision.version}; "
+                "for another: --initial 0.1.0",
+            )
         return decision
     if choices.initial is not None:
         raise BadRequest(
@@ -148,6 +158,8 @@ def exceptions(
             details=told(kept_out),
         )
     decided = [f"{breach} (allowed: {choices.reason})" for breach in breaches]
-    if decision.computed not in (None, decision.bump) and choices.reason:
-        decided.append(f"{decision.bump} instead of {decision.computed}: {choices.reason}")
+    declared = any(finding == DECLARED for finding in decision.findings)
+    if decision.computed not in (None, decision.bump) and not (declared and not choices.reason):
+        why = choices.reason or "it was asked for"  # who raises a bump need not say why
+        decided.append(f"{decision.bump} instead of {decision.computed}: {why}")
     return tuple(decided)

@@ -9,7 +9,7 @@ from itertools import groupby
 from semver import Version
 
 from dreg.core.profile import Profile
-from dreg.core.rules import RULES, USUAL, Finding, Pricing, assess
+from dreg.core.rules import USUAL, Finding, Pricing, assess
 from dreg.core.samples import SampleChanges
 from dreg.core.version import FIRST, Bump
 
@@ -35,7 +35,7 @@ class Decision:
         """Why this version, in a few words."""
         if self.last is None:
             return "first release"
-        return str(self.bump) if self.findings else "nothing changed"
+        return priced(self.bump, self.version) if self.findings else "nothing changed"
 
     def lines(self) -> Iterator[str]:
         """The findings for people: per rule its price, who is hurt, and what it saw."""
@@ -61,11 +61,19 @@ def decide(
         return Decision((), Bump.MAJOR, initial, None)
     if old is None:
         unread = f"release {last} has no profile that dreg reads, so anything may have changed"
-        findings: tuple[Finding, ...] = (Finding(UNMEASURED, Bump.MAJOR, unread),)
+        findings: tuple[Finding, ...] = (
+            Finding(UNMEASURED, Bump.MAJOR, unread, hurts="Nobody knows who."),
+        )
     else:
         findings = assess(old, new, pricing, changes)
     bump = max((finding.bump for finding in findings), default=Bump.NONE)
     return Decision(findings, bump, bump.after(last), last)
+
+
+def priced(bump: Bump, version: Version) -> str:
+    """A bump in words, and why `version` is not the one that its name says."""
+    counts = bump is Bump.MAJOR and version.major == 0
+    return f"{bump}, which before 1.0.0 raises the minor number" if counts else str(bump)
 
 
 def above(decision: Decision, taken: Version | None) -> Decision:
@@ -83,8 +91,8 @@ def above(decision: Decision, taken: Version | None) -> Decision:
 def explained(findings: tuple[Finding, ...]) -> Iterator[str]:
     """Findings for people, grouped by rule: price, rule, who is hurt; below, what it saw."""
     for (bump, rule), group in groupby(findings, key=lambda finding: (finding.bump, finding.rule)):
-        hurts = f": {RULES[rule].hurts}" if rule in RULES else ""
         same = list(group)
+        hurts = f": {same[0].hurts}" if same[0].hurts else ""
         override = f" ({same[0].override})" if same[0].override else ""
         yield f"{bump}  {rule}{override}{hurts}"
         for finding in same:

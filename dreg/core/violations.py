@@ -13,6 +13,7 @@ from dreg.core.contract import Column, Contract
 from dreg.core.evidence import Evidence, Problem
 from dreg.core.profile import Feature, Number, Profile, Split
 from dreg.core.types import spelled
+from dreg.core.wording import numbered, tick
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def violations(
 
 def _columns(contract: Contract, profile: Profile, answers: Answers) -> Iterator[Violation]:
     for name, promised in contract.columns.items():
-        about = f"column `{name}`"
+        about = f"column {tick(name)}"
         measured = profile.features.get(name)
         if measured is None:
             yield Violation(about, "is missing")
@@ -109,11 +110,11 @@ def _columns(contract: Contract, profile: Profile, answers: Answers) -> Iterator
         for question in _only_in_data(name, promised, contract, profile):
             evidence = answers.get((name, question.promise, question.split), Evidence())
             if evidence.count:
-                text = _told(question, promised).format(f"{evidence.count:,}")
-                where = f" in split `{question.split}`" if question.split else ""
+                text = _told(question, promised, evidence.count)
+                where = f" in split {tick(question.split)}" if question.split else ""
                 yield _violation(about, text + where, evidence)
     for name in profile.features.keys() - contract.columns.keys():
-        yield Violation(f"column `{name}`", "is not in the contract")
+        yield Violation(f"column {tick(name)}", "is not in the contract")
 
 
 def _violation(about: str, text: str, evidence: Evidence | None) -> Violation:
@@ -121,21 +122,21 @@ def _violation(about: str, text: str, evidence: Evidence | None) -> Violation:
     return Violation(about, text, found.count, found.samples)
 
 
-def _told(question: Question, promised: Column) -> str:
-    """What is wrong, with a place for the number."""
+def _told(question: Question, promised: Column, count: int) -> str:
+    """What is wrong with so many values."""
     low, high = promised.range or ("", "")
-    return {
-        "values": "has {} values that are none of the " + f"{len(promised.values):,} allowed",
-        "pattern": "has {} texts that are no match of `" + _plain(promised.pattern) + "`",
-        "unique": "has {} values that came before, promised unique",
-        "classes": "has {} values that are none of the " + f"{len(promised.classes):,} classes",
-        "least": "has {} values before " + f"{low}",
-        "most": "has {} values after " + f"{high}",
-    }[question.promise]
-
-
-def _plain(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+    noun = "text" if question.promise == "pattern" else "value"
+    return (
+        f"has {numbered(count, noun)} "
+        + {
+            "values": f"not among the {len(promised.values):,} allowed",
+            "pattern": f"not matching {tick(promised.pattern)}",
+            "unique": "that came before, promised unique",
+            "classes": f"not among the {numbered(len(promised.classes), 'class')}",
+            "least": f"before {low}",
+            "most": f"after {high}",
+        }[question.promise]
+    )
 
 
 def _as_promised(promised: Column, measured: Feature) -> Iterator[str]:
@@ -157,16 +158,20 @@ def _measured(name: str, promised: Column, profile: Profile) -> Iterator[tuple[s
     counted = False
     for split_name, split in sorted(profile.splits.items()):
         figures = split.columns.get(name, {})
-        where = f"in split `{split_name}`"
+        where = f"in split {tick(split_name)}"
         if nulls := figures.get("nulls", 0):
             counted = True
             if not promised.nullable:
-                yield "nulls", split_name, f"has {nulls:,} nulls {where}, promised none"
+                yield (
+                    "nulls",
+                    split_name,
+                    f"has {numbered(int(nulls), 'null')} {where}, promised none",
+                )
         if promised.range is None:
             continue
         if odd := figures.get("not_finite", 0):
-            text = f"has {odd:,} values that are NaN or infinite {where}, promised a range"
-            yield "finite", split_name, text
+            values = numbered(int(odd), "NaN or infinite value")
+            yield "finite", split_name, f"has {values} {where}, promised a range"
         low, high = promised.range
         if not isinstance(low, str) and not isinstance(high, str):
             ends = _range((low, high), figures.get("min"), figures.get("max"))
@@ -187,7 +192,7 @@ def _range(
 
 def _splits(contract: Contract, profile: Profile) -> Iterator[Violation]:
     for name, promised in contract.splits.items():
-        about = f"split `{name}`"
+        about = f"split {tick(name)}"
         measured = profile.splits.get(name)
         if measured is None:
             yield Violation(about, "is missing")
@@ -195,22 +200,23 @@ def _splits(contract: Contract, profile: Profile) -> Iterator[Violation]:
             yield Violation(about, "is empty")
         elif promised.samples is not None and measured.num_samples != promised.samples:
             yield Violation(
-                about, f"has {measured.num_samples:,} samples, promised {promised.samples:,}"
+                about,
+                f"has {numbered(measured.num_samples, 'sample')}, promised {promised.samples:,}",
             )
         if measured and measured.role and measured.role != promised.role:
             yield Violation(about, f"was measured as {measured.role}, promised {promised.role}")
     for name in profile.splits.keys() - contract.splits.keys():
-        yield Violation(f"split `{name}`", "is not in the contract")
+        yield Violation(f"split {tick(name)}", "is not in the contract")
 
 
 def _labels(contract: Contract, profile: Profile, answers: Answers) -> Iterator[Violation]:
     if contract.label is None:
         return
-    about = f"label `{contract.label}`"
+    about = f"label {tick(contract.label)}"
     promised = contract.columns[contract.label].classes
     for name, split in sorted(profile.splits.items()):
         if split.num_samples and not split.class_distribution:
-            yield Violation(about, f"is not counted by class in split `{name}`")
+            yield Violation(about, f"is not counted by class in split {tick(name)}")
         for text in _unpromised(promised, name, split):
             evidence = answers.get((contract.label, "classes", name))
             yield _violation(about, f"has {text}", evidence)
@@ -222,7 +228,8 @@ def _unpromised(promised: tuple[str, ...], name: str, split: Split) -> Iterator[
         known = set(promised)
         for label, samples in sorted(split.class_distribution.items()):
             if samples and label not in known:
-                yield f"{samples:,} samples of `{label}` in split `{name}`, not a promised class"
+                counted = numbered(samples, "sample")
+                yield f"{counted} of {tick(label)} in split {tick(name)}, not a promised class"
 
 
 def _list(names: tuple[str, ...], most: int = 12) -> str:

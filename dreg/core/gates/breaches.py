@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from dreg.core.gates.bounds import Gates
 from dreg.core.gates.drifts import MOVED, drifts
 from dreg.core.profile import Profile
 from dreg.core.reader import whole
+from dreg.core.shares import exceeds, over
+from dreg.core.wording import numbered, tick
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,12 @@ def _samples(gates: Gates, profile: Profile) -> Iterator[Breach]:
     for name, least in gates.min_samples.items():
         samples = profile.splits[name].num_samples if name in profile.splits else 0
         if samples < least:
-            text = f"has {samples:,} samples, at least {least:,} are asked for"
-            yield Breach(f"split `{name}`", text, gate="min_samples")
+            text = f"has {numbered(samples, 'sample')}, at least {_asked(least)}"
+            yield Breach(f"split {tick(name)}", text, gate="min_samples")
+
+
+def _asked(least: int) -> str:
+    return f"{least:,} {'is' if least == 1 else 'are'} asked for"
 
 
 def _classes(gates: Gates, classes: Sequence[str], profile: Profile) -> Iterator[Breach]:
@@ -68,8 +75,10 @@ def _classes(gates: Gates, classes: Sequence[str], profile: Profile) -> Iterator
         for label in sorted({*classes, *counts}):
             samples = counts.get(label, 0)
             if samples < least:
-                text = f"has {samples:,} samples of `{label}`, at least {least:,} are asked for"
-                yield Breach(f"split `{name}`", text, gate="min_samples_per_class")
+                text = (
+                    f"has {numbered(samples, 'sample')} of {tick(label)}, at least {_asked(least)}"
+                )
+                yield Breach(f"split {tick(name)}", text, gate="min_samples_per_class")
 
 
 def _nulls(gates: Gates, profile: Profile) -> Iterator[Breach]:
@@ -77,25 +86,25 @@ def _nulls(gates: Gates, profile: Profile) -> Iterator[Breach]:
         feature = profile.features.get(column)
         if feature is None or not feature.nullable:
             continue  # a missing column breaks a promise, and says so
-        about = f"column `{column}`"
+        about = f"column {tick(column)}"
         for name, split in profile.splits.items():
             nulls = split.columns.get(column, {}).get("nulls")
             if nulls is None:
-                text = f"has no count of nulls in split `{name}`, and a bound on them"
+                text = f"has no count of nulls in split {tick(name)}, and a bound on them"
                 yield Breach(about, text, gate="max_nulls")
             elif whole(most) and nulls > most:
-                text = f"has {nulls:,} nulls in split `{name}`, at most {most:,} may be"
+                text = f"has {numbered(int(nulls), 'null')} in split {tick(name)}, at most {most:,} may be"
                 yield Breach(about, text, gate="max_nulls")
-            elif not whole(most) and nulls > most * split.num_samples:
+            elif not whole(most) and exceeds(nulls, split.num_samples, most):
                 share = nulls / split.num_samples if split.num_samples else 1.0
-                text = f"has {share:.2%} nulls in split `{name}`, at most {most:.2%} may be"
+                text = f"has {100 * share:.6g}% nulls in split {tick(name)}, at most {100 * most:.6g}% may be"
                 yield Breach(about, text, gate="max_nulls")
 
 
 def _metrics(gates: Gates, profile: Profile) -> Iterator[Breach]:
     for split, bounds in gates.metrics.items():
         for name, bound in bounds.items():
-            about = f"figure `{name}` of split `{split}`"
+            about = f"figure {tick(name)} of split {tick(split)}"
             figure = profile.metrics.get(split, {}).get(name)
             if figure is None:
                 yield Breach(about, "is not measured, and has a bound", gate="metrics")
@@ -119,17 +128,17 @@ def _shared(gates: Gates, shared: Shared) -> Iterator[Breach]:
         found = shared.values.get(column, Evidence())
         if found.count > most:
             text = (
-                f"has {found.count:,} values in more than one split but for case and punctuation, "
+                f"has {numbered(found.count, 'value')} in more than one split but for case and punctuation, "
                 f"at most {most:,} may be"
             )
-            about = f"column `{column}`"
+            about = f"column {tick(column)}"
             yield Breach(about, text, found.count, found.samples, "max_near_duplicates")
 
 
 def _drift(gates: Gates, before: Profile, after: Profile) -> Iterator[Breach]:
     for about, drift, figure in drifts(before, after, gates.max_drift):
         most = gates.max_drift.get(drift)
-        if most is not None and not figure <= most:
+        if most is not None and (over(figure, most) or math.isnan(figure)):
             text = (
                 f"{MOVED[drift].format(figure)} since the last release, at most {most:.6g} may be"
             )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 
 from dreg.core.drift import Drift, of_classes, of_histograms
 from dreg.core.profile import Profile, Split
+from dreg.core.wording import tick
 
 MOVED = {
     "mean": "has its mean {:.6g} old deviations away",
@@ -25,16 +26,16 @@ def drifts(
         yield from _moments(name, old, new)
         for column in sorted(old.histograms.keys() & new.histograms.keys()):
             drift = of_histograms(old.histograms[column], new.histograms[column])
-            yield f"column `{column}` of split `{name}`", "psi", _beyond_chance(drift)
+            yield f"column {tick(column)} of split {tick(name)}", "psi", _beyond_chance(drift)
         classes = of_classes(old.class_distribution, new.class_distribution)
         kind = "classes" if "classes" in bounded else "psi"
-        yield f"split `{name}`", kind, _beyond_chance(classes)
+        yield f"split {tick(name)}", kind, _beyond_chance(classes)
 
 
 def _moments(split: str, old: Split, new: Split) -> Iterator[tuple[str, str, float]]:
     for column in sorted(old.columns.keys() & new.columns.keys()):
         before, after = old.columns[column], new.columns[column]
-        about = f"column `{column}` of split `{split}`"
+        about = f"column {tick(column)} of split {tick(split)}"
         if {"mean", "std"} <= before.keys() & after.keys():
             distance = abs(float(after["mean"]) - float(before["mean"]))
             yield about, "mean", _ratio(distance, float(before["std"])) if distance else 0.0

@@ -21,6 +21,7 @@ from dreg.core.rules import (
 from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
 from dreg.core.samples import SampleChanges
+from dreg.core.wording import printable
 
 __all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
 
@@ -45,8 +46,9 @@ def assess(
     """
     same = renames.followed(old, new)
     findings = [
-        # One line each, whatever a column is called: findings go into messages with trailers.
-        _finding(rule, " ".join(text.split()), pricing)
+        # One line each, whatever a column is called: findings go into messages with trailers, and
+        # to terminals.
+        _finding(rule, printable(" ".join(text.split())), pricing)
         for rule in RULES.values()
         for text in rule.check(
             old if rule.id in RENAMES else same, new, changes, **pricing.tolerated(rule)
@@ -58,5 +60,5 @@ def assess(
 def _finding(rule: Rule, text: str, pricing: Pricing) -> Finding:
     override = pricing.overrides.get(rule.id)
     if override is None or override.price is rule.bump:
-        return Finding(rule.id, rule.bump, text)
-    return Finding(rule.id, override.price, text, instead_of=rule.bump, reason=override.reason)
+        return Finding(rule.id, rule.bump, text, hurts=rule.hurts)
+    return Finding(rule.id, override.price, text, rule.bump, override.reason, rule.hurts)

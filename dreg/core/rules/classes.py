@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dreg.core.profile import Profile
 from dreg.core.rules.rule import counted, few, gone, relabelled, rule, shared, ticked
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 
 @rule(Bump.MAJOR)
@@ -22,9 +23,9 @@ def class_removed(old: Profile, new: Profile) -> Iterator[str]:
         lost = gone(before, after)
         explained.update(lost)
         if lost and not after:
-            yield f"column `{name}` does not name its classes any more"
+            yield f"column {tick(name)} does not name its classes any more"
         elif lost:
-            yield f"column `{name}` has lost {_classes(lost)}"
+            yield f"column {tick(name)} has lost {_classes(lost)}"
     vanished = gone(_met(old), _met(new) | explained)
     # A split that is gone takes its counts along; that is its own finding.
     if vanished and not gone(old.splits, new.splits) and not relabelled(old, new):
@@ -44,19 +45,19 @@ def class_remapped(old: Profile, new: Profile) -> Iterator[str]:
     for name in shared(old.features, new.features):
         before, after = _indexes(old, name), _indexes(new, name)
         moved = [
-            f"`{label}` is {after[label]} instead of {before[label]}"
+            f"{tick(label)} is {after[label]} instead of {before[label]}"
             for label in old.features[name].classes
             if label in after and after[label] != before[label]
         ]
         moved += [
-            f"{index} is `{label}` instead of `{was}`"
+            f"{index} is {tick(label)} instead of {tick(was)}"
             for index, (was, label) in enumerate(
                 zip(old.features[name].classes, new.features[name].classes, strict=False)
             )
             if was not in after and label not in before
         ]
         if moved:
-            yield f"in column `{name}`, {few(moved)}"
+            yield f"in column {tick(name)}, {few(moved)}"
 
 
 @rule(Bump.MINOR)
@@ -72,9 +73,9 @@ def class_added(old: Profile, new: Profile) -> Iterator[str]:
         won = gone(after, before)
         explained.update(won)
         if won and not before:
-            yield f"column `{name}` names its classes now: {ticked(after)}"
+            yield f"column {tick(name)} names its classes now: {ticked(after)}"
         elif won:
-            yield f"column `{name}` has the new {_classes(won)}"
+            yield f"column {tick(name)} has the new {_classes(won)}"
     appeared = gone(_met(new), _met(old) | explained)
     if appeared and not gone(new.splits, old.splits) and not relabelled(old, new):
         if _met(old):

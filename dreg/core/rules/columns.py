@@ -8,6 +8,7 @@ from dreg.core.profile import Profile
 from dreg.core.rules.rule import gone, rule, shared
 from dreg.core.types import spelled, widens
 from dreg.core.version import Bump
+from dreg.core.wording import numbered, tick
 
 
 @rule(Bump.MAJOR)
@@ -18,7 +19,7 @@ def column_removed(old: Profile, new: Profile) -> Iterator[str]:
     After: schema: {features: {alcohol: {type: float64}}}
     """
     for name in gone(old.features, new.features):
-        yield f"column `{name}` is gone"
+        yield f"column {tick(name)} is gone"
 
 
 @rule(Bump.MINOR)
@@ -29,7 +30,7 @@ def column_added(old: Profile, new: Profile) -> Iterator[str]:
     After: schema: {features: {alcohol: {type: float64}, pH: {type: float64}}}
     """
     for name in gone(new.features, old.features):
-        yield f"column `{name}` ({new.features[name].type}) is new"
+        yield f"column {tick(name)} ({new.features[name].type}) is new"
 
 
 @rule(Bump.MAJOR)
@@ -41,7 +42,7 @@ def type_changed(old: Profile, new: Profile) -> Iterator[str]:
     """
     for name, before, after in _types(old, new):
         if before != after and not widens(before, after):
-            yield f"column `{name}` is {after} instead of {before}"
+            yield f"column {tick(name)} is {after} instead of {before}"
 
 
 @rule(Bump.MINOR)
@@ -53,7 +54,7 @@ def type_widened(old: Profile, new: Profile) -> Iterator[str]:
     """
     for name, before, after in _types(old, new):
         if before != after and widens(before, after):
-            yield f"column `{name}` is {after} instead of {before}; every {before} fits"
+            yield f"column {tick(name)} is {after} instead of {before}; every {before} fits"
 
 
 @rule(Bump.MAJOR)
@@ -65,9 +66,9 @@ def became_nullable(old: Profile, new: Profile) -> Iterator[str]:
     """
     for name in shared(old.features, new.features):
         if new.features[name].nullable and not old.features[name].nullable:
-            yield f"column `{name}` has nulls now"
+            yield f"column {tick(name)} has nulls now"
         if _meets_no_number(new, name) and not _meets_no_number(old, name):
-            yield f"column `{name}` has values now that are NaN or infinite"
+            yield f"column {tick(name)} has values now that are NaN or infinite"
 
 
 @rule(Bump.PATCH)
@@ -79,14 +80,14 @@ def nulls_filled(old: Profile, new: Profile) -> Iterator[str]:
     """
     for name in shared(old.features, new.features):
         if old.features[name].nullable and not new.features[name].nullable:
-            yield f"column `{name}` has no nulls any more"
+            yield f"column {tick(name)} has no nulls any more"
             continue
         for split in shared(old.splits, new.splits):
             before, after = (p.splits[split].columns.get(name, {}) for p in (old, new))
             fewer = after.get("nulls", 0) < before.get("nulls", 0)
             if fewer and new.splits[split].num_samples >= old.splits[split].num_samples:
                 yield (
-                    f"column `{name}` of split `{split}` has {after.get('nulls', 0):,} nulls "
+                    f"column {tick(name)} of split {tick(split)} has {numbered(int(after.get('nulls', 0)), 'null')} "
                     f"instead of {before['nulls']:,}"
                 )
 
@@ -101,7 +102,7 @@ def shape_changed(old: Profile, new: Profile) -> Iterator[str]:
     for name in shared(old.features, new.features):
         before, after = old.features[name].shape, new.features[name].shape
         if before != after:
-            yield f"column `{name}` has the shape {_shape(after)} instead of {_shape(before)}"
+            yield f"column {tick(name)} has the shape {_shape(after)} instead of {_shape(before)}"
 
 
 @rule(Bump.MAJOR)
@@ -114,7 +115,7 @@ def unit_changed(old: Profile, new: Profile) -> Iterator[str]:
     for name in shared(old.features, new.features):
         before, after = old.features[name].unit, new.features[name].unit
         if before and after and before != after:
-            yield f"column `{name}` is in {after} instead of {before}"
+            yield f"column {tick(name)} is in {after} instead of {before}"
 
 
 @rule(Bump.MAJOR)
@@ -129,7 +130,7 @@ def embedding_model_changed(old: Profile, new: Profile) -> Iterator[str]:
         # A revision that was not stated may well be the same.
         (one, at), (other, at_now) = (model.partition("@")[::2] for model in (before, after))
         if before and after and (one != other or (at and at_now and at != at_now)):
-            yield f"the vectors in column `{name}` are made by {after} instead of {before}"
+            yield f"the vectors in column {tick(name)} are made by {after} instead of {before}"
 
 
 def _types(old: Profile, new: Profile) -> Iterator[tuple[str, str, str]]:

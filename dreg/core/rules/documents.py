@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dreg.core.profile import Profile, Prompt, Published
 from dreg.core.rules.rule import rule, shared, ticked
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 LICENCE = "licence"
 
@@ -71,11 +72,11 @@ def prompt_changed(old: Profile, new: Profile) -> Iterator[str]:
 
 
 def _word(text: str) -> str:
-    return f"`{text}`" if text else "(none)"
+    return tick(text) if text else "(none)"
 
 
 def _titled(prompt: Prompt) -> str:
-    return f" `{prompt.name}`" if prompt.name else ""
+    return f" {tick(prompt.name)}" if prompt.name else ""
 
 
 @rule(Bump.PATCH)
@@ -91,19 +92,19 @@ def documentation_changed(old: Profile, new: Profile) -> Iterator[str]:
         yield f"documented otherwise: {ticked(changed)}"
     for name in shared(old.features, new.features):
         yield from _stated(
-            f"the unit of column `{name}`", old.features[name].unit, new.features[name].unit
+            f"the unit of column {tick(name)}", old.features[name].unit, new.features[name].unit
         )
         yield from _stated_model(name, old.features[name].model, new.features[name].model)
     # None is not known, as in profiles from before there was such a thing.
     if old.key == () and new.key:
         yield f"the key is stated now: {ticked(new.key)}"
     if old.label == "" and new.label:
-        yield f"the label is stated now: `{new.label}`"
+        yield f"the label is stated now: {tick(new.label)}"
     if new.prompt and not old.prompt:
         yield f"the prompt{_titled(new.prompt)} is stated now"
     for name in shared(old.splits, new.splits):
         yield from _stated(
-            f"the role of split `{name}`", old.splits[name].role, new.splits[name].role
+            f"the role of split {tick(name)}", old.splits[name].role, new.splits[name].role
         )
 
 
@@ -162,9 +163,9 @@ def _stated_model(column: str, before: str, after: str) -> Iterator[str]:
     """The embedding model, or its revision, where nothing says that it is another."""
     (one, at), (other, at_now) = (model.partition("@")[::2] for model in (before, after))
     if one == other:
-        yield from _stated(f"the revision of the model of column `{column}`", at, at_now)
+        yield from _stated(f"the revision of the model of column {tick(column)}", at, at_now)
     else:
-        yield from _stated(f"the model of column `{column}`", before, after)
+        yield from _stated(f"the model of column {tick(column)}", before, after)
 
 
 _DUTIES = {"by": "attribution", "sa": "share-alike", "nc": "non-commercial", "nd": "no derivatives"}

@@ -10,8 +10,10 @@ from dreg.core.drift import Histogram
 from dreg.core.profile import Number, Profile, Split
 from dreg.core.rules.metrics import METRIC_SHARE, beyond, changed_figures, differs, figures_in_both
 from dreg.core.rules.rule import counted, few, relabelled, rule, shared, ticked
+from dreg.core.shares import over
 from dreg.core.types import spelled
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 NULLS = 0.05
 PSI = 0.2  # by custom, more is a population to train a new model for
@@ -42,7 +44,7 @@ def unit_jumped(
             times = _multiplied(before, after, spread)
             if times and max(times, 1 / times) > max(factor, 1.0):
                 yield (
-                    f"column `{name}` of split `{split}` has values {times:,.4g} times what they "
+                    f"column {tick(name)} of split {tick(split)} has values {times:,.4g} times what they "
                     f"were: median {before.get('p50', math.nan):.6g} -> {after.get('p50', math.nan):.6g}"
                 )
 
@@ -51,10 +53,11 @@ def unit_jumped(
 def column_drifted(
     old: Profile, new: Profile, *, psi: float = PSI, shift: float = SHIFT, nulls: float = NULLS
 ) -> Iterator[str]:
-    """Models trained before meet other values: the population stability index is high.
+    """Models trained before meet other values than those that they learnt from.
 
-    Where a profile has no histogram: the mean or spread moved by `shift` old deviations. Or the
-    share of values that are null or not finite grew by more than `nulls`.
+    The population stability index (PSI) of the values is more than `psi`, and more than chance
+    explains. Where a profile has no histogram: the mean or spread moved by `shift` old deviations.
+    Or the share of values that are null or not finite grew by more than `nulls`.
 
     Before: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:300 3..4:600"}}}}
     After: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:90 3..4:810"}}}}
@@ -62,7 +65,7 @@ def column_drifted(
     for split in shared(old.splits, new.splits):
         for name, _, _ in _columns(old, new, split):
             if moved := drifted(old.splits[split], new.splits[split], name, psi, shift, nulls):
-                yield f"column `{name}` of split `{split}`: {moved}"
+                yield f"column {tick(name)} of split {tick(split)}: {moved}"
 
 
 @rule(Bump.MINOR)
@@ -71,8 +74,8 @@ def class_balance_drifted(
 ) -> Iterator[str]:
     """Models trained before expect other odds of the classes.
 
-    A class has another share of the samples, or many have slightly other shares: a high population
-    stability index.
+    A class's share of the samples moved by more than `share`, or those of many a little: the
+    population stability index (PSI) is more than `psi`, and more than chance explains.
 
     Before: splits: {train: {num_samples: 100, class_distribution: {cat: 50, dog: 50}}}
     After: splits: {train: {num_samples: 100, class_distribution: {cat: 80, dog: 20}}}
@@ -82,7 +85,7 @@ def class_balance_drifted(
             continue  # classes of something else
         moved = _balance(counted(old.splits[split]), counted(new.splits[split]), share, psi)
         if moved:
-            yield f"in split `{split}`, {moved}"
+            yield f"in split {tick(split)}, {moved}"
 
 
 @rule(
@@ -112,7 +115,7 @@ def statistics_changed(
     """
     for path, before, after in figures_in_both(old, new):
         if differs(before, after) and not beyond(before, after, share * abs(before)):
-            yield f"figure `{path}` is {after:.6g} instead of {before:.6g}"
+            yield f"figure {tick(path)} is {after:.6g} instead of {before:.6g}"
     for split in shared(old.splits, new.splits):
         was, now = old.splits[split], new.splits[split]
         columns = [
@@ -123,11 +126,11 @@ def statistics_changed(
             if not drifted(was, now, name, psi, shift, nulls)
         ]
         if columns:
-            yield f"split `{split}` has slightly other statistics of {ticked(columns)}"
+            yield f"split {tick(split)} has slightly other statistics of {ticked(columns)}"
     for split in shared(old.splits, new.splits):
         counts, recounts = counted(old.splits[split]), counted(new.splits[split])
         if counts != recounts and not _balance(counts, recounts, class_share, class_psi):
-            yield f"split `{split}` has slightly other counts per class"
+            yield f"split {tick(split)} has slightly other counts per class"
 
 
 def _columns(
@@ -163,7 +166,7 @@ def drifted(
 ) -> str:
     """How the values of a column moved by more than is tolerated, in words; empty if they didn't."""
     then, now = (_absent(split, column) for split in (before, after))
-    missing = f"missing {then:.1%} -> {now:.1%}" if now - then > nulls else ""
+    missing = f"missing {then:.1%} -> {now:.1%}" if over(now - then, nulls) else ""
     return ", ".join(filter(None, (_moved_values(before, after, column, psi, shift), missing)))
 
 
@@ -236,7 +239,7 @@ def _moved_shares(before: Mapping[str, int], after: Mapping[str, int], share: fl
         for label in before.keys() | after.keys()
     }
     return [
-        f"class `{label}` makes up {now:.1%} instead of {then:.1%}"
+        f"class {tick(label)} makes up {now:.1%} instead of {then:.1%}"
         for label, (then, now) in sorted(shares.items())
-        if abs(now - then) > share
+        if over(abs(now - then), share)
     ]

@@ -8,6 +8,7 @@ from dreg.core.file_formats import ending
 from dreg.core.profile import Profile
 from dreg.core.rules.rule import gone, relabelled, rule, shared, ticked
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 
 @rule(Bump.MAJOR)
@@ -20,7 +21,7 @@ def format_changed(old: Profile, new: Profile) -> Iterator[str]:
     for name in shared(old.splits, new.splits):
         before, after = old.splits[name].format, new.splits[name].format
         if before and after and before != after:
-            yield f"split `{name}` is in {after} instead of {before}"
+            yield f"split {tick(name)} is in {after} instead of {before}"
 
 
 @rule(Bump.MAJOR)
@@ -44,9 +45,9 @@ def layout_changed(old: Profile, new: Profile) -> Iterator[str]:
             continue
         if lost := gone(before.files, after.files):
             instead = gone(after.files, before.files) or after.files
-            yield f"the files of split `{name}` are {ticked(instead)} instead of {ticked(lost)}"
+            yield f"the files of split {tick(name)} are {ticked(instead)} instead of {ticked(lost)}"
         else:
-            yield f"split `{name}` has further files: {ticked(gone(after.files, before.files))}"
+            yield f"split {tick(name)} has further files: {ticked(gone(after.files, before.files))}"
 
 
 @rule(Bump.MAJOR)
@@ -71,5 +72,5 @@ def label_changed(old: Profile, new: Profile) -> Iterator[str]:
     After: schema: {features: {}, label: colour}
     """
     if relabelled(old, new):
-        now = f"column `{new.label}` is the label" if new.label else "no column is the label"
-        yield f"{now} instead of `{old.label}`"
+        now = f"column {tick(new.label)} is the label" if new.label else "no column is the label"
+        yield f"{now} instead of {tick(old.label or '')}"

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 
 from dreg.core.profile import Number, Profile
 from dreg.core.rules.rule import gone, rule, shared
+from dreg.core.shares import over
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 METRIC_SHARE = 0.05
 
@@ -43,7 +45,7 @@ def metric_drifted(old: Profile, new: Profile, *, share: float = METRIC_SHARE) -
     """
     for path, before, after in figures_in_both(old, new):
         if differs(before, after) and beyond(before, after, share * abs(before)):
-            yield f"figure `{path}` is {after:.6g} instead of {before:.6g}"
+            yield f"figure {tick(path)} is {after:.6g} instead of {before:.6g}"
 
 
 def differs(before: Number, after: Number) -> bool:
@@ -56,7 +58,7 @@ def differs(before: Number, after: Number) -> bool:
 def beyond(before: Number, after: Number, tolerance: float) -> bool:
     """Whether two figures are further apart than `tolerance`; nothing is near NaN or infinity."""
     distance = abs(float(after) - float(before)) if before != after else 0.0
-    return not distance <= tolerance or math.isinf(distance)
+    return over(distance, tolerance) or not math.isfinite(distance)
 
 
 def changed_figures(before: Mapping[str, Number], after: Mapping[str, Number]) -> list[str]:

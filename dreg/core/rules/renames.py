@@ -18,6 +18,7 @@ from dreg.core.rules.metrics import changed_figures
 from dreg.core.rules.rule import counted, gone, rule, shared
 from dreg.core.types import spelled
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 SIMILAR = 0.6
 MOST_PAIRS = 10_000  # more columns that came and went at once are another table, not other names
@@ -47,7 +48,7 @@ def column_renamed(old: Profile, new: Profile) -> Iterator[str]:
       splits: {train: {num_samples: 800, columns: {abv: {min: 8, max: 14.9, mean: 10.5}}}}
     """
     for name, (called, evidence) in sorted(renamed(old, new).items()):
-        yield f"column `{name}` is called `{called}` now: {BECAUSE[evidence]}"
+        yield f"column {tick(name)} is called {tick(called)} now: {BECAUSE[evidence]}"
 
 
 @rule(Bump.MAJOR)
@@ -62,7 +63,7 @@ def class_renamed(old: Profile, new: Profile) -> Iterator[str]:
       splits: {train: {num_samples: 100, class_distribution: {cat: 60, hound: 40}}}
     """
     for name, called in sorted(_renamed_classes(_with_columns(old, new), new).items()):
-        yield f"class `{name}` is called `{called}` now, with the same index and as many samples"
+        yield f"class {tick(name)} is called {tick(called)} now, with the same index and as many samples"
 
 
 def followed(old: Profile, new: Profile) -> Profile:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from dreg.core.profile import Profile, Split
 from dreg.core.samples import SampleChanges
 from dreg.core.version import Bump
+from dreg.core.wording import tick
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A rule's hit: the rule's id, its price, and what it saw in one sentence.
+    """A rule's hit: the rule's id, its price, what it saw in one sentence, and who is hurt by it.
 
     `instead_of` is the rule's usual price where the contract has another one, for a `reason`.
     """
@@ -24,6 +25,7 @@ class Finding:
     text: str
     instead_of: Bump | None = None
     reason: str = ""
+    hurts: str = ""
 
     @property
     def override(self) -> str:
@@ -42,8 +44,8 @@ class Finding:
 class Rule:
     """A kind of difference and its price.
 
-    `hurts` says who is hurt. `before` and `after` are an example: the part of metadata.json that
-    the rule looks at, as YAML; `samples` what became of single samples. `check` gives a sentence a
+    `hurts` says who is hurt, `seen_by` how the difference is recognised, where that has to be said.
+    `before` and `after` are an example: the part of metadata.json that the rule looks at, as YAML; `samples` what became of single samples. `check` gives a sentence a
     finding; single samples, where they are known, are its third argument. `thresholds` are what it tolerates, by name; `shares` says which
     of them are another rule's: what that one tolerates, this one tells.
     """
@@ -51,6 +53,7 @@ class Rule:
     id: str
     bump: Bump
     hurts: str
+    seen_by: str
     before: str
     after: str
     samples: str
@@ -73,7 +76,8 @@ def rule(
 
     def register(check: Callable[..., Iterator[str]]) -> Callable[..., Iterator[str]]:
         name = check.__name__.replace("_", "-")
-        hurts, _, example = inspect.cleandoc(check.__doc__ or "").partition("\nBefore:")
+        told, _, example = inspect.cleandoc(check.__doc__ or "").partition("\nBefore:")
+        hurts, _, seen_by = told.partition("\n\n")
         before, _, after = example.partition("\nAfter:")
         after, _, samples = after.partition("\nSamples:")
         parameters = inspect.signature(check).parameters
@@ -89,6 +93,7 @@ def rule(
             id=name,
             bump=bump,
             hurts=" ".join(hurts.split()),
+            seen_by=" ".join(seen_by.split()),
             before=textwrap.dedent(before).strip(),
             after=textwrap.dedent(after).strip(),
             samples=samples.strip(),
@@ -133,4 +138,4 @@ def few(items: list[str], most: int = 5) -> str:
 
 def ticked(names: Iterable[str]) -> str:
     """Names in backticks, for a sentence."""
-    return few([f"`{name}`" for name in names])
+    return few([tick(name) for name in names])

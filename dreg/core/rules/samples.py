@@ -11,7 +11,9 @@ from dreg.core.profile import Profile, Split
 from dreg.core.rules.metrics import changed_figures
 from dreg.core.rules.rule import counted, few, rule, shared, ticked
 from dreg.core.samples import SampleChanges
+from dreg.core.shares import exceeds
 from dreg.core.version import Bump
+from dreg.core.wording import numbered, tick
 
 SHARE = 0.05
 
@@ -26,8 +28,8 @@ def samples_moved(old: Profile, new: Profile, samples: SampleChanges | None) -> 
     """
     moved = samples.moved if samples else {}
     for (out, to), number in sorted(moved.items()):
-        are = "sample of split `{}` is" if number == 1 else "samples of split `{}` are"
-        yield f"{number:,} {are.format(out)} in split `{to}` now"
+        are = "is" if number == 1 else "are"
+        yield f"{numbered(number, 'sample')} of split {tick(out)} {are} in split {tick(to)} now"
 
 
 @rule(Bump.MAJOR)
@@ -45,15 +47,15 @@ def evaluation_split_changed(
         if before.role != "evaluation":
             continue
         if samples is not None and (told := _told(samples, name)):
-            yield f"evaluation split `{name}` has other samples: {told}"
+            yield f"evaluation split {tick(name)} has other samples: {told}"
         elif samples is not None and samples.contents:
             continue  # to the last bit as it was
         elif before.num_samples != after.num_samples:
             yield f"evaluation {_amounts(name, before, after)}"
         elif counted(before) != counted(after):
-            yield f"evaluation split `{name}` has other counts per class"
+            yield f"evaluation split {tick(name)} has other counts per class"
         elif columns := _other_values(old, new, name):
-            yield f"evaluation split `{name}` has other values of {ticked(columns)}"
+            yield f"evaluation split {tick(name)} has other values of {ticked(columns)}"
 
 
 @rule(Bump.MINOR)
@@ -68,7 +70,7 @@ def samples_added(
     """
     for name, before, after in _compared(old, new):
         more = _added(samples, name, before, after)
-        if more > share * before.num_samples:
+        if exceeds(more, before.num_samples, share):
             yield _amounts(name, before, after, f"{more:,} are new")
 
 
@@ -84,7 +86,7 @@ def samples_removed(
     """
     for name, before, after in _compared(old, new):
         fewer = _removed(samples, name, before, after)
-        if fewer > share * before.num_samples:
+        if exceeds(fewer, before.num_samples, share):
             yield _amounts(name, before, after, f"{fewer:,} are gone")
 
 
@@ -98,10 +100,14 @@ def samples_changed(
     After: splits: {train: {num_samples: 1000}}
     Samples: {keyed: true, splits: {train: {changed: 300, kept: 700}}}
     """
-    for name, before, after in _compared(old, new):
+    for name, before, _ in _compared(old, new):
         changed = samples.of(name).changed if samples else 0
-        if changed > share * before.num_samples:
-            yield f"{changed:,} of the {after.num_samples:,} samples of split `{name}` have other values"
+        if exceeds(changed, before.num_samples, share):
+            have = "has" if changed == 1 else "have"
+            yield (
+                f"{changed:,} of the {numbered(before.num_samples, 'sample')} "
+                f"of split {tick(name)} {have} other values"
+            )
 
 
 @rule(
@@ -134,7 +140,7 @@ def samples_corrected(
         few_of = [
             f"{number:,} {'is' if number == 1 else 'are'} {what}"
             for what, (number, most) in numbers.items()
-            if 0 < number <= most * before.num_samples
+            if number > 0 and not exceeds(number, before.num_samples, most)
         ]
         if few_of:
             yield _amounts(name, before, after, few(few_of))
@@ -163,10 +169,11 @@ def _amounts(name: str, before: Split, after: Split, what: str = "") -> str:
     """The split with its numbers; `what` says more, where they alone don't say it."""
     more = after.num_samples - before.num_samples
     if not more:
-        return f"split `{name}` has {after.num_samples:,} samples as before; {what}"
+        return f"split {tick(name)} has {numbered(after.num_samples, 'sample')} as before; {what}"
     share = f" ({more / before.num_samples:+.1%})" if before.num_samples else ""
     amounts = (
-        f"split `{name}` has {after.num_samples:,} samples instead of {before.num_samples:,}{share}"
+        f"split {tick(name)} has {numbered(after.num_samples, 'sample')} "
+        f"instead of {before.num_samples:,}{share}"
     )
     plain = {f"{abs(more):,} {verb} {word}" for verb in ("is", "are") for word in ("new", "gone")}
     return amounts if not what or what in plain else f"{amounts}; {what}"

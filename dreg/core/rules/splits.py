@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dreg.core.profile import Profile
 from dreg.core.rules.rule import gone, rule, shared
 from dreg.core.version import Bump
+from dreg.core.wording import numbered, tick
 
 
 @rule(Bump.MAJOR)
@@ -17,7 +18,7 @@ def split_removed(old: Profile, new: Profile) -> Iterator[str]:
     After: splits: {train: {num_samples: 800}}
     """
     for name in gone(old.splits, new.splits):
-        yield f"split `{name}` is gone ({old.splits[name].num_samples:,} samples)"
+        yield f"split {tick(name)} is gone ({numbered(old.splits[name].num_samples, 'sample')})"
 
 
 @rule(Bump.MINOR)
@@ -28,7 +29,7 @@ def split_added(old: Profile, new: Profile) -> Iterator[str]:
     After: splits: {train: {num_samples: 800}, test: {num_samples: 200}}
     """
     for name in gone(new.splits, old.splits):
-        yield f"split `{name}` is new ({new.splits[name].num_samples:,} samples)"
+        yield f"split {tick(name)} is new ({numbered(new.splits[name].num_samples, 'sample')})"
 
 
 @rule(Bump.MAJOR)
@@ -41,7 +42,7 @@ def split_role_changed(old: Profile, new: Profile) -> Iterator[str]:
     for name in shared(old.splits, new.splits):
         before, after = old.splits[name].role, new.splits[name].role
         if before and after and before != after:
-            yield f"split `{name}` is for {_purpose(after)} instead of {_purpose(before)}"
+            yield f"split {tick(name)} is for {_purpose(after)} instead of {_purpose(before)}"
 
 
 def _purpose(role: str) -> str:
