@@ -12,12 +12,14 @@ from dreg.adapters import git
 from dreg.core.json_text import parse_json
 from dreg.core.odd_tags import OddTag, odd_tags
 from dreg.core.profile import Profile
-from dreg.core.release import Release, marked, newest, usable
+from dreg.core.release import Release, Story, marked, newest, usable
 from dreg.core.version import Range, parse_request
 from dreg.core.yank import Yank, tags_about
 from dreg.errors import BadRequest
 from dreg.output import count, out, size, table
 from dreg.registry import Registry, unknown_dataset
+
+MOST_CHANGES = 20
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,10 @@ def releases_of(root: Path, name: str) -> list[Release]:
 
 @dataclass(frozen=True)
 class Shown:
-    """One dataset at a release, or as it is in the tree (`version` is then None)."""
+    """One dataset at a release, or as it is in the tree (`version` is then None).
+
+    `released_at` is ISO 8601.
+    """
 
     name: str
     version: Version | None
@@ -125,6 +130,9 @@ class Shown:
     message: str | None
     profile: Profile
     yanked: Yank | None = None
+    why: Story | None = None
+    released_by: str | None = None
+    released_at: str | None = None
 
     def lines(self) -> Iterator[str]:
         facts = self.profile.dataset
@@ -138,11 +146,14 @@ class Shown:
         yield f"files     {self.profile.snapshot.files}, {size(self.profile.snapshot.size)}"
         if self.tag:
             yield f"tag       {self.tag} at {(self.commit or '')[:12]}"
+        if self.released_at:
+            yield f"released  {self.released_at[:10]} by {self.released_by}"
         if self.manifest:
             yield f"manifest  sha256:{self.manifest}"
         if self.yanked:
             who = f" ({self.yanked.by}, {(self.yanked.at or '')[:10]})" if self.yanked.by else ""
             yield f"yanked    {self.yanked}{who}"
+        yield from self._why()
         yield ""
         rows = [(name, count(split.num_samples)) for name, split in self.profile.splits.items()]
         yield from table(("SPLIT", "SAMPLES"), rows)
@@ -153,6 +164,21 @@ class Shown:
         if self.version:
             yield ""
             yield f"fetch it: dreg fetch {self.name}@{self.version}"
+
+    def _why(self) -> Iterator[str]:
+        if self.why is None or not self.why.bump:
+            return
+        if self.why.upstream:
+            yield f"made from {', '.join(self.why.upstream)}"
+        if self.why.previous:
+            yield ""
+            yield f"{self.why.bump}, since {self.why.previous}:"
+            yield from (f"  {change}" for change in self.why.changes[:MOST_CHANGES])
+            if len(self.why.changes) > MOST_CHANGES:
+                yield f"  and {len(self.why.changes) - MOST_CHANGES} more, in the tag's message"
+        if self.why.exceptions:
+            yield from ("", "exceptions:")
+            yield from (f"  {exception}" for exception in self.why.exceptions)
 
 
 def _type(feature: object) -> str:
@@ -176,31 +202,25 @@ def show(request: str, repo: str | None = None) -> Shown:
     Raises BadRequest for an unknown dataset, or a range that no release satisfies.
     """
     name, wanted = parse_request(request)
+    found = listed_releases(name, repo)
     if repo is None:
         registry = Registry.here()
-        dataset = registry.dataset(name)
-        found = releases_of(registry.root, name)
         if not found and "@" not in request:
-            profile = dataset.profile()
+            profile = registry.dataset(name).profile()
             if profile is None:
                 raise BadRequest(f"`{name}` was never run", hint=f"dreg run {name}")
             return Shown(name, None, None, None, None, None, profile)
         release = choose(name, wanted, found)
         local = git.Repository(registry.root)
-        message = next(
-            (t.message for t in local.full_tags(release.tag) if t.name == release.tag), None
-        )
+        tag = next((t for t in local.full_tags(release.tag) if t.name == release.tag), None)
+        message, by, at = (tag.message, tag.tagger, tag.date) if tag else (None, None, None)
         text = local.read(release.commit, f"data/{name}/metadata.json")
         record = local.full_tags(release.yanked) if release.yanked else []
     else:
-        tags = git.remote_tags(repo, "*-v*")  # what yanks a release matches too
-        everything = _releases(tags.values())
-        found = [r for r in everything if r.dataset == name]
-        if not found:
-            raise unknown_dataset(name, tuple(sorted({r.dataset for r in everything})))
         release = choose(name, wanted, found)
         revision = git.revision(repo, release.tag)
-        message, text = revision.message, revision.read(f"data/{name}/metadata.json")
+        message, by, at = revision.message, revision.tagger, revision.date
+        text = revision.read(f"data/{name}/metadata.json")
         record = git.fetch_tags(repo, [release.yanked]) if release.yanked else []
     if text is None:
         raise BadRequest(
@@ -216,7 +236,25 @@ def show(request: str, repo: str | None = None) -> Shown:
         message=message,
         profile=_profile(text, release),
         yanked=yank_in(record, release),
+        why=Story.of(message or ""),
+        released_by=by,
+        released_at=at,
     )
+
+
+def listed_releases(name: str, repo: str | None) -> list[Release]:
+    """The dataset's releases by the tags at `repo`, or here. Raises BadRequest for an unknown one."""
+    if repo is None:
+        registry = Registry.here()
+        registry.dataset(name)
+        return releases_of(registry.root, name)
+    everything = _releases(
+        git.remote_tags(repo, "*-v*").values()
+    )  # what yanks a release matches too
+    found = [release for release in everything if release.dataset == name]
+    if not found:
+        raise unknown_dataset(name, tuple(sorted({r.dataset for r in everything})))
+    return found
 
 
 def yank_in(tags: Iterable[git.Tag], release: Release) -> Yank | None:

@@ -41,8 +41,8 @@ from dreg.core.soundness import Needed
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.core.yank import tags_about
 from dreg.errors import DregError, Outside, Refused
+from dreg.manifests import MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
-from dreg.pin import MANIFEST_LIMIT, remotes_at
 from dreg.registry import Registry, unknown_dataset
 from dreg.release_base import GIT_REMOTE, refuse_other_remotes
 

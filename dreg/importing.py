@@ -38,8 +38,8 @@ from dreg.core.soundness import Needed
 from dreg.core.stored import State
 from dreg.errors import Outside, Refused
 from dreg.export import FOLDER_LIMIT, refuse_other_text, verified
+from dreg.manifests import MANIFEST_LIMIT
 from dreg.output import count, out, size
-from dreg.pin import MANIFEST_LIMIT
 from dreg.registry import Registry
 from dreg.release_base import GIT_REMOTE, refuse_other_remotes
 

@@ -24,9 +24,8 @@ def manifest_page() -> Iterator[str]:
         "there. The",
         "annotated tag has that SHA-256 as the trailer `Dreg-Manifest: sha256:...`, so one tag and one "
         "object prove every",
-        "byte of a release. `dreg show NAME@VERSION --json` has it, `dreg show NAME@VERSION --provenance` "
-        "makes an in-toto",
-        "statement of it.",
+        "byte of a release. `dreg show NAME@VERSION --provenance` makes an in-toto statement of both, with "
+        "SLSA provenance.",
         "",
         "It is JSON with sorted keys and a file a line, written in one way only: the same release has the "
         "same digest.",

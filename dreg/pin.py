@@ -5,24 +5,20 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from dreg.adapters import git
-from dreg.adapters.dvc_config import read_remotes, wanted_remote
-from dreg.adapters.objects import Store, open_store
+from dreg.adapters.objects import Store
 from dreg.catalog import choose
 from dreg.core.lock import Lock, Pin
-from dreg.core.manifest import Manifest, manifest_digest, manifest_key
+from dreg.core.manifest import manifest_digest
 from dreg.core.release import Release, marked
-from dreg.core.remotes import Remotes
 from dreg.core.snapshot import Snapshot
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.errors import BadRequest, DregError, Refused
+from dreg.manifests import read_manifest, store_of
 from dreg.output import out
 from dreg.registry import Registry, unknown_dataset
 from dreg.yanks import warn_of_leaving
-
-MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
 
 
 @dataclass(frozen=True)
@@ -210,34 +206,12 @@ def find(request: Request, release: Release, remote: str | None) -> Found:
     release = Release(
         release.dataset, release.version, release.tag, revision.commit, manifest=digest
     )
-    remotes = remotes_at(request.repo, revision.read(".dvc/config"))
-    store = open_store(remotes.choose(wanted_remote(remote)))
-    if digest is None:
+    store = store_of(request.repo, revision, remote)
+    manifest = read_manifest(store, release)
+    if manifest is None:
         from dreg.plain import plain_snapshot
 
         snapshot = plain_snapshot(revision, store, release.dataset)
     else:
-        manifest = Manifest.parse(store.get_bytes(manifest_key(digest), MANIFEST_LIMIT), digest)
-        if (manifest.dataset, manifest.version) != (release.dataset, release.version):
-            raise Refused(
-                f"the tag `{release.tag}` signs for {manifest.dataset} {manifest.version}",
-                hint="nothing was written; tell the registry's owner",
-            )
         snapshot = manifest.snapshot
     return Found(release, snapshot if request.raw else snapshot.published, store, revision)
-
-
-def remotes_at(repo: str, config: bytes | None) -> Remotes:
-    """The remotes by a commit's `.dvc/config`; a local registry's own config.local counts too."""
-    root = _local(repo)
-    text = (config or b"").decode(errors="replace")
-    if root is None:
-        return Remotes.parse(text)
-    return read_remotes(root, committed=text)
-
-
-def _local(repo: str) -> Path | None:
-    if repo.startswith("file://"):
-        return Path(unquote(urlsplit(repo).path))
-    path = Path(repo).expanduser()
-    return path.resolve() if "://" not in repo and path.is_dir() else None

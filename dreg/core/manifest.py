@@ -103,13 +103,16 @@ class Manifest:
                 raise ValueError("a directory's object is not an md5 with `.dir`")
             if len({file.path for file in files}) != len(files):
                 raise ValueError("a path is listed twice")
-            return cls(
+            parsed = cls(
                 dataset=check_name(data["dataset"]),
                 version=Version.parse(data["version"]),
                 snapshot=Snapshot.of(files),
                 directories=directories,
                 about=About.parse(data) if data["schema"] == SCHEMA else None,
             )
+            # What was signed for, not what this dreg would write of it.
+            vars(parsed).update(_text=text.decode(), _digest=digest)
+            return parsed
         except DregError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:

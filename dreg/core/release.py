@@ -15,6 +15,8 @@ from dreg.core.manifest import manifest_digest, trailers
 from dreg.core.version import FIRST, Bump, parse_tag, tag_of
 from dreg.core.yank import records
 
+EXCEPTIONS = "Exceptions:"
+
 
 @dataclass(frozen=True)
 class Release:
@@ -46,6 +48,41 @@ class Release:
             size=_number(said.get("Dreg-Size")),
             manifest=manifest_digest(message or ""),
         )
+
+
+@dataclass(frozen=True)
+class Story:
+    """Why a release has its version, by its tag's message.
+
+    `changes` and `exceptions` are sentences, `upstream` the tags of the releases it was made from.
+    """
+
+    bump: str = ""
+    previous: str | None = None
+    changes: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, message: str) -> Story:
+        """What the message says; of one that dreg did not write, nothing."""
+        said = trailers(message)
+        if "Dreg-Bump" not in said:
+            return cls()
+        before = parse_tag(said.get("Dreg-Previous", ""))
+        body, _, excepted = message.partition(f"\n{EXCEPTIONS}\n")
+        upstream = said.get("Dreg-Upstream", "")
+        return cls(
+            bump=said["Dreg-Bump"],
+            previous=str(before[1]) if before else None,
+            changes=_listed(body),
+            exceptions=_listed(excepted),
+            upstream=tuple(upstream.split(", ")) if upstream else (),
+        )
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(line[2:] for line in text.splitlines() if line.startswith("- "))
 
 
 def newest(releases: Iterable[Release]) -> Release | None:
@@ -121,7 +158,7 @@ def tag_message(
     lines += [f"- {reason}" for reason in reasons]
     lines += [""] if reasons else []
     if exceptions:
-        lines += ["Exceptions:", "", *(f"- {exception}" for exception in exceptions), ""]
+        lines += [EXCEPTIONS, "", *(f"- {exception}" for exception in exceptions), ""]
     said = {
         "Dreg-Dataset": dataset,
         "Dreg-Version": str(version),

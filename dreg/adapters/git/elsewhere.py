@@ -42,13 +42,16 @@ def remote_tags(
 class Revision:
     """One commit of some repository, readable without a clone.
 
-    `message` and `tag_object` are those of the annotated tag that it was asked for by.
+    `message`, `tagger`, `date` (ISO 8601) and `tag_object` are those of the annotated tag that it was
+    asked for by.
     """
 
     cache: BareCache
     commit: str
     message: str = ""
     tag_object: str | None = None
+    tagger: str | None = None
+    date: str | None = None
 
     def read(self, path: str) -> bytes | None:
         """The file's bytes, or None if the commit has no such file."""
@@ -99,12 +102,14 @@ def fetch_tags(repo: str, tags: Sequence[str]) -> list[Tag]:
 
 def _at(cache: BareCache, reference: str) -> Revision:
     """The commit and, of an annotated tag, the message."""
-    form = "--format=%(objecttype)%00%(objectname)%00%(*objectname)%00%(contents)"
-    found = git("for-each-ref", form, reference, cwd=cache.store).decode(errors="replace")
-    kind, oid, commit, message = found.split("\0", 3)
+    fields = "objecttype", "objectname", "*objectname", "taggername", "taggerdate:iso-strict"
+    form = "".join(f"%({field})%00" for field in fields)
+    arguments = ("for-each-ref", f"--format={form}%(contents)", reference)
+    found = git(*arguments, cwd=cache.store).decode(errors="replace")
+    kind, oid, commit, tagger, date, message = found.split("\0", 5)
     if kind != "tag":
         return Revision(cache, oid)
-    return Revision(cache, commit, message.removesuffix("\n"), oid)
+    return Revision(cache, commit, message.removesuffix("\n"), oid, tagger, date)
 
 
 def _has(cache: BareCache, commit: str) -> bool:
