@@ -75,15 +75,16 @@ def run(
     jobs: int | None = None,
     engine: str | None = None,
     wait: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Runs:
     """Bring the named datasets, and those they are made from, up to date.
 
     A dataset that fails stops only those that need it. `engine` is for the stages that measure,
-    `wait` how many seconds for another dreg that is at a dataset (None: DREG_WAIT, else 600).
-    Raises what went wrong, with each one's fate as its answer; BadRequest when it is unclear what
-    to run, and for an engine that isn't there.
+    `wait` how many seconds for another dreg that is at a dataset (None: DREG_WAIT, else 600);
+    `environment` is added to that of all stages. Raises what went wrong, with each one's fate as its
+    answer; BadRequest when it is unclear what to run, and for an engine that isn't there.
     """
-    environment = {engines.VARIABLE: engines.chosen(engine)}
+    surroundings = {**(environment or {}), engines.VARIABLE: engines.chosen(engine)}
     seconds = patience(wait)
     wanted = _wanted(registry, names, everything)
     plan = _plan(registry, wanted)
@@ -98,7 +99,7 @@ def run(
         forced=set(wanted) if force else set(),
         push=push,
         wait=seconds,
-        environment=environment,
+        environment=surroundings,
     )
     fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
     runs = Runs(tuple(_measured(registry, fates[name]) for name in order))
@@ -106,6 +107,14 @@ def run(
     if errors:
         raise _summary(errors, runs)
     return runs
+
+
+def needed(registry: Registry, names: list[str]) -> list[str]:
+    """The datasets and all that they are made from, each behind those it needs.
+
+    Raises BadRequest for an unknown one, and for a cycle.
+    """
+    return in_order(_plan(registry, [d.name for d in registry.datasets(names)]).needs)
 
 
 def refuse_unfinished(dataset: Dataset) -> None:

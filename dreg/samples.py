@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -72,9 +72,12 @@ class Samples:
     @property
     def listed(self) -> bool:
         """Whether there are samples one by one; all of them may be too many to look."""
-        return self.entries is not None and bool(
-            self.moved or any(s.added or s.removed or s.changed for s in self.splits)
-        )
+        return self.entries is not None and self.changed
+
+    @property
+    def changed(self) -> bool:
+        """Whether any sample came, went, changed or moved."""
+        return bool(self.moved or any(s.added or s.removed or s.changed for s in self.splits))
 
     def places(self) -> list[str]:
         """What an entry may say of its split."""
@@ -176,6 +179,21 @@ def samples_since(
     _refuse_other_numbers(indexes[0], dataset, before, changes.before())
     _refuse_other_numbers(indexes[1], dataset, after, changes.after())
     return Compared(changes, diff)
+
+
+def between(old: Path, new: Path, before: Profile, after: Profile, *, limit: int) -> Samples | None:
+    """What became of the samples from one index to the other, up to `limit` of them by name.
+
+    None where they cannot be compared. The files are not needed afterwards.
+    """
+    if other_keys(before, after):
+        return None
+    diff = IndexDiff(old, new, contents=same_contents(before, after))
+    changes = diff.changes()
+    if changes is None:
+        return None
+    answer = Compared(changes, diff).answer(limit)
+    return replace(answer, entries=tuple(answer.entries or ()))
 
 
 def _called(release: Release | None) -> str:

@@ -40,7 +40,7 @@ NO_OUTSIDE_IN_CORE = {
     "shutil", "socket", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
 HEAVY = {"dvc", "git", "numpy", "pandas", "pyarrow", "ray", "torch"}
-CONSUMER = ["dreg.fetch", "dreg.catalog"]
+CONSUMER = ["dreg.fetch", "dreg.catalog", "dreg.show"]
 
 
 def room(module: str) -> str:

@@ -10,7 +10,7 @@ from dreg.commands import RepoOpt, RequestArg, answers
 from dreg.output import out
 
 
-@answers("dreg.catalog:Shown | dreg.provenance:Statement")
+@answers("dreg.show:Shown | dreg.provenance:Statement")
 def show(
     request: RequestArg,
     repo: RepoOpt = None,
@@ -31,6 +31,6 @@ def show(
 
         out.answer(statement(request, repo))
         return
-    from dreg.catalog import show
+    from dreg.show import show
 
     out.answer(show(request, repo))
