@@ -10,11 +10,12 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 # UV_FIND_LINKS is passed through for machines that keep wheels of their own.
 WORKERS ?= auto
 
-.PHONY: help demo test check format docs bench constraints clean
+.PHONY: help demo neighbours test check format docs bench constraints clean
 
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
+	@echo "make neighbours   torch and MLflow's server, for the tests that need them"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
 	@echo "make bench        each speed bar beside its peer; writes bench/results.json"
@@ -37,6 +38,25 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 	@echo "installing dreg and what its tests need into $(VENV)"
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.registry
+
+# What the tests of training code need beside that: torch for CPUs, and MLflow's server, which wants
+# older libraries than we do and so has an environment of its own. 30 s and 1.5 GB that only CI and who
+# works on it has to have; without it those tests skip, and say so.
+neighbours: $(VENV)/.torch $(VENV)/.mlflow
+
+# pip, since it may be set up with wheels of its own. On Linux PyPI's torch brings CUDA, several GB:
+# UV_TORCH_BACKEND=cpu has uv take the CPU build from PyTorch's own index.
+$(VENV)/.torch: $(VENV)/.dev
+	@echo "installing torch into $(VENV)"
+	@if [ -n "$$UV_TORCH_BACKEND" ]; then $(INSTALL) torch; else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) torch; fi
+	@touch $@
+
+$(VENV)/.mlflow: $(BIN)/uv tests/mlflow-server.txt
+	@echo "installing MLflow's server into $(VENV)/mlflow"
+	@$(PYTHON) -m venv --clear $(VENV)/mlflow
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)/mlflow/bin/python --requirement tests/mlflow-server.txt
+	@touch $@
 
 demo: $(VENV)/.registry
 	@$(BIN)/python docs/demo.py $(if $(KEEP),--keep "$(KEEP)")

@@ -10,13 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Dataset", "load"]
+__all__ = ["Dataset", "autolog", "load"]
 
 if TYPE_CHECKING:
-    from dreg.dataset import Dataset, load
+    from dreg.dataset import Dataset
+    from dreg.loading import load
+    from dreg.tracking import autolog
 else:
     # `import dreg` costs what an empty module costs; type checkers see the names above.
-    _PLACES = {"Dataset": "dreg.dataset", "load": "dreg.dataset"}
+    _PLACES = {"Dataset": "dreg.dataset", "load": "dreg.loading", "autolog": "dreg.tracking"}
 
     def __getattr__(name):
         if name not in _PLACES:

@@ -29,7 +29,8 @@ from dreg.output import out
 
 COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
-    "yank", "unyank", "list", "show", "fetch", "fsck", "reproduce", "export", "import", "remote", "rules",
+    "yank", "unyank", "list", "show", "fetch", "trace", "tree", "fsck", "reproduce", "export", "import",
+    "remote", "rules",
 )  # fmt: skip
 
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

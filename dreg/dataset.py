@@ -1,74 +1,43 @@
-"""A release in Python: `dreg.load("wine-quality@^1.0")` gives its data in the form that is wanted.
+"""A release in Python: its data in the form that is wanted.
 
 Nothing is downloaded before it is needed, and nothing twice: what `dreg fetch` placed is used where it
-lies, other releases are kept in dreg's cache. What dreg.lock pins is what `load` gives.
+lies, other releases are kept in dreg's cache.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from semver import Version
 
-from dreg.adapters.lock_file import LOCK, read_lock
+from dreg.adapters.extras import needed
 from dreg.core.described import described
 from dreg.core.lineage import Lineage, training_splits
-from dreg.core.lock import Pin
 from dreg.core.profile import Profile
-from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import INDEX
 from dreg.core.split_paths import METADATA, guessed, matching
 from dreg.errors import BadRequest, Refused
-from dreg.pin import Request, requests, resolve
 from dreg.release_files import ReleaseFiles
 
 if TYPE_CHECKING:
+    import datasets
     import pandas as pd
     import polars as pl
     import pyarrow as pa
     from fsspec import AbstractFileSystem
 
     from dreg.adapters.interop.tables import Split
+    from dreg.adapters.interop.torch_data import Samples as TorchSamples
+    from dreg.adapters.interop.torch_data import Stream as TorchStream
 
 Columns = Sequence[str] | None
-
-
-def load(request: str, *, repo: str | None = None, remote: str | None = None) -> Dataset:
-    """The newest release in the request's range; the locked one, if dreg.lock pins one that fits.
-
-    `request` is `name`, `name@^1.0`, `name@1.2.0` or a tag; `repo` the registry's URL or path (default:
-    DREG_REPO, DVC_REPO, dreg.lock); `remote` where the bytes are, if not where the registry says.
-
-    Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused for a tag
-    that moved, Outside when the registry can't be reached.
-    """
-    home = _lock_folder()
-    (wanted,) = requests(read_lock(home), request, repo=repo, output=None, raw=False)
-    pin = wanted.pin
-    if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
-        release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)
-    else:
-        release = resolve(wanted)
-    return Dataset(ReleaseFiles(wanted, release, home, remote))
-
-
-def _is_meant(pin: Pin, wanted: Request) -> bool:
-    """Whether the locked version is one that was asked for; `latest`, in words, asks anew."""
-    return wanted.wanted.text == pin.request or (
-        wanted.wanted.text != "latest" and pin.version in wanted.wanted
-    )
-
-
-def _lock_folder() -> Path:
-    """The nearest folder upwards that has a dreg.lock: a notebook is often started below it."""
-    here = Path.cwd()
-    return next((f for f in (here, *here.parents) if (f / LOCK).is_file()), here)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +179,44 @@ class Dataset:
         frame: pl.DataFrame = self._module("frames").to_polars(self._split(split, columns))
         return frame
 
+    def to_hf(self, split: str, columns: Columns = None) -> datasets.Dataset:
+        """The split as a dataset of Hugging Face's; images, classes and arrays have their features."""
+        return self._module("huggingface", "hf", "datasets", "PIL").to_hf(
+            self._split(split, columns)
+        )
+
+    def to_torch(
+        self,
+        split: str,
+        columns: Columns = None,
+        transform: Callable[[dict[str, Any]], Any] | None = None,
+    ) -> TorchSamples:
+        """The split as a map-style dataset: samples are dictionaries, or what `transform` makes of them.
+
+        It may be used by any number of DataLoader workers, forked or spawned; they share its memory.
+        """
+        torch_data = self._module("torch_data", "torch", "torch", "PIL")
+        return cast("TorchSamples", torch_data.to_torch(self._split(split, columns), transform))
+
+    def to_torch_iterable(
+        self,
+        split: str,
+        columns: Columns = None,
+        transform: Callable[[dict[str, Any]], Any] | None = None,
+        *,
+        rank: int | None = None,
+        world: int | None = None,
+        seed: int | None = None,
+    ) -> TorchStream:
+        """The split as an iterable dataset of which each rank, and each of its workers, has its part.
+
+        Without a rank, torch.distributed tells, or RANK and WORLD_SIZE; with a seed it is shuffled.
+        """
+        torch_data = self._module("torch_data", "torch", "torch", "PIL")
+        parts = {"rank": rank, "world": world, "seed": seed}
+        stream = torch_data.to_torch_iterable(self._split(split, columns), transform, **parts)
+        return cast("TorchStream", stream)
+
     def samples(self, split: str | None = None) -> pa.Table:
         """The sample index: `split`, `key` and `hash` (16 bytes) of every sample, or those of a split."""
         from dreg.adapters.index.looking import rows
@@ -223,6 +230,16 @@ class Dataset:
         return rows(index, (split,) if split else None)
 
     # What is behind
+
+    def log_to_mlflow(self, *splits: str, run_id: str | None = None) -> str:
+        """Record in the active MLflow run, or another, that it uses these splits; the run's id.
+
+        As params, tags and a dataset input; without splits, those that models learn from. Raises
+        BadRequest where no run is active, Refused where the run names another version.
+        """
+        from dreg.tracking import log
+
+        return log(self, splits, run_id)
 
     def _files(self, split: str) -> tuple[str, ...]:
         """Raises BadRequest for a split that there is not."""
@@ -243,11 +260,11 @@ class Dataset:
         wanted = None if columns is None else tuple(columns)
         return Split(tuple(folder / f for f in files), described(self.profile), wanted, called)
 
-    def _module(self, name: str) -> Any:
-        from dreg.adapters.extras import needed
-
-        needed("pyarrow", "arrow")
-        return needed(f"dreg.adapters.interop.{name}", "arrow")
+    def _module(self, name: str, extra: str = "arrow", *libraries: str) -> Any:
+        """Of `interop`, which imports its libraries at once. Raises Outside for one that is lacking."""
+        for library in ("pyarrow", *libraries):
+            needed(library, "arrow" if library == "pyarrow" else extra)
+        return import_module(f"dreg.adapters.interop.{name}")
 
 
 def _below(path: Path, folder: Path) -> bool:

@@ -89,7 +89,7 @@ def requests(
         return [_locked(pin, repo, raw) for _, pin in sorted(lock.pins.items())]
     name, wanted = _parsed(text, environment, lock)
     pin = lock.pins.get(name)
-    found = repo or _default_repo(pin)
+    found = repo or default_repo(pin)
     place = output or (pin.output if pin else f"data/{name}")
     _refuse_shared(name, place, lock)
     return [Request(name, wanted, found, place, raw, pin)]
@@ -131,7 +131,7 @@ def _parsed(text: str, environment: str, lock: Lock) -> tuple[str, Range]:
     return name, Range.parse(pin.request) if pin else wanted
 
 
-def _default_repo(pin: Pin | None) -> str:
+def default_repo(pin: Pin | None) -> str:
     given = os.environ.get("DREG_REPO") or os.environ.get("DVC_REPO")
     if given:
         return given

@@ -36,13 +36,17 @@ WIDTH = 88
 WRITTEN_BY = "<!-- Written by `python -m dreg.reference`; edit the program, not this page. -->"
 
 ENVIRONMENT = (
-    ("`DREG_REPO`, `DVC_REPO`", "The registry that `dreg fetch` asks without `--repo`."),
+    (
+        "`DREG_REPO`, `DVC_REPO`",
+        "The registry that `dreg fetch` and `dreg.load` ask without `--repo`.",
+    ),
     ("`DREG_REMOTE`, `DVC_REMOTE`", "Where the bytes are: a remote's name, a URL or a path."),
     ("`DVC_DATA_VERSION`", "A tag; `dreg fetch` brings it when no other version is asked for."),
     ("`DREG_MIRROR`", "The folder in which the mirrors called `local` lie."),
     ("`DREG_WAIT`", "Seconds to wait for another dreg at the same dataset; 600 if not set."),
     ("`DREG_CACHE`", "Where downloads and git objects are kept, if not in `~/.cache/dreg`."),
     ("`AWS_*`", "Keys, profile, region and endpoint of S3, as for every AWS client."),
+    ("`MLFLOW_TRACKING_URI`", "The server or store that `dreg trace` asks without `--tracking`."),
     ("`NO_COLOR`", "No colours."),
 )
 
@@ -157,31 +161,35 @@ def _described(answer: type) -> Iterator[str]:
         yield from (*inner, "")
 
 
-def _inner(answer: type) -> Iterator[tuple[str, type]]:
+def _inner(answer: type, above: tuple[type, ...] = ()) -> Iterator[tuple[str, type]]:
     for name, kind in typing.get_type_hints(answer).items():
         for part in (kind, *typing.get_args(kind)):
-            if isinstance(part, type) and dataclasses.is_dataclass(part):
+            known = part in (*above, answer)  # a type that has itself within is told once
+            if isinstance(part, type) and dataclasses.is_dataclass(part) and not known:
                 yield name, part
-                yield from ((f"{name}.{below}", deeper) for below, deeper in _inner(part))
+                below = _inner(part, (*above, answer))
+                yield from ((f"{name}.{inside}", deeper) for inside, deeper in below)
 
 
-def _shape(kind: Any, indent: str = "") -> str:
+def _shape(kind: Any, indent: str = "", above: tuple[Any, ...] = ()) -> str:
     """The JSON of a type, with the names of types in the places of values."""
+    if kind in above:
+        return "{...}"
     inside = indent + "  "
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         entries = [
-            f'{inside}"{field.name}": {_shape(hints[field.name], inside)}'
+            f'{inside}"{field.name}": {_shape(hints[field.name], inside, (*above, kind))}'
             for field in dataclasses.fields(kind)
         ]
         return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
     if origin in (types.UnionType, typing.Union):
-        return " or ".join(_shape(part, indent) for part in parts)
+        return " or ".join(_shape(part, indent, above) for part in parts)
     if isinstance(origin, type) and issubclass(origin, Mapping):
-        return f"{{NAME: {_shape(parts[1], indent)}, ...}}"
+        return f"{{NAME: {_shape(parts[1], indent, above)}, ...}}"
     if parts:
-        return f"[{_shape(parts[0], indent)}, ...]"
+        return f"[{_shape(parts[0], indent, above)}, ...]"
     return _word(kind)
 
 

@@ -16,7 +16,12 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-pytest_plugins = ["tests.kinds", "tests.s3_server", "tests.small_registry"]
+pytest_plugins = [
+    "tests.s3_server",
+    "tests.small_registry",
+    "tests.kinds",
+    "tests.mlflow_server",
+]
 
 FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "MLFLOW_")
 OURS = ("DREG_MIRROR",)

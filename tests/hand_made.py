@@ -17,6 +17,7 @@ from pathlib import Path
 from semver import Version
 
 from dreg.adapters.objects import open_store
+from dreg.core.about import About, Provenance, Upstream
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
@@ -97,6 +98,7 @@ class HandMade:
         listed: list[File] | None = None,
         metadata: bytes = METADATA,
         force: bool = False,
+        upstream: tuple[Upstream, ...] = (),
     ) -> Manifest:
         """Put objects and manifest on the remote, tag and push. `listed` overrides what it says."""
         data = self.path / "data" / name
@@ -109,7 +111,10 @@ class HandMade:
             store.put_bytes(object_key(entries[-1].md5), content)
         # Not Snapshot.of: it would refuse the unsafe paths that some tests need.
         snapshot = Snapshot(tuple(sorted(entries if listed is None else listed)))
-        manifest = Manifest(name, Version.parse(version), snapshot)
+        unknown = "0" * 64
+        made = Provenance(dvc_lock=unknown, released_with="0.1.0")
+        about = About("major", unknown, unknown, made, upstream=upstream) if upstream else None
+        manifest = Manifest(name, Version.parse(version), snapshot, about=about)
         store.put_bytes(manifest_key(manifest.digest), manifest.to_text().encode())
         self.tag(f"{name}-v{version}", manifest.digest, force=force)
         self.made[f"{name}-v{version}"] = manifest

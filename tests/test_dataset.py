@@ -245,7 +245,10 @@ def test_loading_imports_nothing_heavy(training):
         ("pyarrow", "to_arrow", "arrow"),
         ("pandas", "to_pandas", "pandas"),
         ("polars", "to_polars", "polars"),
+        ("torch", "to_torch", "torch"),
+        ("datasets", "to_hf", "hf"),
         ("fsspec", "filesystem", "fsspec"),
+        ("mlflow", "log_to_mlflow", "mlflow"),
     ],
 )
 def test_what_is_not_installed_says_what_to_install(training, monkeypatch, lacking, call, extra):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from dreg.core.lock import Lock, Pin
@@ -39,3 +40,14 @@ def write_pin(folder: Path, pin: Pin) -> None:
             part.unlink(missing_ok=True)
     finally:
         os.close(handle)
+
+
+def find_locks(folders: Iterable[Path]) -> list[Path]:
+    """Every lock in these folders and below, sorted; hidden folders are left out."""
+    found = set()
+    for folder in folders:
+        for inside, below, files in os.walk(folder):
+            below[:] = [name for name in below if not name.startswith(".")]
+            if LOCK in files:
+                found.add(Path(inside) / LOCK)
+    return sorted(found)

@@ -85,7 +85,7 @@ def keys(
 ) -> dict[str, str]:
     """Params, and tags, of a run that uses the release: version, origin, and what was measured.
 
-    With `among`, as of one dataset beside another that has the plain keys: `data_version/<name>`.
+    With `among`, as of one dataset beside another that has the plain keys: `data_version.<name>`.
     """
     told = {
         NAME_KEY: lineage.dataset,
@@ -97,7 +97,7 @@ def keys(
         SPLITS_KEY: ",".join(lineage.splits),
         **(_measured(profile) if profile else {}),
     }
-    behind = f"/{lineage.dataset}" if among else ""
+    behind = f".{lineage.dataset}" if among else ""
     return {
         _FORBIDDEN.sub("_", key) + behind: value[:LONGEST_VALUE]
         for key, value in told.items()
@@ -164,12 +164,12 @@ def _joined(one: Lineage, other: Lineage) -> Lineage:
 
 def _of_keys(told: Mapping[str, str], kind: str) -> Iterator[Lineage]:
     for key, value in sorted(told.items()):
-        plain, _, behind = key.partition("/")
+        plain, _, behind = key.partition(".")
         if plain not in VERSION_KEYS:
             continue
 
         def said(names: Iterable[str], behind: str = behind) -> str | None:
-            full = (f"{name}/{behind}" if behind else name for name in names)
+            full = (f"{name}.{behind}" if behind else name for name in names)
             return next((told[name] for name in full if told.get(name)), None)
 
         named = _named(value, behind or said(NAME_KEYS))

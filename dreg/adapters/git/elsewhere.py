@@ -73,6 +73,8 @@ def revision(repo: str, wanted: str) -> Revision:
         if _has(cache, wanted):
             return Revision(cache, wanted)
         sources = [wanted]
+    elif wanted == "HEAD":  # what is checked out, or the default branch
+        sources = [wanted]
     else:
         sources = [f"refs/tags/{wanted}", f"refs/heads/{wanted}"]
     for source in sources:

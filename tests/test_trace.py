@@ -1,0 +1,457 @@
+"""From a model to the exact samples that it learned from, and from a release to who uses it."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import uuid
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+import dreg
+from dreg.cli import run
+from dreg.errors import BadRequest, Refused
+from dreg.output import out
+from tests.done import Done
+from tests.hand_made import HandMade
+from tests.kinds import KINDS, ROWS, measured
+
+
+@dataclass
+class Models:
+    """A registry with two releases of `words`, and a model trained on each of them."""
+
+    made: HandMade
+    name: str
+    runs: list[str]
+
+    def dreg(self, *arguments: str) -> Done:
+        """As the process `dreg arguments`, without its seconds of importing MLflow."""
+        out.json = out.quiet = out.debug = False
+        said, noted = io.StringIO(), io.StringIO()
+        with redirect_stdout(said), redirect_stderr(noted):
+            code = run(list(arguments))
+        out.json = False
+        return Done(code, said.getvalue(), noted.getvalue())
+
+    def trace(self, *arguments: str) -> dict:
+        done = self.dreg("trace", *arguments, "--json")
+        assert done.code == 0, done.stderr
+        return done.json
+
+
+def fewer(folder: Path) -> dict:
+    """The words without number 7, with another 8 and a new 600, in release 1.1.0."""
+    told = KINDS["words"](folder)
+    file = folder / "train.csv"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("7,")]
+    text = "\n".join([*lines, "600,a new word,good", ""])
+    file.write_text(text.replace("8,word number 8,", "8,word number eight,", 1))
+    return told
+
+
+@pytest.fixture(scope="session")
+def two_releases(tmp_path_factory) -> HandMade:
+    home = tmp_path_factory.mktemp("two")
+    made = HandMade(home, {"DREG_CACHE": str(home / "cache")})
+    KINDS["fewer"] = fewer
+    try:
+        for version, kind in (("1.0.0", "words"), ("1.1.0", "fewer")):
+            files, metadata = measured(home / version, kind)
+            made.release(version, files, name="words", metadata=metadata)
+    finally:
+        del KINDS["fewer"]
+    return made
+
+
+@pytest.fixture
+def registry(two_releases, tmp_path, monkeypatch) -> HandMade:
+    (tmp_path / "training").mkdir()
+    monkeypatch.chdir(tmp_path / "training")
+    monkeypatch.setenv("DREG_REPO", str(two_releases.bare))
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
+    return two_releases
+
+
+@pytest.fixture
+def models(registry, tracking) -> Models:
+    """A registered model: version 1 of words 1.0.0, version 2 of 1.1.0, which is the champion."""
+    import mlflow
+
+    name = f"tagger-{uuid.uuid4().hex[:8]}"
+    client = mlflow.MlflowClient()
+    client.create_registered_model(name)
+    runs = []
+    for version in ("1.0.0", "1.1.0"):
+        with mlflow.start_run(run_name=f"on {version}") as active:
+            dreg.load(f"words@{version}").log_to_mlflow()
+        runs.append(active.info.run_id)
+        client.create_model_version(
+            name,
+            f"runs:/{active.info.run_id}/model",
+            active.info.run_id,
+            tags={"version": f"2.{len(runs)}"},
+        )
+    client.set_registered_model_alias(name, "champion", "2")
+    return Models(registry, name, runs)
+
+
+# A model's samples
+
+
+def test_what_exact_samples_were_in_the_training_data_of_a_model(models, tmp_path):
+    answer = models.trace(f"models:/{models.name}/2", "--export", str(tmp_path / "out.parquet"))
+    assert answer["model"]["aliases"] == ["champion"]
+    assert answer["run"]["id"] == models.runs[1]
+    (data,) = answer["data"]
+    manifest = models.made.made["words-v1.1.0"]
+    assert (data["tag"], data["manifest"]) == ("words-v1.1.0", manifest.digest)
+    assert (
+        data["commit"] == data["recorded"] == models.made.git("rev-parse", "words-v1.1.0^{commit}")
+    )
+    assert not data["moved"]
+    assert data["samples"] == ROWS
+    assert {s["split"]: s["used"] for s in data["splits"]} == {"train": True, "val": False}
+    exported = pq.read_table(tmp_path / "out.parquet")
+    assert exported.column_names == ["dataset", "version", "split", "key", "hash"]
+    expected = dreg.load("words@1.1.0").samples("train")
+    assert exported.select(["split", "key", "hash"]).equals(expected.cast(exported.schema.remove(0).remove(0).remove_metadata()))  # fmt: skip
+    keys = set(exported["key"].to_pylist())
+    assert "7" not in keys
+    assert {"8", "600"} < keys
+    about = pq.read_metadata(tmp_path / "out.parquet").metadata
+    assert about[b"dreg.manifest"].decode() == manifest.digest
+    assert about[b"dreg.run"].decode() == models.runs[1]
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [("/1", "1.0.0"), ("/2", "1.1.0"), ("/v2", "1.1.0"), ("@champion", "1.1.0"), ("/latest", "1.1.0"), ("/2.1", "1.0.0"), ("/v2.2", "1.1.0")],
+)  # fmt: skip
+def test_ways_to_name_a_model(models, version, expected):
+    (data,) = models.trace(f"models:/{models.name}{version}")["data"]
+    assert data["version"] == expected
+    assert data["forms"] == ["dataset input", "param data_version", "tag data_version"]
+
+
+def test_a_run_without_a_model(models):
+    answer = models.trace(f"runs:/{models.runs[0]}")
+    assert answer["model"] is None
+    assert answer["data"][0]["version"] == "1.0.0"
+
+
+def test_the_versions_of_a_model_tell_which_data_was_used_when(models):
+    answer = models.trace(f"models:/{models.name}")
+    told = [(v["model"]["version"], v["model"]["aliases"], v["data"]) for v in answer["versions"]]
+    assert told == [("2", ["champion"], ["words 1.1.0"]), ("1", [], ["words 1.0.0"])]
+    assert "REGISTERED (UTC)" in models.dreg("trace", f"models:/{models.name}").stdout
+
+
+def test_for_people(models):
+    said = models.dreg(
+        "trace", f"models:/{models.name}@champion", "--samples", "--limit", "2"
+    ).stdout
+    assert f"model     models:/{models.name}/2, alias champion, registered 20" in said
+    assert f"run       {models.runs[1]} (on 1.1.0, experiment Default" in said
+    assert "data      words 1.1.0, by dataset input, param data_version, tag data_version" in said
+    assert "(recorded by the run)" in said
+    assert f"samples   {ROWS}, of train" in said
+    assert "\ntrain    0  " in said
+    assert f"and {ROWS - 2} more samples: --limit 0, or --export FILE.parquet" in said
+
+
+def test_was_this_sample_in_the_training_data(models):
+    (data,) = models.trace(f"models:/{models.name}/2", "--sample", "600")["data"]
+    assert [row["split"] for row in data["sample"]] == ["train"]
+    said = models.dreg("trace", f"models:/{models.name}/1", "--sample", "600").stdout
+    assert "sample    not in this release" in said
+    said = models.dreg("trace", f"models:/{models.name}/1", "--sample", "9000").stdout
+    assert "sample    9000 is in val: it was not trained on" in said
+
+
+def test_only_of_some_splits(models):
+    (data,) = models.trace(f"models:/{models.name}/1", "--split", "val", "--samples")["data"]
+    assert data["samples"] == 1
+    assert [row["key"] for row in data["listed"]] == ["9000"]
+    (data,) = models.trace(f"models:/{models.name}/1", "--split", "all")["data"]
+    assert data["samples"] == ROWS + 1
+    done = models.dreg("trace", f"models:/{models.name}/1", "--split", "test")
+    assert (done.code, "has no split `test`" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("params", "tags"),
+    [
+        ({"data_version": "words-v1.0.0"}, {}),
+        ({}, {"data_version": "words-v1.0.0"}),
+        ({"DVC_DATA_VERSION": "words-v1.0.0"}, {}),
+        ({"data_version": "words@1.0.0"}, {}),
+        ({"data_version": "1.0.0", "dataset": "words"}, {}),
+        ({}, {"dataset_version": "v1.0.0", "dataset_name": "words"}),
+    ],
+)
+def test_forms_that_others_write(registry, tracking, params, tags):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        mlflow.log_params(params)
+        mlflow.set_tags(tags)
+    models = Models(registry, "", [active.info.run_id])
+    (data,) = models.trace(f"runs:/{active.info.run_id}")["data"]
+    assert (data["tag"], data["samples"], data["recorded"]) == ("words-v1.0.0", ROWS, None)
+    found = models.trace("words@1.0.0")["runs"]
+    assert active.info.run_id in [one["id"] for one in found]
+
+
+def test_a_dataset_input_of_another_kind_that_names_the_tag(registry, tracking):
+    import mlflow
+    from mlflow.data.http_dataset_source import HTTPDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    source = HTTPDatasetSource("https://git.example.com/acme/data/tree/words-v1.0.0/data/words")
+    with mlflow.start_run() as active:
+        mlflow.log_input(MetaDataset(source, name="words"), context="train")
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert (data["tag"], data["forms"]) == ("words-v1.0.0", ["dataset input"])
+
+
+# What a release is used by
+
+
+def test_who_uses_a_release(models):
+    Path("dreg.lock").unlink(missing_ok=True)
+    done = models.dreg("fetch", "words@~1.0")
+    assert done.code == 0, done.stderr
+    answer = models.trace("words@1.0.0")
+    assert [m["name"] for m in answer["models"] if m["name"] == models.name] == [models.name]
+    assert models.runs[0] in [run["id"] for run in answer["runs"]]
+    assert models.runs[1] not in [run["id"] for run in answer["runs"]]
+    assert answer["locks"] == [{"path": "dreg.lock", "request": "~1.0"}]
+    said = models.dreg("trace", "words@1.0.0").stdout
+    assert f"models:/{models.name}/1" in said
+    assert "locks       dreg.lock (~1.0)" in said
+
+
+def test_where_a_sample_was(registry):
+    models = Models(registry, "", [])
+    told = models.trace("words@1.0.0", "--sample", "8")["sighted"]
+    assert [(s["version"], s["split"], s["changed"]) for s in told["seen"]] == [
+        ("1.1.0", "train", True), ("1.0.0", "train", False),
+    ]  # fmt: skip
+    told = models.trace("words", "--sample", "7")["sighted"]
+    assert [s["version"] for s in told["seen"]] == ["1.0.0"]
+    assert told["absent"] == ["1.1.0"]
+    by_hash = models.trace("words", "--sample", told["seen"][0]["hash"])["sighted"]
+    assert [s["key"] for s in by_hash["seen"]] == ["7"]
+    assert (
+        "no release has the sample 'nine'"
+        in models.dreg("trace", "words", "--sample", "nine").stdout
+    )
+
+
+def test_without_a_tracking_server_a_release_says_what_it_knows(registry):
+    models = Models(registry, "", [])
+    answer = models.trace("words@1.1.0", "--samples", "--limit", "1")
+    assert (answer["runs"], answer["models"]) == (None, None)
+    assert answer["data"]["more"] == ROWS - 1
+    said = models.dreg("trace", "words@1.1.0").stdout
+    assert "runs      not known: no tracking server (MLFLOW_TRACKING_URI or --tracking)" in said
+
+
+# Recording
+
+
+def test_everything_that_readers_rely_on_is_recorded(registry, tracking):
+    import mlflow
+
+    ds = dreg.load("words@1.0.0")
+    with mlflow.start_run() as active:
+        assert ds.log_to_mlflow() == active.info.run_id
+        ds.log_to_mlflow()  # again is no error
+    told = mlflow.get_run(active.info.run_id)
+    expected = {
+        "data_name": "words",
+        "data_version": "words-v1.0.0",
+        "data_repo": str(registry.bare),
+        "data_commit": ds.commit,
+        "data_manifest": f"sha256:{registry.made['words-v1.0.0'].digest}",
+        "data_digest": f"sha256:{registry.made['words-v1.0.0'].snapshot.published.digest()}",
+        "data_splits": "train",
+        "data_num_samples": str(ROWS),
+    }
+    assert told.data.params == expected
+    assert expected.items() <= told.data.tags.items()
+    (one,) = told.inputs.dataset_inputs
+    assert (one.dataset.name, one.dataset.source_type) == ("words", "dreg")
+    assert one.dataset.digest == registry.made["words-v1.0.0"].digest[:32]
+    assert {tag.key: tag.value for tag in one.tags} == {"mlflow.data.context": "train"}
+    schema = {c["name"]: c["type"] for c in json.loads(one.dataset.schema)["mlflow_colspec"]}
+    assert schema == {"id": "long", "text": "string", "mood": "string"}
+    again = mlflow.data.get_source(one).load()
+    assert (again.tag, again.commit) == (ds.tag, ds.commit)
+
+
+def test_metrics_of_the_metadata_are_keys(hand_made, tracking, monkeypatch, tmp_path):
+    import mlflow
+
+    files, metadata = measured(tmp_path / "m", "digits")
+    data = json.loads(metadata)
+    data["metrics"] = {"train": {"pixel_mean": 0.28}}
+    hand_made.release("1.0.0", files, name="digits", metadata=json.dumps(data).encode())
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "cache"))
+    with mlflow.start_run() as active:
+        dreg.load("digits", repo=str(hand_made.bare)).log_to_mlflow()
+    assert mlflow.get_run(active.info.run_id).data.params["data_pixel_mean"] == "0.28"
+
+
+def test_two_datasets_in_a_run(registry, tracking, kinds, monkeypatch):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        dreg.load("words@1.1.0").log_to_mlflow("train", "val")
+        dreg.load("talks", repo=str(kinds.bare)).log_to_mlflow()
+        with pytest.raises(Refused, match=r"uses `words-v1\.1\.0`, and not `words-v1\.0\.0`"):
+            dreg.load("words@1.0.0").log_to_mlflow()
+    params = mlflow.get_run(active.info.run_id).data.params
+    assert (params["data_version"], params["data_version.talks"]) == (
+        "words-v1.1.0",
+        "talks-v1.0.0",
+    )
+    monkeypatch.delenv("DREG_REPO")
+    told = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    samples = {one["dataset"]: one["samples"] for one in told}
+    assert samples == {"words": ROWS + 1, "talks": 3}
+
+
+def test_autolog_records_every_load_in_a_run(registry, tracking):
+    import mlflow
+
+    dreg.autolog()
+    try:
+        dreg.load("words@1.0.0")  # no run is active: nothing is recorded, nothing fails
+        with mlflow.start_run() as active:
+            dreg.load("words@1.1.0")
+        dreg.autolog(disable=True)
+        with mlflow.start_run() as other:
+            dreg.load("words@1.1.0")
+    finally:
+        dreg.autolog(disable=True)
+    assert mlflow.get_run(active.info.run_id).data.params["data_version"] == "words-v1.1.0"
+    assert "data_version" not in mlflow.get_run(other.info.run_id).data.params
+
+
+def test_outside_of_a_run_nothing_can_be_recorded(registry, tracking):
+    with pytest.raises(BadRequest, match="no MLflow run is active"):
+        dreg.load("words").log_to_mlflow()
+
+
+# What may be wrong
+
+
+@pytest.mark.parametrize(
+    ("what", "fact", "hint"),
+    [
+        ("models:/{name}/7", "has no version `7`, by number or by a tag", "versions there are: 2 (champion), 1"),
+        ("models:/{name}@prod", "has no alias `prod`", "versions there are: 2 (champion), 1"),
+        ("models:/nobody/1", "has no registered model `nobody`", "there are: "),
+        ("runs:/0123456789abcdef0123456789abcdef", "has no run `0123", "on another server"),
+        ("models:/a/b/c", "is not the URI of a model or run", "models:/NAME@alias"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_says_what_is(models, what, fact, hint):
+    done = models.dreg("trace", what.format(name=models.name))
+    assert done.code == 2
+    assert fact in done.stderr
+    assert hint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_names_no_data(registry, tracking):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        mlflow.log_param("lr", 0.1)
+    done = Models(registry, "", []).dreg("trace", f"runs:/{active.info.run_id}")
+    assert done.code == 2
+    assert "does not say which data it used" in done.stderr
+    assert "ds.log_to_mlflow()" in done.stderr
+
+
+def test_no_server_is_known(registry):
+    done = Models(registry, "", []).dreg("trace", "models:/x/1")
+    assert done.code == 2
+    assert done.stderr == (
+        "error: no MLflow tracking server is known here\n\n"
+        "hint: name it: --tracking http://HOST:5000, or set MLFLOW_TRACKING_URI\n"
+    )
+
+
+def test_a_server_that_does_not_answer(registry):
+    done = Models(registry, "", []).dreg("trace", "models:/x/1", "--tracking", "http://127.0.0.1:9")
+    assert done.code == 3
+    assert done.stderr.startswith("error: MLflow at http://127.0.0.1:9 cannot be reached\n")
+
+
+def test_a_tag_that_moved_since(registry, tracking, tmp_path):
+    """The run recorded the manifest, so what it used is still told exactly - with a warning."""
+    import mlflow
+
+    made = HandMade(tmp_path / "moving", {"DREG_CACHE": str(tmp_path / "moving-cache")})
+    files, metadata = measured(tmp_path / "before", "words")
+    made.release("1.0.0", files, name="words", metadata=metadata)
+    with mlflow.start_run() as active, mlflow.start_run(nested=True) as bare:
+        mlflow.log_params({"data_version": "words-v1.0.0", "data_commit": "0" * 40})
+        dreg.load("words", repo=str(made.bare)).log_to_mlflow("train", run_id=active.info.run_id)
+    less = {**files, "processed/val.csv": b"id,text,mood\n"}
+    made.release("1.0.0", less, name="words", metadata=metadata, force=True)
+    models = Models(made, "", [])
+    done = models.dreg(
+        "trace", f"runs:/{active.info.run_id}", "--json", "--samples", "--limit", "0"
+    )
+    assert done.code == 0, done.stderr
+    assert "moved or went since" in done.stderr
+    (data,) = done.json["data"]
+    assert data["moved"]
+    assert len(data["listed"]) == data["samples"] == ROWS
+    done = models.dreg("trace", f"runs:/{bare.info.run_id}", "--repo", str(made.bare))
+    assert done.code == 1
+    assert "is not where it was when the run used it" in done.stderr
+
+
+def test_a_release_without_a_sample_index(hand_made, tracking, monkeypatch):
+    import mlflow
+
+    hand_made.release("1.0.0")
+    monkeypatch.setenv("DREG_CACHE", str(hand_made.home / "cache"))
+    with mlflow.start_run() as active:
+        mlflow.set_tag("data_version", "wine-v1.0.0")
+    models = Models(hand_made, "", [])
+    done = models.dreg(
+        "trace", f"runs:/{active.info.run_id}", "--samples", "--repo", str(hand_made.bare)
+    )
+    assert done.code == 2
+    assert "has no sample index, so single samples can't be told" in done.stderr
+
+
+def test_only_parquet_is_exported(models):
+    done = models.dreg("trace", f"models:/{models.name}/1", "--export", "samples.xlsx")
+    assert done.code == 2
+    assert "does not end in .parquet" in done.stderr
+    assert not Path("samples.xlsx").exists()
+
+
+def test_mlflow_is_not_needed_to_trace_samples(registry):
+    script = (
+        "import sys; sys.modules['mlflow'] = None\nfrom dreg.cli import run\n"
+        "sys.exit(run(['trace', 'words@1.0.0', '--sample', '8']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
