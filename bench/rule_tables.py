@@ -259,6 +259,27 @@ def unit_jumped(wines: Wines) -> None:
     wines.columns(sulphates=lambda rows: pc.multiply(rows["sulphates"], 1000.0))
 
 
+def marks_are_floats(wines: Wines) -> None:
+    promised(wines, "quality", type="float64")
+    wines.columns(quality=lambda rows: rows["quality"].cast(pa.float64()))
+
+
+@pair(
+    "column-drifted",
+    "content-changed",
+    "samples-changed",
+    "evaluation-split-changed",
+    before=marks_are_floats,
+)
+def columns_swapped(wines: Wines) -> None:
+    for split, rows in wines.tables.items():
+        names = rows.column_names
+        place, other = names.index("ph"), names.index("quality")
+        marks, acidity = rows["quality"], rows["ph"]
+        rows = rows.set_column(place, "ph", marks)
+        wines.tables[split] = rows.set_column(other, "quality", acidity)
+
+
 @pair("content-changed", "samples-changed", "evaluation-split-changed")
 def column_drifted(wines: Wines) -> None:
     wines.columns(ph=lambda rows: pc.add(rows["ph"], 0.2))
@@ -316,6 +337,14 @@ def class_balance_drifted(wines: Wines) -> None:
 @pair("content-changed", "metric-removed", peer=NO_SPLITS)
 def split_removed(wines: Wines) -> None:
     del wines.contract["splits"]["val"], wines.tables["val"], wines.metrics["val"]
+
+
+@pair("content-changed", "layout-changed", peer=NO_SPLITS)
+def split_renamed(wines: Wines) -> None:
+    wines.contract["splits"]["test"] = {"role": "evaluation", "files": ["processed/test.parquet"]}
+    del wines.contract["splits"]["val"]
+    for named in (wines.tables, wines.metrics):
+        named["test"] = named.pop("val")  # type: ignore[index, assignment]
 
 
 @pair("content-changed", "metric-added", peer=NO_SPLITS)

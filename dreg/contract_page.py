@@ -78,7 +78,8 @@ def contract_page() -> Iterator[str]:
         "Drift is told by the figures that a profile has: means and deviations of numbers, "
         "[histograms](profile.md#drift), counts",
         "of classes. A stability index that chance explains counts as 0. A split or column that is new "
-        "has not drifted.",
+        "has not drifted. Numbers",
+        "and times that are the key are not looked at: they are others with every sample.",
         "",
         "`max_leakage` counts different samples, `max_near_duplicates` different values, however often "
         "they come.",

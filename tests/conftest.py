@@ -7,14 +7,15 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.hand_made import HandMade
 
-# CI tries the same examples every time; people try new ones with every run.
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI"):
-    settings.load_profile("ci")
+# CI tries the same examples every time; people try new ones with every run. How long it takes to
+# make examples says how busy the machine is.
+settings.register_profile("people", suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("people"), derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 pytest_plugins = [
     "tests.s3_server",

@@ -97,3 +97,22 @@ def test_a_column_of_two_values_is_recognised_by_no_figures():
         return replace(WINE, features={name: features[name]}, splits={"train": split})
 
     assert renamed(flags("a"), flags("b")) == {}
+
+
+def test_a_column_of_another_name_and_type_is_two_findings():
+    called = with_names(WINE, {"quality": "mark"})
+    features = called.features | {"mark": replace(called.features["mark"], type="float64")}
+    found = {f.rule: f.text for f in assess(WINE, replace(called, features=features))}
+    assert found == {
+        "column-renamed": "column `quality` is called `mark` now: it has the same figures in every split",
+        "type-changed": "column `mark` is float64 instead of int64",
+    }
+
+
+@pytest.mark.parametrize(("one", "other"), [("ph", "alcohol"), ("density", "sulphates")])
+def test_two_columns_that_changed_places_are_told_in_real_data(one, other):
+    swapped = with_names(unitless(WINE), {one: other, other: one})
+    found = [f.text for f in assess(unitless(WINE), swapped) if f.rule == "columns-swapped"]
+    assert found == [
+        f"columns `{min(one, other)}` and `{max(one, other)}` have each other's values"
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dreg.core.profile import Profile
@@ -64,6 +64,31 @@ class SampleChanges:
     def went(self, split: str) -> int:
         """Samples that moved out of the split."""
         return sum(number for (out, _), number in self.moved.items() if out == split)
+
+    def renamed(self, names: Mapping[str, str]) -> SampleChanges:
+        """The changes where splits are called otherwise: what is in `names[a]` now did not leave `a`.
+
+        Under a key that stayed may be another content, so contents are not known then.
+        """
+        if not names:
+            return self
+        splits: dict[str, SplitChanges] = {}
+        for name, split in self.splits.items():
+            called = names.get(name, name)
+            known = splits.get(called, SplitChanges())
+            stayed = self.moved.get((name, called), 0) if name in names else 0
+            splits[called] = SplitChanges(
+                added=known.added + split.added,
+                removed=known.removed + split.removed,
+                changed=known.changed + split.changed,
+                kept=known.kept + split.kept + stayed,
+            )
+        moved = {
+            (names.get(out, out), to): number
+            for (out, to), number in self.moved.items()
+            if names.get(out) != to
+        }
+        return replace(self, splits=splits, moved=moved, contents=self.contents and not self.keyed)
 
     def before(self) -> dict[str, int]:
         """How many samples each split had."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from dreg.core.drift import Drift, of_classes, of_histograms
 from dreg.core.profile import Profile, Split
+from dreg.core.rules.figures import identifies
 from dreg.core.wording import tick
 
 MOVED = {
@@ -20,11 +21,21 @@ MOVED = {
 def drifts(
     before: Profile, after: Profile, bounded: Collection[str]
 ) -> Iterator[tuple[str, str, float]]:
-    """What drifted of what both have: what it is about, the kind of drift, by how much."""
+    """What drifted of what both have: what it is about, the kind of drift, by how much.
+
+    Numbers that are the key drift with every new sample, and are left out.
+    """
     for name in sorted(before.splits.keys() & after.splits.keys()):
         old, new = before.splits[name], after.splits[name]
-        yield from _moments(name, old, new)
-        for column in sorted(old.histograms.keys() & new.histograms.keys()):
+        compared = [
+            column
+            for column in sorted(old.columns.keys() & new.columns.keys())
+            if not identifies(before, after, column)
+        ]
+        yield from _moments(name, old, new, compared)
+        for column in compared:
+            if column not in old.histograms or column not in new.histograms:
+                continue
             drift = of_histograms(old.histograms[column], new.histograms[column])
             yield f"column {tick(column)} of split {tick(name)}", "psi", _beyond_chance(drift)
         classes = of_classes(old.class_distribution, new.class_distribution)
@@ -32,8 +43,10 @@ def drifts(
         yield f"split {tick(name)}", kind, _beyond_chance(classes)
 
 
-def _moments(split: str, old: Split, new: Split) -> Iterator[tuple[str, str, float]]:
-    for column in sorted(old.columns.keys() & new.columns.keys()):
+def _moments(
+    split: str, old: Split, new: Split, columns: Sequence[str]
+) -> Iterator[tuple[str, str, float]]:
+    for column in columns:
         before, after = old.columns[column], new.columns[column]
         about = f"column {tick(column)} of split {tick(split)}"
         if {"mean", "std"} <= before.keys() & after.keys():

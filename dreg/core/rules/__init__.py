@@ -17,6 +17,7 @@ from dreg.core.rules import (
     renames,
     samples,
     splits,
+    units,
 )
 from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
@@ -26,7 +27,7 @@ from dreg.core.wording import printable
 __all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
 
 # Imported for the rules that they register.
-_ = (columns, classes, splits, samples, layout, metrics, figures, documents)
+_ = (columns, classes, splits, samples, layout, metrics, figures, units, documents)
 RENAMES = ("column-renamed", "class-renamed")
 
 
@@ -41,18 +42,22 @@ def assess(
 ) -> tuple[Finding, ...]:
     """Every rule's findings, the dearest first, then by rule; `pricing` is `old`'s contract's.
 
-    `changes` is what became of single samples; without it profiles alone are compared. A column or
-    class that is called otherwise is compared with what it was: to other rules, it is not another.
+    `changes` is what became of single samples; without it profiles alone are compared. A split,
+    column or class that is called otherwise is compared with what it was: to other rules, it is not
+    another.
     """
-    same = renames.followed(old, new)
+    names = splits.renamed_splits(old, new, changes)
+    split = splits.with_splits(old, names)
+    same = renames.followed(split, new)
+    known = changes.renamed(names) if changes else None
+    sides = {"split-renamed": (old, changes)} | dict.fromkeys(RENAMES, (split, known))
     findings = [
         # One line each, whatever a column is called: findings go into messages with trailers, and
         # to terminals.
         _finding(rule, printable(" ".join(text.split())), pricing)
         for rule in RULES.values()
-        for text in rule.check(
-            old if rule.id in RENAMES else same, new, changes, **pricing.tolerated(rule)
-        )
+        for before, told in [sides.get(rule.id, (same, known))]
+        for text in rule.check(before, new, told, **pricing.tolerated(rule))
     ]
     return tuple(sorted(findings, key=lambda finding: (-finding.bump, finding.rule)))
 

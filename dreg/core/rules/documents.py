@@ -24,9 +24,11 @@ def licence_restricted(old: Profile, new: Profile) -> Iterator[str]:
     if _spelled(before) == _spelled(after) or not before:
         return
     old_duties, new_duties = duties(before), duties(after)
-    if old_duties is None or new_duties is None:
-        yield f"the licence is {after or 'not stated'} instead of {before}: compare their terms"
-    elif added := sorted(new_duties - old_duties):
+    if not after:
+        yield f"the licence is not stated any more: it was {before}"
+    elif new_duties is None or (old_duties is None and new_duties):
+        yield f"the licence is {after} instead of {before}: compare their terms"
+    elif old_duties is not None and (added := sorted(new_duties - old_duties)):
         yield f"the licence is {after} instead of {before}, which adds: {', '.join(added)}"
 
 
@@ -168,13 +170,19 @@ def _stated_model(column: str, before: str, after: str) -> Iterator[str]:
         yield from _stated(f"the model of column {tick(column)}", before, after)
 
 
-_DUTIES = {"by": "attribution", "sa": "share-alike", "nc": "non-commercial", "nd": "no derivatives"}
+# Whoever shares alike shares under the same licence: those of two houses don't mix.
+_DUTIES = {
+    "by": "attribution",
+    "sa": "share-alike under Creative Commons",
+    "nc": "non-commercial",
+    "nd": "no derivatives",
+}
 _OPEN_DATA = {
     "cc0": frozenset[str](),
     "cc-zero": frozenset[str](),
     "pddl": frozenset[str](),
     "odc-by": frozenset({"attribution"}),
-    "odbl": frozenset({"attribution", "share-alike"}),
+    "odbl": frozenset({"attribution", "share-alike under ODbL"}),
 }
 _CC = re.compile(r"cc-by(?:-(?:sa|nc|nd))*")
 

@@ -19,34 +19,10 @@ NULLS = 0.05
 PSI = 0.2  # by custom, more is a population to train a new model for
 SHIFT = 0.1
 CLASS_SHARE = 0.05
-FACTOR = 1.5
-SPREAD = 0.05
 # What is compared where there is no histogram, and the figure that a shift is measured in.
 MEANS = {"mean": "std", "std": "std", "mean_norm": "std_norm", "std_norm": "std_norm"} | {
     name: name for name in ("mean_length", "mean_width", "mean_height")
 }
-QUANTILES = ("p05", "p25", "p50", "p75", "p95")
-
-
-@rule(Bump.MAJOR)
-def unit_jumped(
-    old: Profile, new: Profile, *, factor: float = FACTOR, spread: float = SPREAD
-) -> Iterator[str]:
-    """Numbers mean something else, grams for kilograms say: models go wrong without an error.
-
-    All quantiles were multiplied by one factor, give or take `spread` of it.
-
-    Before: splits: {train: {num_samples: 9, columns: {mass: {p25: 1.2, p50: 1.5, p75: 2.1}}}}
-    After: splits: {train: {num_samples: 9, columns: {mass: {p25: 1200, p50: 1500, p75: 2110}}}}
-    """
-    for split in shared(old.splits, new.splits):
-        for name, before, after in _columns(old, new, split):
-            times = _multiplied(before, after, spread)
-            if times and max(times, 1 / times) > max(factor, 1.0):
-                yield (
-                    f"column {tick(name)} of split {tick(split)} has values {times:,.4g} times what they "
-                    f"were: median {before.get('p50', math.nan):.6g} -> {after.get('p50', math.nan):.6g}"
-                )
 
 
 @rule(Bump.MINOR)
@@ -63,7 +39,9 @@ def column_drifted(
     After: splits: {train: {num_samples: 900, columns: {pH: {histogram: "2..3:90 3..4:810"}}}}
     """
     for split in shared(old.splits, new.splits):
-        for name, _, _ in _columns(old, new, split):
+        for name, _, _ in columns_in_both(old, new, split):
+            if identifies(old, new, name):
+                continue
             if moved := drifted(old.splits[split], new.splits[split], name, psi, shift, nulls):
                 yield f"column {tick(name)} of split {tick(split)}: {moved}"
 
@@ -120,10 +98,10 @@ def statistics_changed(
         was, now = old.splits[split], new.splits[split]
         columns = [
             name
-            for name, before, after in _columns(old, new, split)
+            for name, before, after in columns_in_both(old, new, split)
             if changed_figures(before, after)
             or drift.of_histograms(*_histograms(was, now, name)).psi
-            if not drifted(was, now, name, psi, shift, nulls)
+            if identifies(old, new, name) or not drifted(was, now, name, psi, shift, nulls)
         ]
         if columns:
             yield f"split {tick(split)} has slightly other statistics of {ticked(columns)}"
@@ -133,22 +111,32 @@ def statistics_changed(
             yield f"split {tick(split)} has slightly other counts per class"
 
 
-def _columns(
+def columns_in_both(
     old: Profile, new: Profile, split: str
 ) -> Iterator[tuple[str, Mapping[str, Number], Mapping[str, Number]]]:
     """Statistics of the columns that the split has in both, of values of the same kind.
 
-    Lengths of texts say nothing about the numbers that are there now. The label's are those of its
-    classes, which are counted.
+    Lengths of texts say nothing about the numbers that are there now, and norms nothing about those
+    of vectors of another dimension. The label's are those of its classes, which are counted.
     """
     before, after = old.splits[split], new.splits[split]
     for name in shared(before.columns, after.columns):
-        texts = [
-            spelled(p.features[name].type) == "string" for p in (old, new) if name in p.features
-        ]
+        kinds = {
+            (spelled(p.features[name].type) == "string", p.features[name].shape)
+            for p in (old, new)
+            if name in p.features
+        }
         counted_classes = before.class_distribution and after.class_distribution
-        if len(set(texts)) < 2 and not (name == old.label == new.label and counted_classes):
+        if len(kinds) < 2 and not (name == old.label == new.label and counted_classes):
             yield name, before.columns[name], after.columns[name]
+
+
+def identifies(old: Profile, new: Profile, column: str) -> bool:
+    """Whether a column's numbers or times only tell samples apart: new samples have new ones."""
+    keys = {*(old.key or ()), *(new.key or ())}
+    return column in keys and all(
+        spelled(p.features[column].type) != "string" for p in (old, new) if column in p.features
+    )
 
 
 def _histograms(before: Split, after: Split, column: str) -> tuple[Histogram, Histogram]:
@@ -191,7 +179,8 @@ def _moved_values(before: Split, after: Split, column: str, psi: float, shift: f
             return ""
         medians = [n for n in ("p50", "p50_length") if n in one and n in other]
         shown = (f", median {one[n]:.6g} -> {other[n]:.6g}" for n in medians[:1])
-        return f"PSI {found.psi:.2f}{''.join(shown)}"
+        most = max(psi, found.chance)
+        return f"PSI {found.psi:.2f}, more than {most:.2g}{''.join(shown)}"
     for name, unit in MEANS.items():
         if name not in one or name not in other or not differs(one[name], other[name]):
             continue
@@ -200,33 +189,15 @@ def _moved_values(before: Split, after: Split, column: str, psi: float, shift: f
     return ""
 
 
-def _multiplied(
-    before: Mapping[str, Number], after: Mapping[str, Number], spread: float
-) -> float | None:
-    """The one factor, above zero, that takes all quantiles to the new ones; None if there is none.
-
-    Two different quantiles are the least that has a shape to be recognised; zero times anything is
-    zero.
-    """
-    pairs = [(before[name], after[name]) for name in QUANTILES if name in before and name in after]
-    if len(pairs) < 3 or any((one == 0) != (other == 0) for one, other in pairs):
-        return None
-    pairs = [pair for pair in pairs if pair[0]]
-    ratios = sorted(other / one for one, other in pairs)
-    if len({one for one, _ in pairs}) < 2:
-        return None
-    middle = ratios[len(ratios) // 2]
-    if not all(0 < ratio < math.inf and abs(ratio / middle - 1) <= spread for ratio in ratios):
-        return None
-    return middle
-
-
 def _balance(before: Mapping[str, int], after: Mapping[str, int], share: float, psi: float) -> str:
     """How the shares of the classes moved by more than is tolerated, in words; empty if not."""
     if moved := _moved_shares(before, after, share):
         return few(moved)
     found = drift.of_classes(before, after)
-    return f"the shares of the classes have a PSI of {found.psi:.2f}" if found.beyond(psi) else ""
+    if not found.beyond(psi):
+        return ""
+    most = max(psi, found.chance)
+    return f"the shares of the classes have a PSI of {found.psi:.2f}, more than {most:.2g}"
 
 
 def _moved_shares(before: Mapping[str, int], after: Mapping[str, int], share: float) -> list[str]:

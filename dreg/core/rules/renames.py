@@ -1,4 +1,4 @@
-"""Names that changed: which column or class is which, and how the other rules are told.
+"""Names of columns and classes that changed: which is which, and how the other rules are told.
 
 A column that is called otherwise is one finding. Every other rule compares it with itself: it
 gets the old profile with the new names in it.
@@ -12,10 +12,10 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import TypeVar
 
-from dreg.core.profile import Feature, Number, Profile, Split
+from dreg.core.profile import Feature, Profile, Split
 from dreg.core.rules.figures import PSI, SHIFT, drifted
 from dreg.core.rules.metrics import changed_figures
-from dreg.core.rules.rule import counted, gone, rule, shared
+from dreg.core.rules.rule import counted, gone, rule, shared, telling
 from dreg.core.types import spelled
 from dreg.core.version import Bump
 from dreg.core.wording import tick
@@ -29,6 +29,11 @@ BECAUSE = {
     ALIKE: "the names are alike, the type is the same and the figures are close",
     SAME_NAME: "the names are alike and the type is the same",
 }
+OTHER_TYPE = {
+    SAME_FIGURES: "it has the same figures in every split",
+    ALIKE: "the names are alike and the figures are close",
+}
+_NUMBERS = re.compile(r"u?int\d+|float\d+|decimal.*")
 
 Value = TypeVar("Value")
 
@@ -37,8 +42,8 @@ Value = TypeVar("Value")
 def column_renamed(old: Profile, new: Profile) -> Iterator[str]:
     """Training code that reads the column by its old name stops working.
 
-    A column that is gone is recognised in a new one of the same type by its figures, or by a
-    similar name and close figures.
+    A column that is gone is recognised in a new one of the same type, or of other numbers, by its
+    figures, or by a similar name and close figures.
 
     Before:
       schema: {features: {alcohol: {type: float64}}}
@@ -48,7 +53,9 @@ def column_renamed(old: Profile, new: Profile) -> Iterator[str]:
       splits: {train: {num_samples: 800, columns: {abv: {min: 8, max: 14.9, mean: 10.5}}}}
     """
     for name, (called, evidence) in sorted(renamed(old, new).items()):
-        yield f"column {tick(name)} is called {tick(called)} now: {BECAUSE[evidence]}"
+        same = spelled(old.features[name].type) == spelled(new.features[called].type)
+        because = (BECAUSE if same else OTHER_TYPE)[evidence]
+        yield f"column {tick(name)} is called {tick(called)} now: {because}"
 
 
 @rule(Bump.MAJOR)
@@ -67,7 +74,7 @@ def class_renamed(old: Profile, new: Profile) -> Iterator[str]:
 
 
 def followed(old: Profile, new: Profile) -> Profile:
-    """`old`, its columns and classes called as they are in `new`."""
+    """`old`, its columns and classes called as they are in `new`; splits have the same names."""
     return _with_classes(_with_columns(old, new), new)
 
 
@@ -98,7 +105,7 @@ def _evidence(old: Profile, new: Profile, name: str, called: str) -> int | None:
     feature = old.features[name]
     if _kind(feature) != _kind(new.features[called]):
         return None
-    same, close, compared, telling = True, True, False, False
+    same, close, compared, told_apart = True, True, False, False
     for split in shared(old.splits, new.splits):
         before, after = _only(old.splits[split], name, called), new.splits[split]
         if called in old.splits[split].columns or name in after.columns:
@@ -112,34 +119,25 @@ def _evidence(old: Profile, new: Profile, name: str, called: str) -> int | None:
             None in histograms or histograms[0] == histograms[1]
         )
         compared |= bool(one.keys() & other.keys() - {"nulls", "not_finite"})
-        telling |= _telling(one) and _telling(other)
+        told_apart |= telling(one) and telling(other)
         close &= not any(
             drifted(*sides, called, PSI, SHIFT) for sides in ((before, after), (after, before))
         )
-    if same and telling:
+    if same and told_apart:
         return SAME_FIGURES
     likeness = _likeness(*sorted((name, called)))
     if close and compared and likeness >= SIMILAR:
         return ALIKE
-    if close and likeness >= (SIMILAR if feature.shape else 1):
+    alike = likeness >= (SIMILAR if feature.shape else 1)
+    if close and alike and spelled(feature.type) == spelled(new.features[called].type):
         return SAME_NAME
     return None
 
 
 def _kind(feature: Feature) -> tuple[object, ...]:
-    return spelled(feature.type), feature.shape, feature.unit, feature.classes, feature.model
-
-
-def _telling(figures: Mapping[str, Number]) -> bool:
-    """Whether another column would hardly have these figures by chance.
-
-    One or two values, or texts of one length, are nothing to recognise a column by.
-    """
-    return figures.get("distinct", 3) >= 3 and any(
-        low < figures.get(name.replace("min", "max"), low)
-        for name, low in figures.items()
-        if name.split("_")[0] == "min"
-    )
+    """What a column is beside its name; numbers of one type may become those of another."""
+    kind = _NUMBERS.sub("number", spelled(feature.type))
+    return kind, feature.shape, feature.unit, feature.classes, feature.model
 
 
 def _likeness(one: str, other: str) -> float:

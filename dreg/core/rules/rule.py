@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from dreg.core.profile import Profile, Split
+from dreg.core.profile import Number, Profile, Split
 from dreg.core.samples import SampleChanges
 from dreg.core.version import Bump
 from dreg.core.wording import tick
@@ -139,3 +139,15 @@ def few(items: list[str], most: int = 5) -> str:
 def ticked(names: Iterable[str]) -> str:
     """Names in backticks, for a sentence."""
     return few([tick(name) for name in names])
+
+
+def telling(figures: Mapping[str, Number]) -> bool:
+    """Whether another column would hardly have these figures by chance.
+
+    One or two values, or texts of one length, are nothing to recognise a column by.
+    """
+    return figures.get("distinct", 3) >= 3 and any(
+        low < figures.get(name.replace("min", "max"), low)
+        for name, low in figures.items()
+        if name.split("_")[0] == "min"
+    )
