@@ -22,6 +22,7 @@ from dreg.adapters.git.publish import LostRace, Published, Publisher
 from dreg.adapters.git.whole import Scratch
 from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Advance, Store, many, open_store
+from dreg.announcing import announced
 from dreg.core.bundle import (
     ABOUT,
     ABOUT_LIMIT,
@@ -107,9 +108,10 @@ def bring(
             tags = _tags(about)
             there = _refuse_other_tag(registry, tags)
             store = open_store(remote_of(registry.root, remote))
-            pushed = _push(reader, checked, store)
             new = [tag for tag in tags if tag.tag not in there]
-            _publish(registry, scratch, tags, new)
+            with announced(store, checked.manifest):
+                pushed = _push(reader, checked, store)
+                _publish(registry, scratch, tags, new)
     return Imported(
         dataset=about.dataset,
         version=Version.parse(about.version),

@@ -23,6 +23,7 @@ from dreg.adapters.git.scratch import tidy
 from dreg.adapters.making import making_path
 from dreg.adapters.objects import Store, many
 from dreg.adapters.written import written
+from dreg.announcing import announced
 from dreg.core.choices import Choices
 from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
@@ -101,8 +102,9 @@ def _release_one(
         if dry_run or not prepared.needed:
             return _answer(prepared, "planned" if prepared.needed else "unchanged", dataset)
         try:
-            for step in carry_out(prepared, dataset, claims, sign):
-                out.note(step)
+            with announced(prepared.holdings.store, prepared.manifest):
+                for step in carry_out(prepared, dataset, claims, sign):
+                    out.note(step)
             return _answer(prepared, "released", dataset)
         except LostRace as race:
             lost = str(race)

@@ -10,7 +10,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError
 from obstore.store import HTTPStore, S3Store
 
 from dreg.adapters.objects.failures import Failures
-from dreg.adapters.objects.place import CHUNK, Page, missing
+from dreg.adapters.objects.place import CHUNK, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
 
@@ -53,6 +53,20 @@ class Bucket:
                 yield None  # who may read and write single objects need not be allowed to list
             else:
                 raise self._failures.of(error) from error
+
+    def every(self, prefix: str) -> Iterator[Kept]:
+        if isinstance(self._store, HTTPStore):
+            raise unlistable(self.location)
+        try:
+            for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+                for one in page:
+                    yield Kept(one["path"], one["size"], one["last_modified"])
+        except FileNotFoundError as error:
+            raise self._failures.no_bucket() from error
+        except PermissionDeniedError as error:
+            raise unlistable(self.location) from error
+        except BaseError as error:
+            raise self._failures.of(error) from error
 
     def _stored(self, meta: ObjectMeta) -> Stored:
         """Only S3 says what an ETag is; a web server's may be anything."""

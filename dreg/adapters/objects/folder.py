@@ -6,9 +6,10 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from dreg.adapters.objects.place import CHUNK, Advance, Page, missing
+from dreg.adapters.objects.place import CHUNK, Advance, Kept, Page, missing
 from dreg.core.stored import Stored
 from dreg.errors import Outside
 
@@ -30,6 +31,16 @@ class Folder:
 
     def pages(self, prefix: str) -> Iterator[Page | None]:
         yield None  # asking for single files is as quick
+
+    def every(self, prefix: str) -> Iterator[Kept]:
+        for folder, _, names in os.walk(self.root / prefix, onerror=_raise):
+            for name in names:
+                path = Path(folder) / name
+                if not name.startswith(".dreg-"):
+                    with contextlib.suppress(FileNotFoundError):
+                        found = path.stat()
+                        at = datetime.fromtimestamp(found.st_mtime, UTC)
+                        yield Kept(path.relative_to(self.root).as_posix(), found.st_size, at)
 
     def read(self, key: str) -> Iterator[bytes]:
         try:
@@ -60,6 +71,11 @@ class Folder:
 
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
+
+
+def _raise(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 def chunks(read: Callable[[int], bytes], advance: Advance = lambda n: None) -> Iterator[bytes]:

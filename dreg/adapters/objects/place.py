@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from dreg.core.stored import Stored
 from dreg.errors import Outside
 
 CHUNK = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One object as a complete listing has it: bytes, and when it was written by the store's clock."""
+
+    key: str
+    size: int
+    at: datetime
+
 
 Advance = Callable[[int], None]
 Page = list[tuple[str, Stored]]
@@ -30,9 +42,18 @@ class Place(Protocol):
 
     def stat(self, key: str) -> Stored | None: ...
     def pages(self, prefix: str) -> Iterator[Page | None]: ...
+    def every(self, prefix: str) -> Iterator[Kept]: ...
     def read(self, key: str) -> Iterator[bytes]: ...
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None: ...
     def delete(self, key: str) -> None: ...
+
+
+def unlistable(location: str) -> Outside:
+    """The error for a remote of which a complete listing cannot be had."""
+    return Outside(
+        f"{location} does not list what it holds",
+        hint="use credentials that may list it, or name another remote with --remote",
+    )
 
 
 def missing(key: str, location: str) -> Missing:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dreg.adapters.objects.checksums import Checksums
 from dreg.adapters.objects.folder import Folder, chunks
-from dreg.adapters.objects.place import Advance, Page, Place
+from dreg.adapters.objects.place import Advance, Kept, Page, Place
 from dreg.core.remotes import SCHEMES, Remote
 from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
@@ -83,6 +83,11 @@ class Store:
     def listed(self, prefix: str) -> Listing:
         """Every object whose key starts with `prefix` (ending in `/`)."""
         return Listing(self._place.pages(prefix))
+
+    def every(self, prefix: str) -> Iterator[Kept]:
+        """All objects whose key starts with `prefix` (ending in `/`). Raises Outside where the
+        remote cannot list them all."""
+        return self._place.every(prefix)
 
     def read(self, key: str) -> Iterator[bytes]:
         """The object's bytes as they come, not verified. Raises Missing."""

@@ -1,0 +1,132 @@
+"""A release that is being made, and a garbage collection that is deleting, look out for each other.
+
+Either writes a note on the remote first and then reads the other's. So at least one of them sees
+the other, whatever happens in between: the release waits until nothing is being deleted and only then
+proves that its objects are there; the collection keeps what any announced release needs. Nobody compares clocks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from dreg.adapters.objects import Store
+from dreg.core.garbage import ANNOUNCED, SWEEPS
+from dreg.core.json_text import parse_json
+from dreg.core.manifest import Manifest
+from dreg.errors import DregError, Outside
+from dreg.output import out
+
+DELETING = 600.0  # seconds; a sweep deletes nothing that much later than it was written down
+PATIENCE = 900.0  # a sweep that is there for so long is nobody's any more
+PAUSE = 0.5
+LIMIT = 64 * 1024
+
+
+@contextmanager
+def announced(store: Store, manifest: Manifest) -> Iterator[None]:
+    """Nothing that the manifest names is deleted from here to the end of the block.
+
+    Waits for a sweep that is going on. A killed release leaves its announcement, which a later
+    garbage collection removes as it does all else.
+    """
+    text = manifest.to_text().encode()
+    digest = hashlib.sha256(text).hexdigest()  # of one read from elsewhere it may be another
+    key = f"{ANNOUNCED}{digest}-{secrets.token_hex(4)}.json"
+    store.put_bytes(key, text)
+    try:
+        _wait_for_sweeps(store)
+        yield
+    finally:
+        with suppress(DregError):
+            store.delete(key)
+
+
+class Sweep:
+    """One garbage collection's time of deleting. `started` is by the store's clock."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.key = f"{SWEEPS}{secrets.token_hex(8)}.json"
+        self._until = time.monotonic() + DELETING
+        who = {"host": socket.gethostname(), "pid": os.getpid(), "start": _start_of(os.getpid())}
+        store.put_bytes(self.key, json.dumps(who).encode())
+        self.started: datetime = next(
+            each.at for each in store.every(SWEEPS) if each.key == self.key
+        )
+
+    def check(self) -> None:
+        """Raises Outside once others may think that it is over."""
+        if time.monotonic() > self._until:
+            raise Outside(
+                f"deleting took more than {DELETING / 60:.0f} minutes, and releases wait for it",
+                hint="run it again: it goes on from here",
+            )
+
+    def end(self) -> None:
+        self._store.delete(self.key)
+
+
+@contextmanager
+def sweeping(store: Store) -> Iterator[Sweep]:
+    """A time in which objects are deleted; releases wait for its end."""
+    for each in list(store.every(SWEEPS)):
+        if _is_dead(store, each.key):
+            store.delete(each.key)
+    sweep = Sweep(store)
+    try:
+        yield sweep
+    finally:
+        sweep.end()
+
+
+def _wait_for_sweeps(store: Store, patience: float = PATIENCE) -> None:
+    first: dict[str, float] = {}
+    while True:
+        try:
+            going_on = [each.key for each in store.every(SWEEPS)]
+        except Outside as error:
+            if "does not list" not in error.fact:
+                raise
+            out.note(f"{store.location} can't be listed: no `dreg gc` should run there now")
+            return
+        now = time.monotonic()
+        left = [
+            key
+            for key in going_on
+            if now - first.setdefault(key, now) < patience and not _is_dead(store, key)
+        ]
+        if not left:
+            return
+        if first and now - min(first.values()) < PAUSE:
+            out.note(f"a garbage collection is deleting on {store.location}; waiting")
+        time.sleep(PAUSE)
+
+
+def _is_dead(store: Store, key: str) -> bool:
+    """Whether the process that wrote this was on this machine and is gone."""
+    try:
+        who = parse_json(store.get_bytes(key, LIMIT))
+        if who["host"] != socket.gethostname():
+            return False
+        return bool(_start_of(int(who["pid"])) != who["start"])
+    except (DregError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _start_of(pid: int) -> str:
+    """When a process was started, as its system counts; `` if there is none of that number."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return "?"
+    return ""
