@@ -7,6 +7,7 @@ import math
 import re
 import statistics
 from collections.abc import Sequence
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -203,8 +204,45 @@ def test_encodings_of_the_same_values_have_the_same_figures():
 
 
 def test_other_types_have_their_nulls_counted():
-    assert figures.column(pa.array([{"x": 1}, None])).figures() == {"nulls": 1}
-    assert figures.column(pa.array([[1, 2], None], pa.list_(pa.int64(), 2))) == Others(1)
+    assert figures.column(pa.array([{"x": 1}, None])).figures() == {"nulls": 1, "distinct": 1}
+    pairs = figures.column(pa.array([[1, 2], None], pa.list_(pa.int64(), 2)))
+    assert isinstance(pairs, Others)
+    assert pairs.figures() == {"nulls": 1, "distinct": 1}
+    assert figures.column(pa.nulls(2)).figures() == {"nulls": 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([{"x": 1}, {"x": 2}, {"x": 1}, None], pa.struct([("x", pa.int64())])),
+        ([[1], [1, 2], [1], None], pa.list_(pa.int64())),
+        ([[0.5, 1], [1, 0.5], [0.5, 1], None], pa.list_(pa.float32(), 2)),
+        ([b"a", b"", b"a", None], pa.binary()),
+        ([b"ab", b"cd", b"ab", None], pa.binary(2)),
+        ([[("a", 1)], [], [("a", 1)], None], pa.map_(pa.string(), pa.int64())),
+        ([True, False, True, None], pa.bool_()),
+        # As floats these would be one value each.
+        ([1_700_000_000_000_000_001, 1_700_000_000_000_000_002] * 2, pa.timestamp("ns")),
+        ([Decimal(10**30), Decimal(10**30 + 1)] * 2, pa.decimal128(38)),
+    ],
+)  # fmt: skip
+def test_different_values_of_every_type_are_counted(values, kind):
+    array = pa.array(values, kind)
+    whole = figures.column(array)
+
+    assert whole.figures()["distinct"] == 2
+    assert whole == joined(figures.column(array.slice(0, 1)), figures.column(array.slice(1)))
+
+
+def test_different_images_are_counted_and_different_tensors():
+    red, blue = image("RGB", (2, 2), (255, 0, 0)), image("RGB", (2, 2), (0, 0, 255))
+    found, _ = figures.images(pictures(red, blue, None, red))
+    assert found.figures()["distinct"] == 2
+    pixels = np.array([[[1, 2]], [[2, 1]], [[1, 2]]], np.uint8)
+    assert figures.column(pa.FixedShapeTensorArray.from_numpy_ndarray(pixels)).figures() == {
+        "nulls": 0,
+        "distinct": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -215,7 +253,7 @@ def test_lists_have_lengths(kind):
 
     assert found.figures() == {
         "nulls": 1, "min_length": 0, "max_length": 5, "mean_length": 2.0,
-        "p50_length": 1, "p95_length": 5,
+        "p50_length": 1, "p95_length": 5, "distinct": 3,
     }  # fmt: skip
 
 
@@ -235,9 +273,10 @@ def test_vectors_have_norms(width):
     assert found.figures() == {
         "nulls": 1, "not_finite": 1, "min_norm": 0.0, "max_norm": 13.0, "mean_norm": 6.0,
         "std_norm": rounded(math.sqrt(((6 - 5) ** 2 + 36 + 49) / 3)), "p50_norm": 5.0,
+        "distinct": 3,
     }  # fmt: skip
     assert figures.column(pa.FixedShapeTensorArray.from_numpy_ndarray(rows)) == Vectors(
-        found.norms + Numbers(nulls=-1)
+        found.norms + Numbers(nulls=-1), found.distinct
     )
 
 
@@ -281,7 +320,7 @@ def test_images_have_sizes_modes_and_pixels():
         "nulls": 1,
         "min_width": 1, "max_width": 4, "mean_width": 2.5, "p50_width": 1, "p95_width": 4,
         "min_height": 2, "max_height": 3, "mean_height": 2.5, "p50_height": 2, "p95_height": 3,
-        "mode_L": 1, "mode_RGB": 1,
+        "mode_L": 1, "mode_RGB": 1, "distinct": 2,
     }  # fmt: skip
     assert pixels.count == 4 * 2 * 3 + 3
     assert pixels.mean == Fraction(8 * (255 + 51) + 3 * 255, 27)

@@ -103,7 +103,9 @@ class Numbers:
 
 
 def different(distinct: Distinct, count: int) -> dict[str, Number]:
-    """`distinct`, and `distinct_is_estimate` if it is one."""
+    """`distinct`, and `distinct_is_estimate` if it is one; nothing of no values."""
+    if not count:
+        return {}
     if distinct.estimated:
         return {"distinct": min(distinct.count, count), "distinct_is_estimate": True}
     return {"distinct": distinct.count}

@@ -29,9 +29,7 @@ class Texts:
     def figures(self) -> dict[str, Number]:
         """`nulls`, and of the texts, if there are any, what docs/profile.md lists."""
         shown = {"nulls": self.lengths.nulls} | some(self.lengths, LENGTHS, "length")
-        if self.lengths.count:
-            shown |= different(self.distinct, self.lengths.count)
-        return shown
+        return shown | different(self.distinct, self.lengths.count)
 
     def histogram(self) -> Histogram:
         """Where the lengths lie."""
@@ -43,13 +41,15 @@ class Lengths:
     """Lists or bytes: nulls, and how many elements or bytes the others have."""
 
     lengths: Numbers = field(default_factory=Numbers)
+    distinct: Distinct = field(default_factory=Distinct)
 
     def __add__(self, other: Lengths) -> Lengths:
-        return Lengths(self.lengths + other.lengths)
+        return Lengths(self.lengths + other.lengths, self.distinct + other.distinct)
 
     def figures(self) -> dict[str, Number]:
-        """`nulls`, and of the lengths, if there are any, what docs/profile.md lists."""
-        return {"nulls": self.lengths.nulls} | some(self.lengths, LENGTHS, "length")
+        """`nulls`, and of the values, if there are any, what docs/profile.md lists."""
+        shown = {"nulls": self.lengths.nulls} | some(self.lengths, LENGTHS, "length")
+        return shown | different(self.distinct, self.lengths.count)
 
     def histogram(self) -> Histogram:
         """Where the lengths lie."""
@@ -61,16 +61,18 @@ class Vectors:
     """Vectors of one dimension, such as embeddings: nulls, and the norms of the others."""
 
     norms: Numbers = field(default_factory=Numbers)
+    distinct: Distinct = field(default_factory=Distinct)
 
     def __add__(self, other: Vectors) -> Vectors:
-        return Vectors(self.norms + other.norms)
+        return Vectors(self.norms + other.norms, self.distinct + other.distinct)
 
     def figures(self) -> dict[str, Number]:
         """`nulls` and `not_finite`, and of the norms what docs/profile.md lists."""
         figures: dict[str, Number] = {"nulls": self.norms.nulls}
         if self.norms.not_finite:
             figures["not_finite"] = self.norms.not_finite
-        return figures | some(self.norms, NORMS, "norm")
+        figures |= some(self.norms, NORMS, "norm")
+        return figures | different(self.distinct, self.norms.count)
 
     def histogram(self) -> Histogram:
         """None: normalised vectors differ from 1 by rounding, which is no drift."""
@@ -84,18 +86,21 @@ class Images:
     widths: Numbers = field(default_factory=Numbers)
     heights: Numbers = field(default_factory=Numbers)
     modes: Mapping[str, int] = field(default_factory=dict)
+    distinct: Distinct = field(default_factory=Distinct)
 
     def __add__(self, other: Images) -> Images:
         modes = dict(self.modes)
         for mode, number in other.modes.items():
             modes[mode] = modes.get(mode, 0) + number
-        return Images(self.widths + other.widths, self.heights + other.heights, modes)
+        widths, heights = self.widths + other.widths, self.heights + other.heights
+        return Images(widths, heights, modes, self.distinct + other.distinct)
 
     def figures(self) -> dict[str, Number]:
         """`nulls`, and of the sizes, if there are any, what docs/profile.md lists."""
         sizes = some(self.widths, LENGTHS, "width") | some(self.heights, LENGTHS, "height")
         modes = {f"mode_{mode}": self.modes[mode] for mode in sorted(self.modes)}
-        return {"nulls": self.widths.nulls} | sizes | modes
+        shown = {"nulls": self.widths.nulls} | sizes | modes
+        return shown | different(self.distinct, self.widths.count)
 
     def histogram(self) -> Histogram:
         return Histogram()
@@ -113,15 +118,19 @@ def some(numbers: Numbers, names: tuple[str, ...], of: str) -> dict[str, Number]
 
 @dataclass(frozen=True)
 class Others:
-    """Values of a type that has no figures but the number of its nulls."""
+    """Values of a type without further figures: nulls, others, and how many of those are different."""
 
     nulls: int = 0
+    count: int = 0
+    distinct: Distinct = field(default_factory=Distinct)
 
     def __add__(self, other: Others) -> Others:
-        return Others(self.nulls + other.nulls)
+        nulls, count = self.nulls + other.nulls, self.count + other.count
+        return Others(nulls, count, self.distinct + other.distinct)
 
     def figures(self) -> dict[str, Number]:
-        return {"nulls": self.nulls}
+        """`nulls`, and `distinct` if there are values."""
+        return {"nulls": self.nulls} | different(self.distinct, self.count)
 
     def histogram(self) -> Histogram:
         return Histogram()

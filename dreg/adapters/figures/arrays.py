@@ -66,6 +66,11 @@ def values(array: pa.Array) -> npt.NDArray[Any]:
     return np.frombuffer(memory, kind, count=len(array), offset=array.offset * kind.itemsize)
 
 
+def present(array: pa.Array) -> npt.NDArray[np.bool_]:
+    """Where values are not null."""
+    return values(array.is_valid().cast(pa.uint8())).view(np.bool_)
+
+
 def counts(array: pa.Array) -> dict[object, int]:
     """How often each value occurs; nulls are not values."""
     found = pc.value_counts(plain(array).drop_null())

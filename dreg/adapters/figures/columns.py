@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -9,9 +11,11 @@ import pyarrow.compute as pc
 
 from dreg.adapters import sketching
 from dreg.adapters.figures.arrays import feature, plain, values
+from dreg.adapters.figures.different import distinct
 from dreg.adapters.figures.images import images
 from dreg.adapters.figures.numbers import numbers, of_values
 from dreg.adapters.formats.file_types import ImageType
+from dreg.adapters.hashing.fingerprints import hashes
 from dreg.core.numbers import Numbers
 from dreg.core.statistics import Column, Lengths, Others, Texts, Vectors
 from dreg.core.types import spelled
@@ -32,7 +36,8 @@ def column(array: pa.Array) -> Column:
     if pa.types.is_boolean(kind):
         return numbers(array.cast(pa.uint8()))
     if pa.types.is_decimal(kind):
-        return numbers(array.cast(pa.float64()))
+        # As floats, decimals of many digits would be one value.
+        return replace(numbers(array.cast(pa.float64())), distinct=distinct(array))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind):
         return numbers(array)
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
@@ -40,8 +45,8 @@ def column(array: pa.Array) -> Column:
     if vector:
         return vectors(array)
     if has_length(kind):
-        return Lengths(numbers(lengths(array)))
-    return Others(array.null_count)
+        return Lengths(numbers(lengths(array)), distinct(array))
+    return Others(array.null_count, len(array) - array.null_count, distinct(array))
 
 
 def times(array: pa.Array) -> Numbers:
@@ -49,7 +54,9 @@ def times(array: pa.Array) -> Numbers:
     if pa.types.is_date(array.type):
         return numbers(array.cast(pa.date32()).view(pa.int32()))
     whole = values(array.view(pa.int32() if array.type.bit_width == 32 else pa.int64()))
-    return of_values(whole / EVERY[array.type.unit], array.null_count)
+    found = of_values(whole / EVERY[array.type.unit], array.null_count)
+    # As floats, times some nanoseconds apart would be one value.
+    return replace(found, distinct=distinct(array))
 
 
 def is_vector(kind: pa.DataType) -> bool:
@@ -61,14 +68,16 @@ def is_vector(kind: pa.DataType) -> bool:
 def vectors(array: pa.Array) -> Vectors:
     """The lengths of vectors. Of the same vectors the same, whatever lies beside them."""
     nulls = array.null_count
-    present = array.drop_null() if nulls else array
+    given = array.drop_null() if nulls else array
     size = array.type.list_size
     # Nulls among the elements are no numbers, and neither is the norm.
-    flat = pc.fill_null(present.flatten().cast(pa.float64()), float("nan"))
-    rows = values(flat).reshape(len(present), size)
+    flat = pc.fill_null(given.flatten().cast(pa.float64()), float("nan"))
+    rows = values(flat).reshape(len(given), size)
     step = max(1, FLOATS_AT_ONCE // max(1, size))
     found = [norms(rows[start : start + step]) for start in range(0, len(rows), step)]
-    return Vectors(of_values(np.concatenate([np.empty(0), *found]), nulls))
+    norm = np.concatenate([np.empty(0), *found])
+    finite = hashes(given)[0][np.isfinite(norm)]
+    return Vectors(of_values(norm, nulls), sketching.of_hashes(finite))
 
 
 def norms(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from dreg.adapters.figures.arrays import feature, plain, values
+from dreg.adapters.figures.different import distinct
 from dreg.adapters.figures.numbers import of_values
 from dreg.adapters.formats.file_types import ImageType
 from dreg.core.numbers import Numbers
@@ -82,7 +83,7 @@ def images(array: pa.Array) -> tuple[Images, Numbers]:
     across, down = (
         of_values(np.array(sizes, np.int64), found.null_count) for sizes in (widths, heights)
     )
-    return Images(across, down, modes), pixels
+    return Images(across, down, modes, distinct(found)), pixels
 
 
 def decoded(octets: pa.Buffer, row: int) -> tuple[int, int, str, Counts]:

@@ -49,15 +49,25 @@ def fingerprints(batch: pa.RecordBatch) -> Lanes:
     """Both lanes of every row's hash. Raises Unhashable for a type without canonical content."""
     if not batch.num_rows:
         return np.empty(0, np.uint64), np.empty(0, np.uint64)
-    rows = max(1, min(SLICE_ROWS, SLICE_BYTES * batch.num_rows // max(1, batch.nbytes)))
-    slices = [_rows(batch.slice(start, rows)) for start in range(0, batch.num_rows, rows)]
-    first, second = (np.concatenate([piece[lane] for piece in slices]) for lane in (0, 1))
-    return first, second
+    rows = _at_once(batch.num_rows, batch.nbytes)
+    return _joined(_rows(batch.slice(start, rows)) for start in range(0, batch.num_rows, rows))
 
 
 def hashes(array: pa.Array) -> Lanes:
     """Both lanes of every value's hash; those of nulls are of no meaning. Raises Unhashable."""
-    return _values(array)
+    if not len(array):
+        return _values(array)
+    rows = _at_once(len(array), array.nbytes)
+    return _joined(_values(array.slice(start, rows)) for start in range(0, len(array), rows))
+
+
+def _at_once(count: int, size: int) -> int:
+    return max(1, min(SLICE_ROWS, SLICE_BYTES * count // max(1, size)))
+
+
+def _joined(slices: Iterable[Lanes]) -> Lanes:
+    first, second = (np.concatenate(lanes) for lanes in zip(*slices, strict=True))
+    return first, second
 
 
 def _rows(batch: pa.RecordBatch) -> Lanes:
