@@ -162,6 +162,23 @@ def test_what_does_not_fit_into_memory_is_sorted_on_disk(tmp_path, key, monkeypa
         assert found.duplicates == {"train": 300, "val": 0}
 
 
+def test_many_splits_take_no_more_memory_than_one(tmp_path, monkeypatch):
+    tables = {f"s{i}": NUMBERS.slice(i * 500, 500) for i in range(10)}
+    expected = indexed(tmp_path, ("id",), **tables)
+    most = NUMBERS.slice(0, 500).nbytes
+    monkeypatch.setattr(writing, "MOST_BYTES", most)
+    held = []
+    add = writing.SampleIndex.add
+
+    def added(index: writing.SampleIndex, *rest: Any) -> None:
+        add(index, *rest)
+        held.append(sum(runs.size for runs in index._splits.values()))
+
+    monkeypatch.setattr(writing.SampleIndex, "add", added)
+    assert indexed(tmp_path, ("id",), **tables) == expected
+    assert max(held) < 3 * most
+
+
 def test_equal_samples_are_held_once(monkeypatch):
     """However many, and also those that share just half of their hash with others."""
 
@@ -224,6 +241,9 @@ def test_a_sample_without_a_key(tmp_path):
         indexed(tmp_path, ("c",), train=table)
     with pytest.raises(BadRequest, match=r"key column `l` has type list"):
         indexed(tmp_path, ("l",), train=pa.table({"l": [[1]]}))
+    for kind, number in ((pa.timestamp("ms"), 2**60), (pa.date32(), 2**30)):
+        with pytest.raises(BadRequest, match=r"`t` has a year beyond 32767, of which there is no"):
+            indexed(tmp_path, ("t",), train=pa.table({"t": pa.array([number], kind)}))
 
 
 UTC_TIME = dt.datetime(2024, 5, 6, 7, 8, 9, 120_000, tzinfo=dt.UTC)

@@ -23,7 +23,9 @@ from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
 from dreg.adapters.written import written
 from dreg.errors import Outside
 
-MOST_BYTES = 32 << 20  # of one split in memory; to sort them takes some times as much
+MOST_BYTES = (
+    32 << 20
+)  # of one split in memory, or of those before it; to sort takes some times more
 SCHEMA = pa.schema(
     [
         pa.field("split", pa.string(), nullable=False),
@@ -75,6 +77,9 @@ class SampleIndex:
             rows = rows.append_column("number", numbers)
         runs = self._splits.get(split)
         if runs is None:
+            if sum(before.size for before in self._splits.values()) >= MOST_BYTES:
+                for before in self._splits.values():
+                    before.spill()
             folder = self._folder / str(len(self._splits))
             folder.mkdir()
             by, order = ("key", by_key) if self.key else ("first", by_hash)
