@@ -243,6 +243,14 @@ def test_a_million_classes(dataset):
     assert dataset.refused() == "the label `y` has more than 10,000 different values"
 
 
+@pytest.mark.parametrize("value", [["a"], {"b": 1}])
+def test_a_label_that_makes_no_classes(dataset, value):
+    fact = refusal(dataset, "all.jsonl", lines({"y": value}), {"y": "string"}, label="y")
+
+    assert fact.startswith("the label `y` of `all.jsonl` has type ")
+    assert fact.endswith(", which makes no classes")
+
+
 @pytest.mark.parametrize("name", ["all.csv", "all.jsonl", "all.json"])
 def test_a_key_that_two_samples_have(dataset, name):
     objects = [{"x": 1, "y": "a"}, {"x": 2, "y": "b"}, {"x": 1, "y": "c"}]

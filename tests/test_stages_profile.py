@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -317,6 +319,43 @@ def test_labels_without_listed_classes_are_their_own_names(wines):
     wines.contract(columns=columns)
 
     assert profile.write().splits["train"].class_distribution == {"red": 1, "white": 2}
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "names"),
+    [
+        ([True, False], pa.bool_(), ["true", "false"]),
+        ([dt.date(2024, 5, 6)], pa.date32(), ["2024-05-06"]),
+        ([b"a"], pa.binary(), ["61"]),
+        ([3, 4], pa.dictionary(pa.int8(), pa.int64()), ["3", "4"]),
+    ],
+)
+def test_labels_without_listed_classes_are_named_as_keys_are(wines, values, kind, names):
+    table = pa.table({"color": pa.array(values, kind)})
+    write_parquet(table, wines.processed / "train.parquet")
+    wines.contract(
+        splits={"train": {"files": ["processed/train.parquet"]}},
+        columns={"color": "string"},
+        label="color",
+    )
+
+    distribution = profile.write().splits["train"].class_distribution
+
+    assert distribution == dict.fromkeys(names, 1)
+
+
+def test_a_million_classes_that_the_contract_lists(wines):
+    classes = [f"class {i}" for i in range(100_000)]  # a million takes ten times as long, not more
+    write_parquet(pa.table({"color": classes}), wines.processed / "train.parquet")
+    wines.contract(
+        splits={"train": {"files": ["processed/train.parquet"]}},
+        columns={"color": {"type": "string", "classes": classes}},
+        label="color",
+    )
+    started = time.process_time()
+
+    assert profile.write().splits["train"].class_distribution == dict.fromkeys(classes, 1)
+    assert time.process_time() - started < 30  # searching a list of them took 80
 
 
 def test_a_label_that_is_a_quantity_has_no_classes(wines):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dreg.adapters import figures
+from dreg.adapters.classes import labels
 from dreg.adapters.formats import Piece, opened
 from dreg.adapters.formats.file_types import ImageType, paths
 from dreg.adapters.index.rows import hashed
@@ -20,8 +21,6 @@ from dreg.core.statistics import Column, Samples
 from dreg.errors import Outside
 
 Features = Mapping[str, Feature]
-
-MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
 
 
 @dataclass(frozen=True)
@@ -142,43 +141,3 @@ def same_columns(first: Path, features: Features, path: Path, found: Features) -
 def kind(feature: Feature) -> str:
     """A column's type as in `uint8[28, 28]`."""
     return f"{feature.type}{list(feature.shape) if feature.shape else ''}"
-
-
-def labels(batch: pa.RecordBatch, contract: Contract, piece: Piece, row: int) -> dict[str, int]:
-    """Samples by class. A class without samples is counted too: its absence is worth seeing."""
-    name = contract.label
-    if name is None or name not in batch.schema.names:
-        return {}
-    array = batch.column(name)
-    classes = contract.columns[name].classes
-    if pa.types.is_floating(array.type) and not classes:
-        return {}  # a quantity to be predicted has no classes
-    distribution = dict.fromkeys(classes, 0)
-    for value, number in figures.counts(array).items():
-        class_name = class_of(value, classes)
-        if class_name is None:
-            raise Outside(
-                f"{piece.place(row + figures.first_row(array, value))}: label {value!r} in column `{name}` is none of the "
-                f"{len(classes)} classes",
-                hint="correct the pipeline, or add the class to dataset.yaml",
-            )
-        distribution[class_name] = distribution.get(class_name, 0) + number
-    return distribution
-
-
-def few_enough(samples: Samples, contract: Contract) -> None:
-    """Raises Outside when the label takes so many values that they can't be classes."""
-    if len(samples.classes) > MOST_CLASSES and not contract.columns[contract.label or ""].classes:
-        raise Outside(
-            f"the label `{contract.label}` has more than {MOST_CLASSES:,} different values",
-            hint="name a column of classes as `label` in dataset.yaml, or none",
-        )
-
-
-def class_of(value: object, classes: tuple[str, ...]) -> str | None:
-    """The name of the class that `value` stands for: itself, or the one at that index."""
-    if not classes:
-        return str(value)
-    if isinstance(value, int):  # a truth value too: False is the first class
-        return classes[value] if 0 <= value < len(classes) else None
-    return str(value) if str(value) in classes else None

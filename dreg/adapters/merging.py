@@ -7,9 +7,10 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from dreg.adapters.classes import few_enough, none_yet
 from dreg.adapters.formats import Piece
 from dreg.adapters.index.writing import SampleIndex
-from dreg.adapters.measure import Features, Part, described, few_enough, same_columns
+from dreg.adapters.measure import Features, Part, described, same_columns
 from dreg.core.contract import Contract
 from dreg.core.statistics import Others, Samples
 
@@ -34,11 +35,13 @@ def measure(
         for part in parts:
             piece = pieces[part.number]
             if part.number != number:
-                number = part.number
                 found = described(part.schema, contract)
                 if first is None:
                     first, columns = piece.file, found
                 same_columns(first, columns, piece.file, found)
+                if number < 0:
+                    samples = Samples(classes=none_yet(columns, contract))
+                number = part.number
             samples += part.samples
             few_enough(samples, contract)
             index.add(split, piece, part.rows)

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dreg.adapters.measure import class_of
+from dreg.adapters.classes import finder, named
 from dreg.core.columns import Column, Scalar
 from dreg.core.contract import Contract
 from dreg.core.violations import Question
@@ -102,10 +102,13 @@ def _beyond_time(array: pa.Array, bound: str, end: str) -> pa.Array | None:
     return pc.less(array, scalar) if end == "least" else pc.greater(array, scalar)
 
 
-def _no_class(array: pa.Array, classes: tuple[str, ...]) -> pa.Array:
-    different = [value for value in pc.unique(array).to_pylist() if value is not None]
-    wrong = [value for value in different if class_of(value, classes) is None]
-    return pc.is_in(array, value_set=pa.array(wrong, array.type), skip_nulls=True)
+def _no_class(array: pa.Array, classes: tuple[str, ...]) -> pa.Array | None:
+    values, class_of = named(array, classes), finder(classes)
+    if values is None:
+        return None
+    different = [value for value in pc.unique(values).to_pylist() if value is not None]
+    wrong = [value for value in different if class_of(value) is None]
+    return pc.is_in(values, value_set=pa.array(wrong, values.type), skip_nulls=True)
 
 
 def _not_among(array: pa.Array, allowed: tuple[Scalar, ...]) -> pa.Array | None:
