@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import pickle
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +16,10 @@ import yaml
 
 from dreg.adapters.formats import Piece, json_blocks, rows
 from dreg.adapters.formats.file_types import DocumentType, ImageType, PathType
+from dreg.adapters.formats.type_names import arrow_type
 from dreg.core.canonical import fingerprint
 from dreg.core.contract import Contract
+from dreg.core.types import spelled
 from dreg.core.violations import violations
 from tests.measured import Pets, image, lines, pets
 
@@ -30,6 +34,7 @@ SPEECHES = [
     }
     for number in range(40)
 ]
+NOON = dt.datetime(2024, 5, 6, 12, tzinfo=dt.UTC)
 COLUMNS = {"id": "string", "image": "image", "conversations": "list<item: struct<from: string>>"}
 
 
@@ -116,6 +121,115 @@ def test_embeddings_in_json_have_the_shape_that_the_contract_names(dataset):
     feature = dataset.measure().features["e"]
 
     assert (feature.type, feature.shape) == ("float32", (2,))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values", "texts"),
+    [
+        ("decimal128(10, 2)", [Decimal("3.51"), Decimal(2)], ["3.51", "2"]),
+        ("decimal256(50, 1)", [Decimal("0.5"), Decimal(10**40)], ["0.5", f"{10**40}"]),
+        ("timestamp[us, tz=UTC]", [NOON, NOON], ["2024-05-06T12:00:00Z", "2024-05-06T14:00+02:00"]),
+        ("timestamp[ms]", [dt.datetime(2024, 5, 6), None], ["2024-05-06", ""]),
+        ("date32[day]", [dt.date(2024, 5, 6), None], ["2024-05-06", ""]),
+        ("date64[ms]", [dt.date(2024, 5, 6), None], ["2024-05-06", ""]),
+        ("time32[s]", [dt.time(7, 8, 9), None], ["07:08:09", ""]),
+        ("time64[us]", [dt.time(7, 8, 9, 120_000), None], ["07:08:09.12", ""]),
+        ("duration[s]", [dt.timedelta(seconds=90), None], ["90", ""]),
+        ("float16", [0.5, None], ["0.5", ""]),
+        ("uint64", [2**64 - 1, 1], [f"{2**64 - 1}", "1"]),
+        ("binary", [b"ab", None], ["ab", ""]),
+        ("fixed_size_binary[2]", [b"ab", None], ["ab", ""]),
+        ("string", ["2024-05-06", "1"], ["2024-05-06", "1"]),
+    ],
+)  # fmt: skip
+def test_a_column_has_the_type_that_the_contract_promises_in_every_format(
+    dataset, kind, values, texts
+):
+    table = pa.table({"id": [1, 2], "x": pa.array(values, arrow_type(kind))})
+    pq.write_table(table, dataset.write("all.parquet", ""))
+    # In JSON durations are numbers, and so are whole numbers.
+    numbers = kind.startswith(("uint", "float", "duration"))
+    told = [json.loads(text) if numbers and text else text or None for text in texts]
+    objects = [{"id": number, "x": text} for number, text in enumerate(told, 1)]
+    dataset.write("all.jsonl", lines(*objects))
+    dataset.write("all.json", json.dumps(objects))
+    dataset.write("all.csv", "id,x\n" + "".join(f"{i},{x}\n" for i, x in enumerate(texts, 1)))
+    found = []
+    for name in ("all.parquet", "all.jsonl", "all.json", "all.csv"):
+        dataset.contract({"id": "int64", "x": kind}, name)
+        profile = dataset.measure()
+        found.append((profile.splits["train"].columns["x"], dataset.hashes()))
+        assert found[-1] == found[0], name
+        if name != "all.parquet":  # which has no days of milliseconds, nor times of seconds
+            assert profile.features["x"].type == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("list<string>", ["2024-05-06"]),
+        ("list<date32[day]>", [dt.date(2024, 5, 6), None]),
+        ("list<float32>", [1, 0.5]),
+        ("struct<a: int32, b: list<string>>", {"a": 1, "b": ["2024-05-06"]}),
+        ("struct<a: decimal128(5, 1), b: timestamp[s, tz=UTC]>", {"a": Decimal("0.5"), "b": NOON}),
+    ],
+)
+def test_what_is_nested_in_json_has_the_promised_type_too(dataset, kind, value):
+    """Arrow alone makes times of all texts that look like some, and 64 bits of all numbers."""
+    table = pa.table({"x": pa.array([value, None], arrow_type(kind))})
+    pq.write_table(table, dataset.write("all.parquet", ""))
+    told = {Decimal: float, dt.date: str, dt.datetime: str}
+    dataset.write(
+        "all.jsonl",
+        "".join(
+            json.dumps({"x": x}, default=lambda v: told[type(v)](v)) + "\n" for x in (value, None)
+        ),
+    )
+    dataset.contract({"x": kind}, "all.parquet")
+    hashes = dataset.hashes()
+    dataset.contract({"x": kind}, "all.jsonl")
+    assert dataset.measure().features["x"].type == kind
+    assert dataset.hashes() == hashes
+
+
+def test_fields_beyond_the_promised_ones_are_not_lost(dataset):
+    dataset.write("all.jsonl", lines({"x": {"a": "2024-05-06", "b": 1}}))
+    dataset.contract({"x": "struct<a: date32[day]>"}, "all.jsonl")
+
+    assert dataset.measure().features["x"].type == "struct<a: string, b: int64>"
+
+
+def test_embeddings_as_other_tools_write_them_have_the_promised_shape(dataset):
+    """Parquet itself has no lists of one length: without Arrow's own schema all are of any."""
+    vectors = pa.array([[3, 4], None, [0.5, 0]], pa.list_(pa.float32(), 2))
+    pq.write_table(pa.table({"e": vectors}), dataset.write("arrow.parquet", ""))
+    pq.write_table(pa.table({"e": vectors}), dataset.write("other.parquet", ""), store_schema=False)
+    found = []
+    for name in ("arrow.parquet", "other.parquet"):
+        dataset.contract({"e": {"type": "float32", "shape": [2], "nullable": True}}, name)
+        profile = dataset.measure()
+        found.append((profile.features, profile.splits["train"].columns, dataset.hashes()))
+    assert found[0] == found[1]
+    assert found[0][0]["e"].shape == (2,)
+    assert found[0][1]["e"]["max_norm"] == 5
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["int64", "list<string>", "list<list<uint8>>", "map<string, int64>", "binary", "float16",
+     "struct<a b: int64, c: list<struct<x: timestamp[us, tz=UTC], y: decimal128(5, 2)>>>",
+     "fixed_size_binary[3]", "date32[day]", "time64[ns]", "fixed_size_list<float32>[3]"],
+)  # fmt: skip
+def test_every_type_is_found_by_the_name_that_a_profile_gives_it(name):
+    assert spelled(str(arrow_type(name))) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["image", "document", "list<", "list<foo>", "struct<a>", "map<string>", "foo<int8>",
+             "decimal128(100, 2)", ""],
+)  # fmt: skip
+def test_other_names_are_those_of_no_type(name):
+    assert arrow_type(name) is None
 
 
 def test_an_array_is_never_in_memory_as_a_whole(monkeypatch, tmp_path):

@@ -18,7 +18,9 @@ import pyarrow as pa
 
 from dreg.adapters.formats.json_blocks import Block, lines, objects
 from dreg.adapters.formats.piece import Piece
-from dreg.adapters.formats.rows import Rows, known_lists, shaped
+from dreg.adapters.formats.promised import cast, read_as, typed
+from dreg.adapters.formats.rows import Rows
+from dreg.adapters.formats.type_names import from_json
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.errors import Outside
@@ -33,52 +35,26 @@ STEPS[[*b"[{"]], STEPS[[*b"]}"]] = 1, -1
 @contextmanager
 def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     cut = objects if piece.path.suffix == ".json" else lines
-    typed = pa.schema(list(known_lists(contract.columns).items()))
+    known = pa.schema(list(read_as(contract.columns, from_json).items()))
     blocks = cut(file, piece)
     first = next(blocks, None)
     if first is None:
         raise Outside(f"`{shown(piece.path)}` has no row", hint="see how the pipeline writes it")
-    schema, one = typed, parsed(first, typed, piece)
+    schema, one = known, parsed(first, known, piece)
     second = next(blocks, None)
     if second is not None:
         schema = one.schema
         del one
         while second is not None:
-            schema = agreed(schema, parsed(second, typed, piece).schema, piece, second)
+            schema = agreed(schema, parsed(second, known, piece).schema, piece, second)
             second = next(blocks, None)
         file.seek(0)
         tables: Iterator[pa.Table] = (parsed(b, schema, piece) for b in cut(file, piece))
     else:
         schema, tables = one.schema, iter([one])
-    final = shaped(schema, contract.columns)
-    yield Rows(final, _batches(tables, final, piece))
-
-
-def _batches(
-    tables: Iterator[pa.Table], schema: pa.Schema, piece: Piece
-) -> Iterator[pa.RecordBatch]:
-    row = 0
-    for table in tables:
-        try:
-            whole = table.select(schema.names).cast(schema)
-        except pa.ArrowInvalid as error:
-            raise _wrong(piece, row, table, schema) from error
-        yield from whole.to_batches()
-        row += table.num_rows
-
-
-def _wrong(piece: Piece, row: int, table: pa.Table, schema: pa.Schema) -> Exception:
-    """Names the row whose list has not as many elements as the contract says."""
-    for number in range(table.num_rows):
-        for field in schema:
-            try:
-                table[field.name].slice(number, 1).cast(field.type)
-            except pa.ArrowInvalid:
-                return Outside(
-                    f"{piece.place(row + number)}: column `{field.name}` is no {field.type}",
-                    hint="have the pipeline write the shape that dataset.yaml names",
-                )
-    raise AssertionError("the table has such a row")
+    final = typed(schema, contract.columns, from_json)
+    batches = (batch for table in tables for batch in table.to_batches())
+    yield Rows(final, cast(batches, final, piece))
 
 
 def parsed(block: Block, schema: pa.Schema, piece: Piece) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from dreg.adapters.formats import rows
 from dreg.adapters.formats.piece import Piece
+from dreg.adapters.formats.promised import cast, shaped
 from dreg.adapters.formats.rows import Rows
 from dreg.core.contract import Contract
 from dreg.errors import Outside
@@ -53,7 +54,8 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
             row_groups=list(groups),
             columns=None if piece.columns is None else names,
         )
-        yield Rows(parquet.schema_arrow, _checked(batches, piece))
+        schema = shaped(parquet.schema_arrow, contract.columns)
+        yield Rows(schema, cast(_checked(batches, piece), schema, piece))
 
 
 def _checked(batches: Iterable[pa.RecordBatch], piece: Piece) -> Iterator[pa.RecordBatch]:

@@ -21,7 +21,6 @@ from dreg.adapters.hashing.lanes import (
     mix,
     octets,
     ragged_items,
-    sequences,
     totals,
 )
 from dreg.adapters.hashing.number_hashes import (
@@ -32,13 +31,11 @@ from dreg.adapters.hashing.number_hashes import (
     reduced,
     wholes,
 )
+from dreg.adapters.hashing.time_hashes import dates, durations, times, timestamps
 from dreg.core import canonical
-from dreg.core.canonical import NANO
 
 SLICE_BYTES = 1 << 19  # what is worked on at once stays in the processor's cache
 SLICE_ROWS = 1 << 14
-EVERY = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": NANO}
-DAY_MS = 86_400_000
 
 
 class Unhashable(TypeError):
@@ -146,28 +143,6 @@ def _runs(array: pa.Array) -> tuple[Integers, Integers]:
     place = array.offset * kind.itemsize
     offsets = np.frombuffer(buffer, kind, count=len(array) + 1, offset=place).astype(np.int64)
     return offsets[:-1], np.diff(offsets)
-
-
-def _dates(array: pa.Array) -> Lanes:
-    if pa.types.is_date32(array.type):
-        return atoms(canonical.DATE, memory(array, np.int32))
-    return atoms(canonical.DATE, memory(array, np.int64) // DAY_MS)
-
-
-def _times(array: pa.Array) -> Lanes:
-    values = memory(array, f"i{array.type.bit_width // 8}").astype(np.int64)
-    return atoms(canonical.TIME, values * (NANO // EVERY[array.type.unit]))
-
-
-def _moments(kind: int, array: pa.Array) -> Lanes:
-    every, values = EVERY[array.type.unit], memory(array, np.int64)
-    seconds, rest = np.divmod(values, every)
-    words = np.stack([seconds, rest * (NANO // every)], axis=1).view(np.uint64)
-    return sequences(kind, 2, words)
-
-
-def _timestamps(array: pa.Array) -> Lanes:
-    return _moments(canonical.LOCAL if array.type.tz is None else canonical.INSTANT, array)
 
 
 def _lists(array: pa.Array) -> Lanes:
@@ -299,10 +274,10 @@ KINDS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.Array], Lanes]], 
     (_is_text, functools.partial(_bytes, canonical.TEXT)),
     (_is_bytes, functools.partial(_bytes, canonical.BYTES)),
     (pa.types.is_fixed_size_binary, _fixed_bytes),
-    (pa.types.is_date, _dates),
-    (pa.types.is_time, _times),
-    (pa.types.is_timestamp, _timestamps),
-    (pa.types.is_duration, functools.partial(_moments, canonical.SPAN)),
+    (pa.types.is_date, dates),
+    (pa.types.is_time, times),
+    (pa.types.is_timestamp, timestamps),
+    (pa.types.is_duration, durations),
     (_is_list, _lists),
     (pa.types.is_map, _lists),
     (pa.types.is_struct, _structs),
