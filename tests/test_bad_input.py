@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ def test_a_file_without_rows(dataset, name, content):
         ("x,y\n1,a\n2\n", "row 2 cannot be read: Expected 2 columns, got 1: 2"),
         ("x,y\n1,a\n2,b,c\n", "row 2 cannot be read: Expected 2 columns, got 3: 2,b,c"),
         ('x,y\n1,a\n2,"b\n3,c\n', "row 2 has a quote that is never closed"),
+        ('x,y\n1,a\n2,"b\n3,c\n4,"d\n', "row 2 has text after a closing quote"),
+        ('x,y\n1,a\n2,"b"c\n', "row 2 has text after a closing quote"),
         (b"x,y\n1,a\n2,\xff\n", "row 2: column `y` is not UTF-8"),
         (b"x,\xff\n1,2\n", "has a header that is not UTF-8"),
         ("x,y\n1,2\n".encode("utf-16"), "is UTF-16"),
@@ -161,7 +164,22 @@ def test_a_list_that_is_not_as_long_as_the_contract_says(dataset):
     content = lines({"e": [1, 2]}, {"e": [1]})
 
     assert refusal(dataset, "all.jsonl", content, columns) == (
-        "`all.jsonl` row 2: column `e` is no fixed_size_list<item: float>[2]"
+        "`all.jsonl` row 2: column `e` is no fixed_size_list<float32>[2]"
+    )
+    parquet(dataset, pa.table({"e": [[1.0, 2.0], [3.0, 4.0], None, [1.0]]}))
+    dataset.contract(columns, "all.parquet")
+    assert dataset.refused() == "`all.parquet` row 4: column `e` is no fixed_size_list<float64>[2]"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("date32[day]", "2024-13-01"), ("time32[s]", "25:00:00"), ("list<date32[day]>", ["1"])],
+)
+def test_a_text_in_json_that_is_no_date(dataset, kind, value):
+    content = lines({"d": None}, {"d": value})
+
+    assert refusal(dataset, "all.jsonl", content, {"d": kind}) == (
+        f"`all.jsonl` row 2: column `d` is no {kind}"
     )
 
 
@@ -199,6 +217,14 @@ def test_text_in_parquet_that_is_not_utf8(dataset):
     dataset.contract({"y": "string"}, "all.parquet")
 
     assert dataset.refused() == "`all.parquet` row 3: column `y` is not UTF-8"
+
+
+def test_a_file_whose_name_is_no_text(dataset):
+    dataset.write("a.md", "fine")
+    (dataset.processed / os.fsdecode(b"\xff.md")).write_text("fine")
+    dataset.contract({"text": "document"}, "*.md")
+
+    assert dataset.refused() == "the name of `?.md` is not UTF-8"
 
 
 def test_columns_of_one_name_in_parquet(dataset):
@@ -243,9 +269,11 @@ def test_a_million_classes(dataset):
     assert dataset.refused() == "the label `y` has more than 10,000 different values"
 
 
-@pytest.mark.parametrize("value", [["a"], {"b": 1}])
-def test_a_label_that_makes_no_classes(dataset, value):
-    fact = refusal(dataset, "all.jsonl", lines({"y": value}), {"y": "string"}, label="y")
+@pytest.mark.parametrize(
+    ("value", "kind"), [(["a"], "list<string>"), ({"b": 1}, "struct<b: int64>")]
+)
+def test_a_label_that_makes_no_classes(dataset, value, kind):
+    fact = refusal(dataset, "all.jsonl", lines({"y": value}), {"y": kind}, label="y")
 
     assert fact.startswith("the label `y` of `all.jsonl` has type ")
     assert fact.endswith(", which makes no classes")

@@ -15,7 +15,10 @@ import pyarrow as pa
 
 from dreg.adapters.formats import rows
 from dreg.adapters.formats.piece import Piece
-from dreg.adapters.formats.rows import Rows, known
+from dreg.adapters.formats.promised import cast, read_as, typed
+from dreg.adapters.formats.quotes import Quotes
+from dreg.adapters.formats.rows import Rows
+from dreg.adapters.formats.type_names import from_csv
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.errors import Outside
@@ -31,12 +34,12 @@ HINT = "see how the pipeline writes it, then run it again"
 def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     from pyarrow import csv
 
-    counted = _Quotes(file)
-    types = known(contract.columns)
+    watched = Quotes(file, DELIMITERS[piece.path.suffix])
+    types = read_as(contract.columns, from_csv)
     _check_start(file, piece)
     try:
         reader = csv.open_csv(
-            pa.PythonFile(counted, mode="r"),
+            pa.PythonFile(watched, mode="r"),
             # Arrow tells a bad value's row only when it reads with one thread.
             read_options=csv.ReadOptions(use_threads=False, block_size=rows.BATCH_BYTES),
             parse_options=csv.ParseOptions(
@@ -56,7 +59,8 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
         for field in reader.schema:
             if pa.types.is_binary(field.type) and field.name not in types:
                 raise _not_text(piece, field.name)
-        yield Rows(reader.schema, _batches(reader, counted, piece))
+        final = typed(reader.schema, contract.columns, from_csv)
+        yield Rows(final, cast(_batches(reader, watched, piece), final, piece))
 
 
 def _check_start(file: BinaryIO, piece: Piece) -> None:
@@ -75,14 +79,14 @@ def _check_start(file: BinaryIO, piece: Piece) -> None:
 
 
 def _batches(
-    reader: Iterator[pa.RecordBatch], counted: _Quotes, piece: Piece
+    reader: Iterator[pa.RecordBatch], watched: Quotes, piece: Piece
 ) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
     except pa.ArrowInvalid as error:
         raise _wrong(error, piece) from error
-    if counted.quotes % 2:
-        _refuse_open_quote(piece)
+    if watched.odd:
+        _refuse_odd_quotes(piece)
 
 
 def _wrong(error: pa.ArrowInvalid, piece: Piece) -> Outside:
@@ -113,8 +117,12 @@ def _not_text(piece: Piece, name: str) -> Outside:
     )
 
 
-def _refuse_open_quote(piece: Piece) -> None:
-    """Raises Outside if a quote is never closed: it would swallow all rows after it."""
+def _refuse_odd_quotes(piece: Piece) -> None:
+    """Raises Outside for a quote that is never closed, or closed within a field.
+
+    Both swallow the rows that follow, and Arrow takes them for text. A quote within a field that
+    has none at its start is text indeed.
+    """
     number = 0
     with piece.path.open(encoding="utf-8-sig", newline="") as file:
         try:
@@ -122,9 +130,12 @@ def _refuse_open_quote(piece: Piece) -> None:
                 number += 1
         except csv_text.Error as error:
             if "unexpected end" in str(error):
-                raise Outside(
-                    f"{piece.place(number - 1)} has a quote that is never closed", hint=HINT
-                ) from error
+                about = "has a quote that is never closed"
+            elif "expected after" in str(error):
+                about = "has text after a closing quote"
+            else:
+                return
+            raise Outside(f"{piece.place(number - 1)} {about}", hint=HINT) from error
 
 
 def _parsed(file: io.TextIOWrapper, piece: Piece, strict: bool = False) -> Iterator[list[str]]:
@@ -136,19 +147,3 @@ def _header(path: Path) -> list[str]:
     """The names in a CSV's first row; Arrow doesn't tell them when the first values are wrong."""
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         return next(csv_text.reader(file, delimiter=DELIMITERS[path.suffix]), [])
-
-
-class _Quotes(io.RawIOBase):
-    """A file that counts the quotes in what was read of it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self.file, self.quotes = file, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        found = self.file.read(size)
-        self.quotes += found.count(b'"')
-        return found
