@@ -415,6 +415,29 @@ def test_a_prompt_without_a_text(wines, prompt):
     assert "profile.write(prompt=" in caught.value.hint
 
 
+def test_a_prompt_of_another_form(wines):
+    for prompt in (5, ["text"], {"text": "\ud800"}):
+        with pytest.raises(BadRequest, match=r"^the prompt "):
+            profile.write(prompt=prompt)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "fact"),
+    [
+        ([1], "metrics are no mapping: [1]"),
+        ({"train": 5}, "the metrics of `train` are no mapping: 5"),
+        ({"train": {5: 1}}, "the metrics of `train` have a name that is no text: 5"),
+        ({"train": {"a": np.array([1, 2])}}, "metric `a` of `train` is no number: array([1, 2])"),
+        ({"train": {"a": 2**64}}, f"metric `a` of `train` needs more than 64 bits: {2**64}"),
+    ],
+)
+def test_metrics_that_no_profile_could_have(wines, metrics, fact):
+    with pytest.raises(BadRequest) as caught:
+        profile.write(metrics=metrics)
+    assert caught.value.fact == fact
+    assert caught.value.hint
+
+
 def test_what_is_not_a_number_never_reaches_a_figure(wines):
     table = pa.table(
         {"alcohol": [1.0, math.nan, math.inf], "quality": [1, 1, 1], "color": ["red"] * 3}

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from dreg.adapters import engines
 from dreg.adapters.formats import pieces
@@ -47,6 +48,7 @@ def write(
     """
     workspace = here()
     contract = workspace.contract()
+    refuse_odd_names(workspace)
     own = checked(metrics or {}, contract)
     asked = the_prompt(prompt)
     by = engines.chosen(engine)
@@ -101,22 +103,52 @@ def write(
 def checked(metrics: Metrics, contract: Contract) -> dict[str, dict[str, Number]]:
     """The script's own metrics, rounded. Raises BadRequest for what JSON or a split can't have."""
     own: dict[str, dict[str, Number]] = {}
-    for split, values in metrics.items():
+    for split, values in by_name(metrics, "metrics"):
         if split not in contract.splits:
             raise BadRequest(
                 f"metrics are given for `{split}`, which is no split",
                 hint=f"splits in dataset.yaml: {', '.join(contract.splits)}",
             )
         own[split] = {}
-        for name, value in values.items():
-            # numpy's scalars are no subclasses of both of Python's number types
-            number = value.item() if hasattr(value, "item") else value
+        for name, value in by_name(values, f"the metrics of `{split}`"):
+            number = scalar(value)
             if isinstance(number, bool) or not isinstance(number, int | float):
                 raise BadRequest(f"metric `{name}` of `{split}` is no number: {value!r}", hint=GIVE)
+            if isinstance(number, int) and abs(number) >= 1 << 64:
+                raise BadRequest(
+                    f"metric `{name}` of `{split}` needs more than 64 bits: {number}",
+                    hint="give it as a float",
+                )
             if not math.isfinite(number):
                 raise BadRequest(f"metric `{name}` of `{split}` is not finite: {number}", hint=GIVE)
             own[split][name] = rounded(number)
     return own
+
+
+def scalar(value: Any) -> Any:
+    """numpy's and torch's scalars as Python's, of whose number types they are no subclasses."""
+    try:
+        return value.item() if hasattr(value, "item") else value
+    except (ValueError, RuntimeError, TypeError):  # an array of several
+        return value
+
+
+def by_name(given: Any, about: str) -> Iterator[tuple[str, Any]]:
+    """What is given by name. Raises BadRequest for what is no mapping, and for names that are none."""
+    if not isinstance(given, Mapping):
+        raise BadRequest(f"{about} are no mapping: {given!r}", hint=GIVE)
+    for name, value in given.items():
+        if not isinstance(name, str) or not is_text(name):
+            raise BadRequest(f"{about} have a name that is no text: {name!r}", hint=GIVE)
+        yield name, value
+
+
+def is_text(text: str) -> bool:
+    """Whether it is not empty, and can be written as UTF-8."""
+    try:
+        return bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 GIVE = 'give finite numbers: profile.write(metrics={"train": {"words_mean": 12.5}})'
@@ -127,6 +159,8 @@ def the_prompt(asked: Asked | None) -> Prompt | None:
     if asked is None:
         return None
     told = {"text": asked} if isinstance(asked, str) else asked
+    if not isinstance(told, Mapping):
+        raise BadRequest(f"the prompt is neither a text nor a mapping: {told!r}", hint=ASK)
     for name in told:
         if name not in Prompt.__dataclass_fields__:
             raise BadRequest(f"the prompt has the unknown part `{name}`", hint=ASK)
@@ -134,7 +168,10 @@ def the_prompt(asked: Asked | None) -> Prompt | None:
     if not isinstance(text, str) or not text.strip():
         raise BadRequest("the prompt has no text", hint=ASK)
     named = (told.get(part) for part in ("name", "version"))
-    return Prompt(text, *("" if part is None else str(part) for part in named))
+    prompt = Prompt(text, *("" if part is None else str(part) for part in named))
+    if not is_text("".join(vars(prompt).values())):
+        raise BadRequest("the prompt has characters that are none", hint=ASK)
+    return prompt
 
 
 ASK = 'give it as profile.write(prompt={"name": "caption", "version": "2", "text": "Describe ..."})'
@@ -166,6 +203,14 @@ def facts(name: str, contract: Contract) -> dict[str, str]:
         "task": contract.task,
     }
     return {**contract.facts, **{key: value for key, value in told.items() if value}}
+
+
+def refuse_odd_names(workspace: Workspace) -> None:
+    """Raises Outside for a published file whose name no text can be: no list could name it."""
+    for path in published_files(workspace):
+        if not is_text(path.name):
+            told = shown(path).encode(errors="replace").decode()
+            raise Outside(f"the name of `{told}` is not UTF-8", hint="have the pipeline rename it")
 
 
 def published(workspace: Workspace, samples: str) -> Published:
