@@ -246,6 +246,36 @@ def test_an_array_is_never_in_memory_as_a_whole(monkeypatch, tmp_path):
 # Images
 
 
+def test_images_as_hugging_face_writes_them(dataset):
+    """Bytes and the path that they had; where there are no bytes, the path names a file."""
+    red, blue = image(colour=(255, 0, 0)), image(colour=(0, 0, 255))
+    dataset.write("deep/blue.png", blue)
+    rows = [{"bytes": red, "path": "red.png"}, {"bytes": None, "path": "deep/blue.png"}, None]
+    pq.write_table(pa.table({"image": rows}), dataset.write("all.parquet", ""))
+    dataset.contract({"image": {"type": "image", "nullable": True}}, "all.parquet", key="image")
+    assert "row 3 has no key" in dataset.refused()
+
+    dataset.contract({"image": {"type": "image", "nullable": True}}, "all.parquet")
+    profile = dataset.measure()
+
+    assert set(dataset.hashes()) == {fingerprint({"image": i}).hex() for i in (red, blue, None)}
+    assert profile.splits["train"].columns["image"]["nulls"] == 1
+    assert profile.metrics["train"]["pixel_mean"] == pytest.approx(1 / 3)
+    pq.write_table(pa.table({"image": rows[:2]}), dataset.write("all.parquet", ""))
+    dataset.contract({"image": "image"}, "all.parquet", key="image")
+    assert [row["key"] for row in dataset.samples()] == ["deep/blue.png", "red.png"]
+
+
+@pytest.mark.parametrize(
+    "value", [["a.png"], {"bytes": b"", "path": "a.png", "more": 1}, {"bytes": "text"}, {"x": b""}]
+)
+def test_what_neither_holds_nor_names_an_image(dataset, value):
+    pq.write_table(pa.table({"image": [value]}), dataset.write("all.parquet", ""))
+    dataset.contract({"image": "image"}, "all.parquet")
+
+    assert ", and names no files" in dataset.refused()
+
+
 @pytest.mark.parametrize("kind", ["json", "jsonl", "csv", "parquet"])
 def test_annotations_in_every_format_name_images(dataset, kind):
     for name in ("a", "b"):
