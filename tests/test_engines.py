@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,23 @@ def test_ray_that_is_not_installed(dataset):
 
 # On Ray
 
+RICH = pa.table(
+    {
+        "vector": [[i, 0.5] for i in range(300)],
+        "price": pa.array([Decimal(i) / 4 for i in range(300)], pa.decimal128(30, 2)),
+        "at": pa.array(range(300), pa.timestamp("us", "UTC")),
+        "deep": [{"a": [i], "b": None if i % 3 else "x"} for i in range(300)],
+        "kind": [i % 7 == 0 for i in range(300)],
+    }
+)
+OF_RICH = {
+    "vector": {"type": "float64", "shape": [2]},
+    "price": "decimal128(30, 2)",
+    "at": "timestamp[us, tz=UTC]",
+    "deep": "struct<a: list<int64>, b: string>",
+    "kind": "bool",
+}
+
 
 def run(
     command: list[str], folder: Path | None = None, **environment: str
@@ -273,18 +291,23 @@ def test_both_engines_write_equal_files(dataset, ray, monkeypatch):
     for label, shade in (("cat", 1), ("cat", 2), ("dog", 3)):
         dataset.write(f"all/{label}/{shade}.png", image(colour=(shade, 0, 0)))
     dataset.write("pets.jsonl", lines({"image": "all/cat/1.png", "n": 1}, {"image": None, "n": 2}))
+    for name in ("one.md", "two.md"):
+        dataset.write(name, f"# {name}")
+    pq.write_table(RICH, dataset.processed / "rich.parquet", row_group_size=100, store_schema=False)
     of_images = {
         "file": "string",
         "image": "image",
         "label": {"type": "string", "classes": ["cat", "dog"]},
     }
     cases: list[tuple[dict[str, Any], tuple[str, ...], dict[str, Any]]] = [
-        (COLUMNS, ("*.parquet",), {"label": "label"}),
-        (COLUMNS, ("*.parquet",), {"label": "label", "key": "id"}),
+        (COLUMNS, ("[ab].parquet",), {"label": "label"}),
+        (COLUMNS, ("[ab].parquet",), {"label": "label", "key": "id"}),
         (COLUMNS, ("*.csv",), {"label": "label"}),
         (COLUMNS, ("c.csv",), {"key": ["id", "n"]}),
         (of_images, ("all/**/*.png",), {"label": "label", "key": "file"}),
         ({"image": "image", "n": "int64"}, ("pets.jsonl",), {}),
+        ({"file": "string", "text": "document"}, ("*.md",), {"key": "file"}),
+        (OF_RICH, ("rich.parquet",), {"label": "kind"}),
     ]
     for columns, files, more in cases:
         dataset.contract(columns, *files, **more)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dreg.adapters import figures
 from dreg.adapters.hashing.fingerprints import Unhashable, fingerprints
 from dreg.core.canonical import Date, Moment, Span, Time, fingerprint
 
@@ -222,6 +223,14 @@ def test_tensors_maps_views_and_runs_are_the_values_they_hold():
         expected = [pixels[:12].reshape(3, 4).tolist(), pixels[12:].reshape(3, 4).tolist()]
         assert column(array) == defined(expected)
         assert column(array.slice(1)) == defined(expected[1:])
+        lying = np.ascontiguousarray(pixels.reshape(2, 3, 4).transpose(0, 2, 1)).ravel()
+        turned = pa.ExtensionArray.from_storage(
+            pa.fixed_shape_tensor(kind, [4, 3], permutation=[1, 0]),
+            pa.FixedSizeListArray.from_arrays(pa.array(lying).cast(kind), 12),
+        )
+        assert column(turned) == defined(expected)
+        assert column(turned.slice(1)) == defined(expected[1:])
+        assert figures.feature(turned.type) == figures.feature(tensor)
     pairs = pa.array([[("a", 1), ("b", None)], None, []], pa.map_(pa.string(), pa.int16()))
     entries = [[{"key": "a", "value": 1}, {"key": "b", "value": None}], None, []]
     assert column(pairs) == defined(entries)

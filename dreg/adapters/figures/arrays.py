@@ -17,7 +17,8 @@ from dreg.core.types import spelled
 def feature(kind: pa.DataType) -> Feature:
     """The type's name and, of a tensor, its shape. Encodings of the same values have one name."""
     if isinstance(kind, pa.FixedShapeTensorType):
-        return Feature(type=feature(kind.value_type).type, shape=tuple(kind.shape))
+        order = kind.permutation or range(len(kind.shape))
+        return Feature(feature(kind.value_type).type, shape=tuple(kind.shape[i] for i in order))
     if isinstance(kind, FileType):
         return Feature(type=kind.word)
     if isinstance(kind, pa.BaseExtensionType):

@@ -160,9 +160,16 @@ def _lists(array: pa.Array) -> Lanes:
 
 
 def _tensors(array: pa.Array) -> Lanes:
-    """Tensors as the lists of lists that they are."""
+    """Tensors as the lists of lists that they are, whatever the order in which they lie in memory."""
     shape, size = array.type.shape, array.storage.type.list_size
     values = array.storage.values.slice(array.storage.offset * size, len(array) * size)
+    if order := array.type.permutation:
+        places = np.arange(len(values)).reshape(len(array), *shape)
+        places = places.transpose(0, *(axis + 1 for axis in order)).ravel()
+        values = values.take(
+            pa.Array.from_buffers(pa.int64(), len(places), [None, pa.py_buffer(places)])
+        )
+        shape = [shape[axis] for axis in order]
     for length in reversed(shape[1:]):
         values = pa.FixedSizeListArray.from_arrays(values, length)
     return _items(values, np.full(len(array), shape[0]))
