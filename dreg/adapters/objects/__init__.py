@@ -5,9 +5,25 @@ there and checks out. A store may be used from many threads at once. Kinds of re
 `folder` and `bucket`; what writes to a bucket is in `uploads`.
 """
 
-from dreg.adapters.objects.checksums import Checksums
-from dreg.adapters.objects.in_flight import T, many
-from dreg.adapters.objects.place import Advance, Missing, missing
+from dreg.adapters.objects.checksums import Checksums, Corrupt
+from dreg.adapters.objects.in_flight import T, for_each, many
+from dreg.adapters.objects.place import Advance, Missing, Unsteady, missing
 from dreg.adapters.objects.store import Store, open_store
+from dreg.adapters.objects.transfer import Wanted, fetch_all, fetch_one
 
-__all__ = ["Advance", "Checksums", "Missing", "Store", "T", "many", "missing", "open_store"]
+__all__ = [
+    "Advance",
+    "Checksums",
+    "Corrupt",
+    "Missing",
+    "Store",
+    "T",
+    "Unsteady",
+    "Wanted",
+    "fetch_all",
+    "fetch_one",
+    "for_each",
+    "many",
+    "missing",
+    "open_store",
+]

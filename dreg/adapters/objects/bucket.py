@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError
+from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedError
 from obstore.store import HTTPStore, S3Store
 
 from dreg.adapters.objects.failures import Failures
 from dreg.adapters.objects.place import CHUNK, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
+from dreg.errors import DregError
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
 
-SMALL = 8 * 1024 * 1024
 PAGE = 1000
 
 
@@ -76,16 +76,27 @@ class Bucket:
     def read(self, key: str) -> Iterator[bytes]:
         try:
             found = obstore.get(self._store, key)
-            if found.meta["size"] <= SMALL:
+            if found.meta["size"] <= CHUNK:
                 yield found.bytes().to_bytes()
             else:
                 yield from found.stream(min_chunk_size=CHUNK)
-        except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
-                raise self._failures.no_bucket() from error
-            raise missing(key, self.location) from error
-        except BaseError as error:
-            raise self._failures.of(error) from error
+        except (FileNotFoundError, BaseError) as error:
+            raise self._unread(key, error) from error
+
+    def read_range(self, key: str, start: int, length: int) -> memoryview | None:
+        try:
+            return memoryview(obstore.get_range(self._store, key, start=start, length=length))
+        except NotSupportedError:
+            return None
+        except (FileNotFoundError, BaseError) as error:
+            raise self._unread(key, error) from error
+
+    def _unread(self, key: str, error: FileNotFoundError | BaseError) -> DregError:
+        if isinstance(error, BaseError):
+            return self._failures.of(error)
+        if "NoSuchBucket" in str(error):
+            return self._failures.no_bucket()
+        return missing(key, self.location)
 
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         upload(self._store, key, chunks, size, self._failures)

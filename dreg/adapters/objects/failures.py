@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
+from dreg.adapters.objects.place import Unsteady
 from dreg.errors import DregError, Outside
 
 
@@ -43,7 +44,7 @@ class Failures:
                 f"{self.location} cannot be reached: {reason}",
                 hint="check that it runs and that the endpoint is right for here (AWS_ENDPOINT_URL)",
             )
-        return Outside(
+        return Unsteady(
             f"{self.location} failed: {reason}",
             hint="run the command again; what is done already is kept",
         )

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from dreg.adapters.objects.place import CHUNK, Advance, Kept, Page, missing
 from dreg.core.stored import Stored
@@ -43,8 +44,12 @@ class Folder:
                         yield Kept(path.relative_to(self.root).as_posix(), found.st_size, at)
 
     def read(self, key: str) -> Iterator[bytes]:
+        with self._opened(key) as file:
+            yield from chunks(file.read)
+
+    def _opened(self, key: str) -> BinaryIO:
         try:
-            file = (self.root / key).open("rb")
+            return (self.root / key).open("rb")
         except (FileNotFoundError, NotADirectoryError) as error:
             if not self.root.is_dir():
                 raise Outside(
@@ -52,8 +57,10 @@ class Folder:
                     hint="check the path, or choose another: --remote NAME|URL|PATH or DREG_REMOTE",
                 ) from error
             raise missing(key, self.location) from error
-        with file:
-            yield from chunks(file.read)
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        with self._opened(key) as file:
+            return os.pread(file.fileno(), length, start)
 
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         path = self.root / key

@@ -1,9 +1,10 @@
-"""Many jobs at once."""
+"""Many jobs at once, taken one by one, so that what waits costs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 IN_FLIGHT = 64
@@ -13,15 +14,51 @@ T = TypeVar("T")
 
 def many(jobs: Sequence[Callable[[], T]], in_flight: int = IN_FLIGHT) -> list[T]:
     """Results of all jobs, in order, up to `in_flight` at once; the first failure ends the rest."""
-    if len(jobs) == 1:
-        return [jobs[0]()]
-    pool = ThreadPoolExecutor(max(1, min(in_flight, len(jobs))), thread_name_prefix="objects")
+    results: dict[int, T] = {}
+
+    def run(numbered: tuple[int, Callable[[], T]]) -> None:
+        results[numbered[0]] = numbered[1]()
+
+    for_each(enumerate(jobs), run, min(in_flight, len(jobs)))
+    return [results[number] for number in range(len(jobs))]
+
+
+def for_each(items: Iterable[T], work: Callable[[T], object], in_flight: int = IN_FLIGHT) -> None:
+    """`work` on every item, up to `in_flight` at once; the first failure ends the rest.
+
+    Nothing is at work any more when this returns or raises.
+    """
+    if in_flight <= 1:
+        for item in items:
+            work(item)
+        return
+    waiting, taking, ended = iter(items), threading.Lock(), threading.Event()
+    failures: list[BaseException] = []
+
+    def worker() -> None:
+        while not ended.is_set():
+            with taking:
+                item, there = _next(waiting)
+            if not there:
+                return
+            try:
+                work(item)  # type: ignore[arg-type]
+            except BaseException as error:
+                failures.append(error)
+                ended.set()
+
+    pool = ThreadPoolExecutor(in_flight, thread_name_prefix="objects")
     try:
-        futures: list[Future[T]] = [pool.submit(job) for job in jobs]
-        finished, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        failed = next((f for f in futures if f in finished and f.exception()), None)
-        if failed is not None:
-            failed.result()
-        return [future.result() for future in futures]
+        for future in [pool.submit(worker) for _ in range(in_flight)]:
+            future.result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        ended.set()
+        pool.shutdown(wait=True)
+    if failures:
+        raise failures[0]
+
+
+def _next(waiting: Iterable[T]) -> tuple[T | None, bool]:
+    for item in waiting:
+        return item, True
+    return None, False

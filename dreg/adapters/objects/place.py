@@ -10,7 +10,7 @@ from typing import Protocol
 from dreg.core.stored import Stored
 from dreg.errors import Outside
 
-CHUNK = 4 * 1024 * 1024
+CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,15 @@ class Missing(Outside):
     """The remote can be reached and does not have the object (exit code 3)."""
 
 
+class Unsteady(Outside):
+    """What may go well when it is tried again: a reset, a stall, an overloaded server (exit code 3)."""
+
+
 class Place(Protocol):
     """What a kind of remote must be able to do; `location` says in messages which it is.
 
     `near`: reading an object costs no more than asking for it. `pages` yields None
-    where the remote cannot list (further).
+    where the remote cannot list (further); `read_range` gives None where it has no ranges.
     """
 
     location: str
@@ -44,6 +48,7 @@ class Place(Protocol):
     def pages(self, prefix: str) -> Iterator[Page | None]: ...
     def every(self, prefix: str) -> Iterator[Kept]: ...
     def read(self, key: str) -> Iterator[bytes]: ...
+    def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None: ...
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None: ...
     def delete(self, key: str) -> None: ...
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from dreg.adapters.objects.checksums import Checksums
 from dreg.adapters.objects.folder import Folder, chunks
 from dreg.adapters.objects.place import Advance, Kept, Page, Place
+from dreg.adapters.objects.transfer import Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
 from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
@@ -93,6 +91,10 @@ class Store:
         """The object's bytes as they come, not verified. Raises Missing."""
         return self._place.read(key)
 
+    def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None:
+        """Bytes of a part, fewer at the object's end; None where the store has no ranges."""
+        return self._place.read_range(key, start, length)
+
     def get_bytes(self, key: str, limit: int) -> bytes:
         """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""
         data = bytearray()
@@ -135,22 +137,8 @@ class Store:
         naming expected and actual checksum; nothing is placed then.
         """
         into.parent.mkdir(parents=True, exist_ok=True)
-        part = into.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
-        checksums = Checksums()
-        try:
-            with part.open("wb") as file:
-                for chunk in self._place.read(key):
-                    checksums.update(chunk)
-                    file.write(chunk)
-                    advance(len(chunk))
-            checksums.check(
-                called or into.name, size=size, md5=md5, sha256=sha256, where=self.location
-            )
-            part.rename(into)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        return checksums.sha256
+        wanted = Wanted(key, into, size, md5, sha256, called or into.name)
+        return fetch_one(self, wanted, advance)
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""

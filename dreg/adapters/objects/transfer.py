@@ -1,0 +1,109 @@
+"""Bringing objects to files: many small ones at once, large ones in parts at once.
+
+Memory is bounded by what is in flight, whatever the number and size of the objects. A file gets
+its name when all of it is there and checks out.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreg.adapters.objects.checksums import Checksums, corrupt
+from dreg.adapters.objects.in_flight import for_each
+from dreg.adapters.objects.parts import LARGE, fetch_in_parts
+from dreg.adapters.objects.patience import patiently
+from dreg.adapters.objects.place import Advance
+
+if TYPE_CHECKING:
+    from dreg.adapters.objects.store import Store
+
+LARGE_AT_ONCE = 2
+TOO_MUCH = LARGE  # bytes over the size; an object a little longer is read for its checksums
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object to be the file `into`, whose folder is there; `called` is its name in messages.
+
+    `sha256` None is not compared. `unix`: the md5 may be that of the text with Unix line ends.
+    """
+
+    key: str
+    into: Path
+    size: int
+    md5: str
+    sha256: str | None
+    called: str
+    unix: bool = False
+
+
+def fetch_all(
+    wanted: Iterable[Wanted], fetch: Callable[[Wanted], object], *, near: bool = False
+) -> None:
+    """`fetch` each of them, small ones first; the first failure ends the rest.
+
+    From a `near` store few at once are quickest.
+    """
+    small: list[Wanted] = []
+    large: list[Wanted] = []
+    for one in wanted:
+        (large if one.size >= LARGE else small).append(one)
+    for_each(small, fetch, min(4 if near else 64, len(small)))
+    for_each(large, fetch, min(LARGE_AT_ONCE, len(large)))
+
+
+def fetch_one(store: Store, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
+    """The object as a file; returns the SHA-256 of its bytes.
+
+    What arrived of a large one stays in the folder `parts` for the next try. Raises Corrupt
+    naming expected and actual checksum, Missing, or Outside; nothing is placed then.
+    """
+    if wanted.size >= LARGE and not wanted.unix:
+        sha256 = fetch_in_parts(store, wanted, advance, parts or wanted.into.parent)
+        if sha256 is not None:
+            return sha256
+    return patiently(lambda: _stream(store, wanted, advance))
+
+
+def _stream(store: Store, wanted: Wanted, advance: Advance) -> str:
+    part = wanted.into.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
+    checksums = Checksums(unix=wanted.unix)
+    counted = 0
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        try:
+            for chunk in store.read(wanted.key):
+                checksums.update(chunk)
+                if checksums.size > wanted.size + TOO_MUCH:
+                    more = f"at least {checksums.size}"
+                    raise corrupt(wanted.called, store.location, "size", wanted.size, more)
+                write_all(handle, chunk)
+                advance(len(chunk))
+                counted += len(chunk)
+        finally:
+            os.close(handle)
+        checksums.check(
+            wanted.called,
+            size=wanted.size,
+            md5=wanted.md5,
+            sha256=wanted.sha256,
+            where=store.location,
+        )
+        part.rename(wanted.into)
+    except BaseException:
+        advance(-counted)
+        part.unlink(missing_ok=True)
+        raise
+    return checksums.sha256
+
+
+def write_all(handle: int, data: bytes | memoryview) -> None:
+    """All of the data; a system may write less of it at once."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
