@@ -227,8 +227,10 @@ def _as_bad_request(error: Any) -> DregError:
 def _outside(error: OSError) -> DregError:
     where = f" at `{error.filename}`" if error.filename else ""
     if error.errno == errno.ENOSPC:
+        known = error.strerror == os.strerror(errno.ENOSPC)
         failure = Outside(
-            f"the disk is full{where}", hint="free some space, then run the command again"
+            f"the disk is full{where}{'' if known else f': {error.strerror}'}",
+            hint="free some space, then run the command again",
         )
     elif isinstance(error, PermissionError):
         failure = Outside(

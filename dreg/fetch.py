@@ -6,7 +6,6 @@ checks out; the lock is written last.
 
 from __future__ import annotations
 
-import errno
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,30 +13,30 @@ from pathlib import Path
 
 from semver import Version
 
+from dreg.adapters.dvc_config import Remotely
 from dreg.adapters.git import Signers
 from dreg.adapters.lock_file import read_lock, write_pin
-from dreg.adapters.objects import Advance, many
 from dreg.adapters.placing import Contents, Staging, inspect
 from dreg.core.lock import Pin
 from dreg.core.receipt import Receipt, check_placeable
 from dreg.core.release import Release
-from dreg.core.remotes import object_key
-from dreg.core.snapshot import File
+from dreg.core.subset import Subset
 from dreg.core.yank import Yank
-from dreg.errors import BadRequest, DregError, Outside, Refused
+from dreg.errors import BadRequest, DregError, Refused
+from dreg.fill import fill
 from dreg.output import count, out, size
-from dreg.pin import Found, Request, check_signed, find, requests, resolve
-from dreg.yanks import Yanks, warn
+from dreg.pin import Found, Request, check_signed, find, resolve
+from dreg.requested import refuse_uncovered, requests
+from dreg.yanks import Yanks, warn, warn_as_known
 
 SHOWN = 10
-WORTH_KEEPING = 16_000_000  # bytes; less is fetched again sooner than it is wondered about
 
 
 @dataclass(frozen=True)
 class Fetched:
     """One dataset that is in place. `downloaded` is in bytes; `previous` the version locked before.
 
-    `protection` is `sha256`, or `md5` for a plain DVC repository. `backup` is where `--force`
+    `protection` is `sha256`, or `md5` for a plain DVC repository, or `size` for columns of files. `backup` is where `--force`
     moved a folder with local changes. `changed` is False when everything was in place. `yanked`
     says why the release is, None if it isn't or the registry did not answer at once.
     """
@@ -87,19 +86,27 @@ def fetch(
     *,
     repo: str | None = None,
     output: str | None = None,
-    remote: str | None = None,
+    remote: Remotely = None,
     raw: bool = False,
+    subset: Subset | None = None,
     force: bool = False,
+    only_locked: bool = False,
     signers: Signers | None = None,
 ) -> Fetches:
-    """Bring the newest release in the request's range, or without one, exactly what is locked.
+    """Bring the newest release in the request's range; without one, what is asked for and locked.
+
+    `subset` is the part that is wanted, None what dreg.toml or dreg.lock says. With `only_locked`
+    dreg.lock has to cover dreg.toml, and stays as it is.
 
     Raises BadRequest for what does not exist; Refused for local changes (unless `force`, which
     moves them aside), a moved tag, unsafe paths or a signature that is not one of the `signers`'; Outside when a neighbour fails or bytes arrive
     corrupt. The target then is as it was.
     """
     folder = Path.cwd()
-    asked = requests(read_lock(folder), request, repo=repo, output=output, raw=raw)
+    lock = read_lock(folder)
+    if only_locked:
+        refuse_uncovered(lock, folder)
+    asked = requests(lock, request, repo=repo, output=output, raw=raw, subset=subset, folder=folder)
     wanted, yanks = [replace(one, signers=signers) for one in asked], Yanks()
     return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
 
@@ -121,33 +128,45 @@ class _Placement:
     backup: Path | None = None
 
 
-def _fetch(
-    request: Request, folder: Path, remote: str | None, force: bool, yanks: Yanks
-) -> Fetched:
+def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks: Yanks) -> Fetched:
     target = _target(request.output, folder)
     contents = inspect(target)
-    if request.settled is not None:  # the network is asked only whether this is yanked by now
-        release = yanks.marked(request.repo, _release(request.settled))
     placement = _in_place(contents, request, request.settled)
-    if placement is None:  # only now is an answer needed, and of git only the tags' names
-        if not request.exact or request.settled is None:
-            release = resolve(request)
-        pin = request.pin
-        known = pin if pin is not None and pin.commit == release.commit else None
-        placement = _in_place(contents, request, known)
+    if placement is not None:  # nobody is asked, so only what is known can be told
+        check_signed(request, placement.release)
+        Staging(target).tidy()
+        yank = warn_as_known(request.repo, placement.release)
+        return _settle(request, placement, folder, yank)
+    release = _wanted(request, yanks)
+    pin = request.pin
+    known = pin if pin is not None and pin.commit == release.commit else None
+    placement = _in_place(contents, request, known)
     if placement is not None:
         check_signed(request, placement.release)
         Staging(target).tidy()
     else:
         if contents.changes and not force:
             raise _changed(request, contents)
-        placement = place(request, find(request, release, remote), target, force)
+        found = find(request, release, remote)
+        if yanks.answered(request.repo):
+            found.revision  # noqa: B018 (it refuses a tag that moved, even if all is in the cache)
+        placement = place(request, found, target, force)
     return _settle(request, placement, folder, warn(request.repo, release))
+
+
+def _wanted(request: Request, yanks: Yanks) -> Release:
+    """The release to be brought; a locked one only as it was locked."""
+    pin = request.settled
+    if pin is None:
+        return resolve(request)
+    release = yanks.marked(request.repo, _release(pin))
+    pin.check_not_moved(release.commit, pin.manifest)
+    return release
 
 
 def place(request: Request, found: Found, target: Path, force: bool) -> _Placement:
     """Bring the files into the target; another process may be doing so, and is awaited."""
-    check_placeable(found.snapshot.files)
+    check_placeable(found.files)
     digest = found.snapshot.published.digest()
     waiting = functools.partial(out.note, f"another dreg is filling {request.output}; waiting")
     with Staging(target).locked(waiting) as staging:
@@ -158,7 +177,7 @@ def place(request: Request, found: Found, target: Path, force: bool) -> _Placeme
         if there is not None and _is(there, request, found.release):
             staging.discard()
             return _Placement(found.release, digest, there)
-        downloaded = _stage(request, found, staging, contents)
+        downloaded = fill(found, staging, contents)
         receipt = _receipt(request, found, staging)
         backup = staging.swap(receipt, backup=bool(contents.changes))
         return _Placement(found.release, digest, receipt, True, downloaded, backup)
@@ -183,8 +202,9 @@ def _in_place(contents: Contents, request: Request, pin: Pin | None) -> _Placeme
 
 
 def _is(receipt: Receipt, request: Request, release: Release) -> bool:
-    placed = (receipt.dataset, receipt.commit, receipt.manifest, receipt.raw)
-    return placed == (release.dataset, release.commit, release.manifest, request.raw)
+    placed = (receipt.dataset, receipt.commit, receipt.manifest, receipt.raw, receipt.subset)
+    wanted = (release.dataset, release.commit, release.manifest, request.raw, str(request.subset))
+    return placed == wanted
 
 
 def _release(pin: Pin) -> Release:
@@ -200,58 +220,6 @@ def _changed(request: Request, contents: Contents) -> DregError:
     )
 
 
-def _stage(request: Request, found: Found, staging: Staging, contents: Contents) -> int:
-    """Fill the staged tree; how many bytes came from the remote."""
-    files = found.snapshot.files
-    try:
-        staging.salvage(files)
-        for file in files:
-            placed = contents.intact.get(file.path)
-            if file.path not in staging.placed and placed is not None and placed.is_(file):
-                # A backup that shared its bytes with the new tree would protect nothing.
-                staging.keep(file, placed, copy=bool(contents.changes))
-        absent = [file for file in files if file.path not in staging.placed]
-        for file in (file for file in absent if file.in_git):
-            _read_from_git(found, file, staging)
-        absent = [file for file in absent if not file.in_git]
-        total = sum(file.size for file in absent)
-        what = f"fetching {request.dataset} {found.release.version}"
-        with out.progress(what, total, "bytes") as advance:
-            many([functools.partial(_download, found, file, staging, advance) for file in absent])
-    except BaseException as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if full or staging.size < WORTH_KEEPING:
-            staging.discard()
-        else:
-            out.note(f"what arrived is kept for the next try: {staging.path}")
-        raise
-    return total
-
-
-def _download(found: Found, file: File, staging: Staging, advance: Advance) -> None:
-    sha256 = found.store.download(
-        object_key(file.md5),
-        staging.path / file.path,
-        size=file.size,
-        md5=file.md5,
-        sha256=file.sha256,
-        advance=advance,
-        called=file.path,
-    )
-    staging.arrived(file, sha256)
-
-
-def _read_from_git(found: Found, file: File, staging: Staging) -> None:
-    path = f"data/{found.release.dataset}/{file.path}"
-    data = found.revision.read(path)
-    if data is None:
-        raise Outside(
-            f"the commit of `{found.release.tag}` lacks `{path}`, which its manifest lists",
-            hint="nothing was written; tell the registry's owner",
-        )
-    staging.write(file, data, f"the commit of `{found.release.tag}`")
-
-
 def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
     release = found.release
     return Receipt(
@@ -261,8 +229,15 @@ def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
         commit=release.commit,
         manifest=release.manifest,
         raw=request.raw,
+        subset=str(request.subset),
         files=staging.placed,
     )
+
+
+def _protection(request: Request, release: Release) -> str:
+    if request.subset.columns:
+        return "size"
+    return "sha256" if release.manifest else "md5"
 
 
 def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | None) -> Fetched:
@@ -270,7 +245,7 @@ def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | 
     old, release, receipt = request.pin, placement.release, placement.receipt
     pin = Pin(
         dataset=release.dataset,
-        request=old.request if request.exact and old else request.wanted.text,
+        request=old.request if request.exact and old else request.revision or request.wanted.text,
         repo=request.public_repo,
         version=release.version,
         tag=release.tag,
@@ -279,6 +254,7 @@ def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | 
         digest=placement.digest,
         output=request.output,
         raw=request.raw,
+        subset=request.subset,
     )
     if pin != old:
         write_pin(folder, pin)
@@ -294,7 +270,7 @@ def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | 
         size=receipt.size,
         downloaded=placement.downloaded,
         changed=placement.changed,
-        protection="sha256" if release.manifest else "md5",
+        protection=_protection(request, release),
         backup=str(placement.backup) if placement.backup else None,
         yanked=yank,
     )

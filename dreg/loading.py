@@ -9,8 +9,9 @@ from dreg.adapters.lock_file import LOCK, read_lock
 from dreg.core.lock import Pin
 from dreg.core.release import Release
 from dreg.dataset import Dataset
-from dreg.pin import Request, requests, resolve
+from dreg.pin import Request, resolve
 from dreg.release_files import ReleaseFiles
+from dreg.requested import requests
 
 
 def load(request: str, *, repo: str | None = None, remote: str | None = None) -> Dataset:
@@ -23,7 +24,7 @@ def load(request: str, *, repo: str | None = None, remote: str | None = None) ->
     that moved, Outside when the registry can't be reached.
     """
     home = _lock_folder()
-    (wanted,) = requests(read_lock(home), request, repo=repo, output=None, raw=False)
+    (wanted,) = requests(read_lock(home), request, repo=repo, output=None, raw=False, folder=home)
     pin = wanted.pin
     if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
         release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import functools
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+
+from semver import Version
 
 from dreg.adapters import git
-from dreg.adapters.objects import Store
+from dreg.adapters.dvc_config import Remotely
+from dreg.adapters.object_cache import ObjectCache
+from dreg.adapters.objects import Stores
 from dreg.catalog import choose
-from dreg.core.lock import Lock, Pin
-from dreg.core.manifest import manifest_digest
+from dreg.core.lock import Pin
+from dreg.core.manifest import Manifest, manifest_digest
 from dreg.core.release import Release, marked
-from dreg.core.snapshot import Snapshot
-from dreg.core.version import Range, parse_request, parse_tag
-from dreg.errors import BadRequest, DregError, Refused
-from dreg.manifests import read_manifest, store_of
+from dreg.core.requests import Requests
+from dreg.core.snapshot import File, Snapshot
+from dreg.core.split_paths import METADATA
+from dreg.core.subset import Subset, splits_of
+from dreg.core.version import Range
+from dreg.errors import BadRequest, Outside, Refused
+from dreg.manifests import manifest_of, store_of
 from dreg.output import out
-from dreg.registry import Registry, unknown_dataset
+from dreg.registry import unknown_dataset
 from dreg.yanks import warn_of_leaving
 
 
 @dataclass(frozen=True)
 class Request:
     """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that;
-    `signers` whose signature there has to be.
+    `signers` whose signature there has to be; `asked` is what the training repository asks for.
 
     `repo` is as git gets it; there may be a token in it, so only `public_repo` is shown or written.
     """
@@ -37,6 +45,9 @@ class Request:
     pin: Pin | None
     exact: bool = False
     signers: git.Signers | None = None
+    subset: Subset = field(default_factory=Subset)
+    asked: Requests = field(default_factory=Requests)
+    revision: str | None = None
 
     @property
     def public_repo(self) -> str:
@@ -52,113 +63,132 @@ class Request:
         pin = self.pin
         if pin is None or not self.same_registry:
             return None
+        if self.revision is not None:
+            return pin if self.revision == pin.commit else None
         only = self.wanted.bounds == (("=", pin.version),)
         return pin if self.exact or only else None
 
 
-@dataclass(frozen=True)
 class Found:
-    """A release to be placed, where its bytes are, and where what is in git is read."""
+    """A release to be placed: `files` are those that are wanted, `snapshot` all that it publishes.
 
-    release: Release
-    snapshot: Snapshot
-    store: Store
-    revision: git.Revision
-
-
-def requests(
-    lock: Lock, text: str | None, *, repo: str | None, output: str | None, raw: bool
-) -> list[Request]:
-    """What `dreg fetch` is to bring: `text`, or all that is locked.
-
-    Raises BadRequest when that is nothing, or no registry is known.
+    Where its bytes are (`store`), and where what is in git is read (`revision`), is looked up when
+    it is needed: with everything in dreg's cache nobody is asked.
     """
-    environment = os.environ.get("DVC_DATA_VERSION", "")
-    if text is None and not lock.pins:
-        text = environment or None
-    if text is None:
-        if not lock.pins:
-            raise BadRequest(
-                "there is no dreg.lock here that says what to fetch",
-                hint="name a dataset: dreg fetch NAME@^1.0 --repo URL",
+
+    def __init__(self, request: Request, release: Release, remote: Remotely = None) -> None:
+        self.request = request
+        self.release = release
+        self._remote = remote
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns of Parquet files that are wanted; none means all of them."""
+        return self.request.subset.columns
+
+    @property
+    def called(self) -> str:
+        """Dataset and version, for messages."""
+        return f"{self.release.dataset} {self.release.version}"
+
+    def from_git(self, file: File) -> bytes:
+        """The bytes of a file that is in the release's commit. Raises Outside if it isn't."""
+        path = f"data/{self.release.dataset}/{file.path}"
+        data = self.revision.read(path)
+        if data is None:
+            raise Outside(
+                f"the commit of `{self.release.tag}` lacks `{path}`, which its manifest lists",
+                hint="nothing was written; tell the registry's owner",
             )
-        if output is not None:
-            raise BadRequest(
-                "-o is the folder of one dataset", hint="name it: dreg fetch NAME -o DIR"
+        return data
+
+    @functools.cached_property
+    def revision(self) -> git.Revision:
+        """The release's commit. Raises Refused when the tag moved, or is not signed as it must be."""
+        request, release = self.request, self.release
+        revision = git.revision(request.repo, release.tag, release.tag_object)
+        if request.signers is not None:
+            out.note(
+                f"{release.tag}: {git.refuse_unsigned(revision, release.tag, request.signers)}"
             )
-        return [_locked(pin, repo, raw) for _, pin in sorted(lock.pins.items())]
-    name, wanted = _parsed(text, environment, lock)
-    pin = lock.pins.get(name)
-    found = repo or default_repo(pin)
-    place = output or (pin.output if pin else f"data/{name}")
-    _refuse_shared(name, place, lock)
-    return [Request(name, wanted, found, place, raw, pin)]
+            if revision.commit != release.commit:
+                raise Refused(f"`{release.tag}` moved meanwhile", hint="fetch again")
+        pin = request.pin
+        if pin is not None and request.same_registry and pin.version == release.version:
+            pin.check_not_moved(revision.commit, manifest_digest(revision.message))
+        return revision
+
+    @functools.cached_property
+    def store(self) -> Stores:
+        """The remotes that have the bytes, as they are reached from here, in order."""
+        return store_of(self.request.repo, self.revision, self._remote, self.request.asked)
+
+    @functools.cached_property
+    def snapshot(self) -> Snapshot:
+        """What the release publishes, with its raw files if they are wanted."""
+        whole = self._manifest.snapshot if self._manifest else self._plain()
+        return whole if self.request.raw else whole.published
+
+    @functools.cached_property
+    def _manifest(self) -> Manifest | None:
+        def get(key: str, limit: int) -> bytes:  # only now is the store needed
+            return self.store.get_bytes(key, limit)
+
+        return manifest_of(self.release, get)
+
+    def _plain(self) -> Snapshot:
+        from dreg.plain import plain_snapshot
+
+        return plain_snapshot(self.revision, self.store, self.release.dataset)
+
+    @functools.cached_property
+    def files(self) -> list[File]:
+        """The files that are wanted. Raises BadRequest when there are none such."""
+        return self.request.subset.choose(self.snapshot.files, self._splits)
+
+    def _splits(self) -> Mapping[str, Sequence[str]]:
+        file = next((file for file in self.snapshot.files if file.path == METADATA), None)
+        text = ObjectCache().read(file) if file else None
+        if text is None and file is not None and file.in_git:
+            text = self.revision.read(f"data/{self.release.dataset}/{METADATA}")
+        try:
+            metadata = json.loads(text or b"{}")
+        except ValueError:
+            metadata = {}
+        return splits_of(metadata, [file.path for file in self.snapshot.files])
 
 
-def _refuse_shared(name: str, place: str, lock: Lock) -> None:
-    """Raises BadRequest for a folder that holds, or lies in, the one of another locked dataset."""
-    folder = Path(place).expanduser().resolve()
-    for other, pin in lock.pins.items():
-        taken = Path(pin.output).expanduser().resolve()
-        if other != name and (folder in (taken, *taken.parents) or taken in folder.parents):
-            raise BadRequest(
-                f"`{place}` and `{pin.output}`, where `{other}` is, would replace each other",
-                hint=f"give each dataset a folder of its own: -o data/{name}",
-            )
+def find(request: Request, release: Release, remote: Remotely = None) -> Found:
+    """The release's files, by its manifest or by DVC's own files.
 
-
-def _locked(pin: Pin, repo: str | None, raw: bool) -> Request:
-    if repo is not None:  # a mirror of the registry: the commit and manifest must be the same
-        pin = replace(pin, repo=git.public_url(repo))
-    exactly = Range.parse(str(pin.version))
-    return Request(
-        pin.dataset, exactly, repo or pin.repo, pin.output, raw or pin.raw, pin, exact=True
-    )
-
-
-def _parsed(text: str, environment: str, lock: Lock) -> tuple[str, Range]:
-    """Dataset and range of `name@range` or of a tag; a bare name asks the environment, then the lock."""
-    tag = parse_tag(text)
-    if tag is not None:
-        return tag[0], Range.parse(str(tag[1]))
-    name, wanted = parse_request(text)
-    if "@" in text:
-        return name, wanted
-    set_by_environment = parse_tag(environment)
-    if set_by_environment is not None and set_by_environment[0] == name:
-        return name, Range.parse(str(set_by_environment[1]))
-    pin = lock.pins.get(name)
-    return name, Range.parse(pin.request) if pin else wanted
-
-
-def default_repo(pin: Pin | None) -> str:
-    given = os.environ.get("DREG_REPO") or os.environ.get("DVC_REPO")
-    if given:
-        return given
-    if pin is not None:
-        return pin.repo
-    try:
-        return str(Registry.here().root)
-    except DregError as error:
-        raise BadRequest(
-            "no registry to fetch from", hint="name it with --repo URL, or set DREG_REPO"
-        ) from error
+    Raises Refused when the tag moved or lists what cannot be trusted, Outside when a neighbour
+    fails.
+    """
+    found = Found(request, release, remote)
+    if release.manifest is None or request.signers is not None:
+        digest = manifest_digest(found.revision.message)
+        found.release = replace(release, commit=found.revision.commit, manifest=digest)
+    found.files  # noqa: B018 (what cannot be had is said before anything is written)
+    return found
 
 
 def resolve(request: Request) -> Release:
-    """The release meant, by the registry's tags only (`ls-remote`).
+    """The release meant, by the registry's tags only (`ls-remote`); of a revision, its commit.
 
     Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused when
     the tag moved away from the locked commit.
     """
     tags = git.remote_tags(request.repo, "*-v*").values()  # what yanks a release matches too
-    releases = [r for tag in tags if (r := Release.of(tag.name, tag.commit)) is not None]
+    found = [(Release.of(tag.name, tag.commit), tag.object) for tag in tags]
+    releases = [replace(release, tag_object=oid) for release, oid in found if release is not None]
     names = tuple(sorted({release.dataset for release in releases}))
-    if not names:
+    if not names and request.revision is None:
         raise BadRequest(
             f"`{request.public_repo}` has no releases",
             hint="check the URL: releases are tags NAME-v1.0.0",
         )
+    if request.revision is not None:
+        return _at_revision(request, releases)
     if request.dataset not in names:
         raise unknown_dataset(request.dataset, names)
     own = [release for release in releases if release.dataset == request.dataset]
@@ -172,6 +202,23 @@ def resolve(request: Request) -> Release:
     return release
 
 
+def _at_revision(request: Request, releases: Sequence[Release]) -> Release:
+    """The release at a branch's tip or a commit; where none is, the files as DVC has them there."""
+    wanted = request.revision or ""
+    try:
+        commit = git.revision(request.repo, wanted).commit
+    except BadRequest as error:
+        raise BadRequest(
+            f"`{wanted}` is not a version range, and `{request.public_repo}` has no such branch or commit",
+            hint="ranges look like ^1.0, ~1.2, '>=1.0,<2', 1.x, 1.2.0 or latest",
+        ) from error
+    for release in releases:
+        if (release.dataset, release.commit) == (request.dataset, commit):
+            return release
+    unreleased = Version(0, 0, 0, build=f"g{commit[:12]}")
+    return Release(request.dataset, unreleased, commit, commit)
+
+
 def signers_of(*, required: bool, allowed: str | None) -> git.Signers | None:
     """Whose signature a release needs; None if it needs none. Raises BadRequest."""
     return git.Signers.of(allowed) if required or allowed is not None else None
@@ -180,38 +227,4 @@ def signers_of(*, required: bool, allowed: str | None) -> git.Signers | None:
 def check_signed(request: Request, release: Release) -> None:
     """Raises Refused unless the release is signed as the request wants it; asks only if it does."""
     if request.signers is not None:
-        _revision(request, release)
-
-
-def _revision(request: Request, release: Release) -> git.Revision:
-    revision = git.revision(request.repo, release.tag)
-    if request.signers is not None:
-        out.note(f"{release.tag}: {git.refuse_unsigned(revision, release.tag, request.signers)}")
-        if revision.commit != release.commit:
-            raise Refused(f"`{release.tag}` moved meanwhile", hint="fetch again")
-    return revision
-
-
-def find(request: Request, release: Release, remote: str | None) -> Found:
-    """The release's files, by its manifest or by DVC's own files.
-
-    Raises Refused when the tag moved or lists what cannot be trusted, Outside when a neighbour
-    fails.
-    """
-    revision = _revision(request, release)
-    digest = manifest_digest(revision.message)
-    pin = request.pin
-    if pin is not None and request.same_registry and pin.version == release.version:
-        pin.check_not_moved(revision.commit, digest)
-    release = Release(
-        release.dataset, release.version, release.tag, revision.commit, manifest=digest
-    )
-    store = store_of(request.repo, revision, remote)
-    manifest = read_manifest(store, release)
-    if manifest is None:
-        from dreg.plain import plain_snapshot
-
-        snapshot = plain_snapshot(revision, store, release.dataset)
-    else:
-        snapshot = manifest.snapshot
-    return Found(release, snapshot if request.raw else snapshot.published, store, revision)
+        Found(request, release).revision  # noqa: B018

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import partial
 
 from dreg.adapters.git import Revision
-from dreg.adapters.objects import Checksums, Store, many, missing
+from dreg.adapters.objects import Checksums, Stores, many
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.dvc_files import Out, children, outs
 from dreg.core.remotes import object_key
@@ -20,7 +21,7 @@ from dreg.errors import Outside, Refused
 FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object; about ten million files
 
 
-def plain_snapshot(revision: Revision, store: Store, name: str) -> Snapshot:
+def plain_snapshot(revision: Revision, store: Stores, name: str) -> Snapshot:
     """The dataset's files at `revision`. Raises Refused when DVC's files say nothing usable."""
     data = f"data/{name}/"
     in_git = set(revision.files(data))
@@ -41,15 +42,15 @@ def plain_snapshot(revision: Revision, store: Store, name: str) -> Snapshot:
     committed = [path for path in sorted({*found, metadata}) if path in in_git]
     files = [_committed(revision, path, data) for path in committed]
     tracked = [out for path, out in found.items() if path not in in_git]
-    return Snapshot.of([*files, *_sized(store, _leaves(store, tracked), data)])
+    return Snapshot.of([*files, *sized(store, leaves(store, tracked), data)])
 
 
-def _leaves(store: Store, tracked: Iterable[Out]) -> Iterable[Out]:
+def leaves(store: Stores, tracked: Iterable[Out]) -> Iterable[Out]:
     for out in tracked:
         if not out.is_folder:
             yield out
             continue
-        text = store.get_bytes(object_key(out.md5), FOLDER_LIMIT)
+        text = store.get_bytes(object_key(out.md5, legacy=out.legacy), FOLDER_LIMIT)
         actual = hashlib.md5(text, usedforsecurity=False).hexdigest()
         if f"{actual}.dir" != out.md5:
             raise Outside(
@@ -60,15 +61,17 @@ def _leaves(store: Store, tracked: Iterable[Out]) -> Iterable[Out]:
         yield from children(out, text)
 
 
-def _sized(store: Store, leaves: Iterable[Out], data: str) -> Iterable[File]:
+def sized(store: Stores, leaves: Iterable[Out], data: str) -> Iterable[File]:
     listed = list(leaves)
-    keys = sorted({object_key(out.md5) for out in listed})
-    sizes = dict(zip(keys, many([lambda k=k: store.size(k) for k in keys]), strict=True))  # type: ignore[misc]
+    unknown = sorted({_key(out) for out in listed if out.size is None})
+    sizes = dict(zip(unknown, many([partial(store.size, key) for key in unknown]), strict=True))
     for out in listed:
-        size = sizes[object_key(out.md5)]
-        if size is None:
-            raise missing(object_key(out.md5), store.location)
-        yield File(out.path.removeprefix(data), size, out.md5)
+        size = sizes[_key(out)] if out.size is None else out.size
+        yield File(out.path.removeprefix(data), size, out.md5, legacy=out.legacy)
+
+
+def _key(out: Out) -> str:
+    return object_key(out.md5, legacy=out.legacy)
 
 
 def _committed(revision: Revision, path: str, data: str) -> File:

@@ -44,7 +44,15 @@ ENVIRONMENT = (
     ("`DVC_DATA_VERSION`", "A tag; `dreg fetch` brings it when no other version is asked for."),
     ("`DREG_MIRROR`", "The folder in which the mirrors called `local` lie."),
     ("`DREG_WAIT`", "Seconds to wait for another dreg at the same dataset; 600 if not set."),
-    ("`DREG_CACHE`", "Where downloads and git objects are kept, if not in `~/.cache/dreg`."),
+    (
+        "`DREG_CACHE`",
+        "Where downloads and git objects are kept, if not in `~/.cache/dreg`; may be emptied any time.",
+    ),
+    (
+        "`DREG_LINK`",
+        "How placed files share bytes with that: `auto` (clone, else a link of one file), "
+        "`hardlink` (one read-only file for all), `copy`, `off` (keep nothing).",
+    ),
     ("`AWS_*`", "Keys, profile, region and endpoint of S3, as for every AWS client."),
     ("`MLFLOW_TRACKING_URI`", "The server or store that `dreg trace` asks without `--tracking`."),
     ("`NO_COLOR`", "No colours."),

@@ -12,7 +12,7 @@ from typing import Any
 
 from dreg.adapters import git
 from dreg.adapters.cache import cache_folder, cache_place
-from dreg.adapters.objects import Store
+from dreg.adapters.objects import Store, Stores
 from dreg.adapters.placing import inspect
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
@@ -109,7 +109,7 @@ class ReleaseFiles:
         self.__dict__.update(state)
 
 
-def kept_index(store: Store, file: File, version: str) -> Path:
+def kept_index(store: Store | Stores, file: File, version: str) -> Path:
     """A sample index in dreg's cache, by its checksum, so that equal ones are there once."""
     kept = cache_folder("samples") / f"{file.md5}.parquet"
     if not kept.is_file() or kept.stat().st_size != file.size:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dreg.adapters import git
-from dreg.adapters.cache import cache_folder
-from dreg.adapters.objects import Store, many
-from dreg.adapters.written import written
+from dreg.adapters.manifest_cache import keep_manifest, kept_manifest
+from dreg.adapters.objects import Stores, many
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release, marked
 from dreg.errors import DregError
@@ -34,7 +33,7 @@ class Manifests:
         return sorted(marked(known, list(tags)), key=lambda r: (r.dataset, r.version))
 
     @functools.cached_property
-    def store(self) -> Store:
+    def store(self) -> Stores:
         return store_of(self.repo, git.revision(self.repo, "HEAD"), self.remote)
 
     def all(self) -> Iterator[tuple[Release, Manifest]]:
@@ -47,16 +46,9 @@ class Manifests:
 
     def read(self, digest: str) -> Manifest:
         """One manifest, from dreg's cache if it was read before."""
-        kept = cache_folder("manifests") / digest
-        if kept.is_file():
-            try:
-                return Manifest.parse(kept.read_bytes(), digest)
-            except DregError:  # damaged here: the remote has it
-                kept.unlink(missing_ok=True)
-        text = self.store.get_bytes(manifest_key(digest), MANIFEST_LIMIT)
+        text = kept_manifest(digest) or self.store.get_bytes(manifest_key(digest), MANIFEST_LIMIT)
         manifest = Manifest.parse(text, digest)
-        with written(kept) as file:
-            file.write(text)
+        keep_manifest(digest, text)
         return manifest
 
     def _read(self, releases: list[Release]) -> Iterator[tuple[Release, Manifest]]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from dreg.adapters import dvc, git
 from dreg.adapters.git.scratch_tree import check_out
 from dreg.adapters.making import surroundings
-from dreg.adapters.objects import Store
+from dreg.adapters.objects import Stores
 from dreg.catalog import choose
 from dreg.core.about import Surroundings
 from dreg.core.manifest import Manifest
@@ -52,7 +52,7 @@ class Wanted:
     release: Release
     manifest: Manifest
     digest: str
-    store: Store
+    store: Stores
 
 
 def reproduce(

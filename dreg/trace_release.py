@@ -20,9 +20,10 @@ from dreg.core.wording import numbered, printable
 from dreg.dataset import Dataset
 from dreg.errors import BadRequest, DregError
 from dreg.output import count, out, table
-from dreg.pin import Request, requests, resolve
+from dreg.pin import Request, resolve
 from dreg.release_files import ReleaseFiles, kept_index
 from dreg.released_manifests import Manifests
+from dreg.requested import requests
 from dreg.trace import Wanted, ask_store, day
 from dreg.traced_data import Listing, Used, UsedSplit, no_index
 

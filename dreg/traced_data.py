@@ -17,9 +17,10 @@ from dreg.core.version import Range
 from dreg.dataset import Dataset
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.output import count, out
-from dreg.pin import Request, default_repo
+from dreg.pin import Request
 from dreg.release_files import ReleaseFiles, kept_index
 from dreg.released_manifests import Manifests
+from dreg.requested import default_repo
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dreg.adapters import git
+from dreg.adapters.yank_memory import remember, remembered
 from dreg.catalog import yank_in
 from dreg.core.lock import Pin
 from dreg.core.release import Release
@@ -18,21 +19,30 @@ PATIENCE = 3.0  # seconds; what is locked can be had without knowing
 
 @dataclass
 class Yanks:
-    """The yanks of the registries that one command asks, each of them once."""
+    """What the registries that one command asks say of releases' tags, each of them asked once."""
 
-    asked: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    asked: dict[str, Mapping[str, git.Tag]] = field(default_factory=dict)
+
+    def answered(self, repo: str) -> bool:
+        """Whether the registry was asked, and answered."""
+        return bool(self.asked.get(repo))
 
     def marked(self, repo: str, release: Release) -> Release:
-        """The release, marked if its registry says at once that it is yanked."""
+        """The release, marked if its registry says at once that it is yanked.
+
+        Its commit is what the registry says its tag has now, if it says so.
+        """
         if repo not in self.asked:
             try:
-                tags = git.remote_tags(repo, "yank/*", "unyank/*", seconds=PATIENCE)
+                self.asked[repo] = git.remote_tags(repo, "*-v*", seconds=PATIENCE)
             except DregError:
-                tags = {}
-            self.asked[repo] = {
-                tag: about.yanked for tag, about in records(tags).items() if about.yanked
-            }
-        return replace(release, yanked=self.asked[repo].get(release.tag))
+                self.asked[repo] = {}
+        tags = self.asked[repo]
+        tag, about = tags.get(release.tag), records(tags).get(release.tag)
+        yanked = about.yanked if about else None
+        if tag is None:
+            return replace(release, yanked=yanked)
+        return replace(release, commit=tag.commit, tag_object=tag.object, yanked=yanked)
 
 
 def why(repo: str, release: Release) -> Yank | None:
@@ -48,6 +58,16 @@ def why(repo: str, release: Release) -> Yank | None:
 def warn(repo: str, release: Release) -> Yank | None:
     """Warn of a release that is to be used although it is yanked."""
     yank = why(repo, release)
+    remember(repo, release.tag, yank)
+    return _told(release, yank)
+
+
+def warn_as_known(repo: str, release: Release) -> Yank | None:
+    """As `warn`, by what was known when the registry was last asked."""
+    return _told(release, remembered(repo, release.tag))
+
+
+def _told(release: Release, yank: Yank | None) -> Yank | None:
     if yank is not None:
         out.warn(f"{release.dataset} {release.version} is yanked: {yank}")
     return yank

@@ -287,7 +287,7 @@ def test_a_newer_release_downloads_only_what_differs(wine):
     assert (moved["previous"], moved["version"], moved["downloaded"]) == ("1.0.0", "1.1.0", 8)
     assert train.stat().st_ino == inode
     back = wine.fetch("wine@1.0.0")
-    assert (back["previous"], back["downloaded"]) == ("1.1.0", len(WINE["processed/val.csv"]))
+    assert (back["previous"], back["downloaded"]) == ("1.1.0", 0)  # it is in dreg's cache
     assert tree(wine.train / "data" / "wine") == PLACED
 
 
@@ -303,7 +303,7 @@ def test_what_was_deleted_is_brought_back(wine):
     wine.fetch("wine@1.0.0")
     (wine.train / "data" / "wine" / "processed" / "val.csv").unlink()
     again = wine.fetch()
-    assert (again["changed"], again["downloaded"]) == (True, len(WINE["processed/val.csv"]))
+    assert (again["changed"], again["downloaded"]) == (True, 0)  # it is in dreg's cache
     assert tree(wine.train / "data" / "wine") == PLACED
 
 
@@ -356,7 +356,7 @@ def test_metadata_comes_from_the_commit_and_is_verified(wine):
     wine.release("1.2.0", {}, listed=list(Snapshot.of(entries).files))
     done = wine.dreg("fetch", "wine")
     assert (done.code, done.stdout) == (3, "")
-    assert "`metadata.json` arrived corrupt from the commit of `wine-v1.2.0`" in done.stderr
+    assert "`metadata.json` arrived corrupt from the commit of wine 1.2.0" in done.stderr
 
 
 def test_existing_training_code_reads_its_figure(wine):

@@ -158,7 +158,7 @@ def test_a_missing_object(cats):
 @pytest.mark.parametrize(
     ("old", "new", "code", "words"),
     [
-        ("hash: md5", "hash: etag", 1, "was written by DVC 2"),
+        ("hash: md5", "hash: etag", 1, "is kept by something else than md5"),
         ("schema: '2.0'", "stages: {a: {outs: 7}}\n#", 1, "cannot be read"),
         ("schema: '2.0'", "schema: [", 2, "is not YAML"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import threading
@@ -272,14 +273,16 @@ def test_a_lock_still_works_and_warns_once(wine):
     wine.fetch("wine@^1.0")
     yank(wine, "1.2.0")
     said = [f"warning: wine 1.2.0 is yanked: {REASON}"]
-    done = wine.dreg("fetch")  # in place
-    assert (done.code, warnings(done.stderr)) == (0, said)
+    done = wine.dreg("fetch")  # in place: nobody is asked
+    assert (done.code, warnings(done.stderr)) == (0, [])
     subprocess.run(["rm", "-r", wine.train / "data"], check=True)
     done = wine.dreg("fetch", "--quiet", "--json")
     assert (done.code, warnings(done.stderr)) == (0, said)
     (fetched,) = done.json["datasets"]
     assert (fetched["version"], fetched["yanked"]["reason"]) == ("1.2.0", REASON)
     assert tree(wine.train / "data" / "wine")["processed/n.csv"] == b"2\n"
+    done = wine.dreg("fetch")  # what the registry said last is still known
+    assert (done.code, warnings(done.stderr)) == (0, said)
 
 
 def test_a_locked_range_leaves_it_and_says_why(wine):
@@ -305,6 +308,9 @@ def test_several_locked_datasets_ask_their_registry_once(wine, tmp_path):
     wine.fetch("wine")
     wine.fetch("beer")
     trace = tmp_path / "trace"
+    wine.dreg("fetch", GIT_TRACE=str(trace))
+    assert not trace.exists()  # all is in place
+    subprocess.run(["rm", "-r", wine.train / "data"], check=True)
     wine.dreg("fetch", GIT_TRACE=str(trace))
     assert trace.read_text().count("built-in: git ls-remote") == 1
     assert "git fetch" not in trace.read_text()
@@ -416,7 +422,8 @@ def test_a_registry_that_never_answers_costs_three_seconds(wine):
     wine.fetch("wine@1.2.0")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/registry.git"
+        shutil.rmtree(wine.train / "data")
         start = time.monotonic()
-        done = wine.dreg("fetch", "--repo", url)
+        done = wine.dreg("fetch", "--repo", url)  # all is in dreg's cache
         assert (done.code, done.stderr) == (0, "")
         assert 3 <= time.monotonic() - start < 60

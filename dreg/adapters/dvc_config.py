@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dreg.core.remotes import URL, Remote, Remotes, with_default
 from dreg.errors import BadRequest
+
+Remotely = str | Sequence[str] | None
 
 
 def read_remotes(root: Path, committed: str | None = None) -> Remotes:
@@ -32,8 +35,19 @@ def remote_of(root: Path, given: str | None = None) -> Remote:
 
 def wanted_remote(given: str | None) -> str | None:
     """`given` on the command line, else DREG_REMOTE, else DVC_REMOTE: a name, URL or path."""
-    wanted = given or os.environ.get("DREG_REMOTE") or os.environ.get("DVC_REMOTE") or None
-    if wanted and "/" in wanted and not URL.fullmatch(wanted):
+    return next(iter(wanted_remotes(given)), None)
+
+
+def wanted_remotes(given: Remotely) -> tuple[str, ...]:
+    """As `wanted_remote`, of several to be tried in order; DREG_REMOTE has them between commas."""
+    if given is None or isinstance(given, str):
+        said = given or os.environ.get("DREG_REMOTE") or os.environ.get("DVC_REMOTE") or ""
+        given = [said] if given else said.split(",")
+    return tuple(_from_here(one.strip()) for one in given if one.strip())
+
+
+def _from_here(wanted: str) -> str:
+    if "/" in wanted and not URL.fullmatch(wanted):
         return str(Path(wanted).expanduser().absolute())  # from where the user is
     return wanted
 

@@ -77,13 +77,16 @@ class Staging:
         self.target = target
         self.path = target.with_name(f".{target.name}.dreg-new")
         self._old = target.with_name(f".{target.name}.dreg-old")
+        self.parts = target.with_name(f".{target.name}.dreg-parts")
         self._gone = False
         self.placed: dict[str, Placed] = {}
 
     @property
     def size(self) -> int:
-        """Bytes of the files that are there and verified."""
-        return sum(placed.size for placed in self.placed.values())
+        """Bytes of the files that are there and verified, and of the parts of large ones."""
+        parts = self.parts.glob("*") if self.parts.is_dir() else ()
+        begun = sum(part.stat().st_blocks * 512 for part in parts)
+        return begun + sum(placed.size for placed in self.placed.values())
 
     @contextlib.contextmanager
     def locked(self, wait: Callable[[], None]) -> Iterator[Staging]:
@@ -143,8 +146,7 @@ class Staging:
         wanted = {file.path: file for file in files}
         for path, found in list(_walk(self.path)):
             file, place = wanted.get(path), self.path / path
-            # A second link means that the bytes are also the target's: not ours to rely on.
-            ours = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            ours = stat.S_ISREG(found.st_mode) and not self._shared(path, found)
             if file is not None and ours and found.st_size == file.size:
                 placed = _measured(place)
                 if placed.is_(file):
@@ -155,10 +157,20 @@ class Staging:
             if folder.is_dir():
                 _remove_empty(folder)
 
+    def _shared(self, path: str, found: os.stat_result) -> bool:
+        """Whether the staged file is also the target's: then it is not ours to rely on."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(found, (self.target / path).lstat())
+        return False
+
+    def make_folders(self, files: Iterable[File]) -> None:
+        """The folders that the files will be in."""
+        for folder in {os.path.dirname(file.path) for file in files}:  # noqa: PTH120 (of 100,000)
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+
     def keep(self, file: File, placed: Placed, *, copy: bool) -> None:
         """Take an unchanged file over from the target; as a link unless `copy`."""
         source, place = self.target / file.path, self.path / file.path
-        place.parent.mkdir(parents=True, exist_ok=True)
         try:
             if copy:
                 shutil.copy2(source, place)
@@ -174,6 +186,10 @@ class Staging:
         """Note a file that was written to `path / file.path` and verified."""
         found = (self.path / file.path).stat()
         self.placed[file.path] = Placed(found.st_size, found.st_mtime_ns, file.md5, sha256)
+
+    def measure(self, path: str) -> None:
+        """Note a file that was made here, whatever it is."""
+        self.placed[path] = _measured(self.path / path)
 
     def write(self, file: File, data: bytes, where: str) -> None:
         """Place bytes at hand. Raises Outside if they are not those of `file`."""
@@ -193,6 +209,7 @@ class Staging:
     def swap(self, receipt: Receipt, *, backup: bool) -> Path | None:
         """Make the staged tree the target. With `backup`, the old one moves aside first; where to."""
         self._write(RECEIPT, receipt.to_text().encode())
+        shutil.rmtree(self.parts, ignore_errors=True)
         moved = None
         if backup:
             moved = _free_name(self.target)
@@ -208,9 +225,19 @@ class Staging:
             shutil.rmtree(self._old, ignore_errors=True)
         return moved
 
+    def release(self, file: File, *, backup: bool) -> Path | None:
+        """Make the one staged file the target itself; with `backup`, what was there moves aside."""
+        moved = _free_name(self.target) if backup else None
+        if moved is not None:
+            self.target.rename(moved)
+        (self.path / file.path).rename(self.target)
+        self.discard()
+        return moved
+
     def discard(self) -> None:
         """Remove the staged tree; from then on its name may be another process's."""
         self._gone = True
+        shutil.rmtree(self.parts, ignore_errors=True)
         shutil.rmtree(self.path, ignore_errors=True)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dreg.commands import answers, complete_request
 from dreg.output import out
+
+if TYPE_CHECKING:
+    from dreg.core.subset import Subset
 
 
 def complete_locked(incomplete: str) -> list[str]:
@@ -22,7 +25,7 @@ def complete_locked(incomplete: str) -> list[str]:
     return sorted({*names, *complete_request(incomplete)})
 
 
-@answers("dreg.fetch:Fetches")
+@answers("dreg.fetch:Fetches | dreg.get:Got")
 def fetch(
     request: Annotated[
         str | None,
@@ -45,11 +48,44 @@ def fetch(
         typer.Option("--output", "-o", metavar="DIR", help="Folder to fill; default: data/NAME."),
     ] = None,
     remote: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="NAME|URL", help="Where the bytes are, if not the default; or DREG_REMOTE."
+            metavar="NAME|URL",
+            help="Where the bytes are, if not the default; or DREG_REMOTE. Several are tried in order.",
         ),
     ] = None,
+    split: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SPLIT", help="Only the files of this split; may be repeated."),
+    ] = None,
+    path: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Only these files, as in 'processed/train*'; '**' is everything again. With --rev, "
+            "a path in the repository.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B", help="Only these columns of Parquet files; other bytes stay there."
+        ),
+    ] = None,
+    metadata_only: Annotated[
+        bool, typer.Option("--metadata-only", help="Only metadata.json, no data.")
+    ] = False,
+    rev: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV",
+            help="Without a name: bring --path from any DVC repository at this tag, branch or commit.",
+        ),
+    ] = None,
+    locked: Annotated[
+        bool,
+        typer.Option("--locked", help="Refuse unless dreg.lock covers dreg.toml; for CI."),
+    ] = False,
     raw: Annotated[bool, typer.Option("--raw", help="Place the raw files too.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Move a folder with local changes aside first.")
@@ -68,16 +104,24 @@ def fetch(
     """Bring a release into a training repository.
 
     Every byte is verified, and the release pinned in dreg.lock.
-    Without a name: everything in dreg.lock, exactly.
+    Without a name: what dreg.toml (or [tool.dreg] in pyproject.toml) asks for, exactly as
+    dreg.lock has it.
 
     \b
     Example:
       dreg fetch wine-quality@^1.0 --repo https://github.com/acme/data-registry -o data/wine
       dreg fetch
+      dreg fetch wine-quality --split train --columns quality,alcohol
+      dreg fetch --repo https://github.com/acme/models --path models/bert --rev v2.1
     """
     from dreg.fetch import fetch
     from dreg.pin import signers_of
 
+    if request is None and path and (repo is not None or rev is not None):
+        from dreg.get import get
+
+        out.answer(get(path, repo=repo, revision=rev, output=output, remote=remote, force=force))
+        return
     out.answer(
         fetch(
             request,
@@ -85,7 +129,20 @@ def fetch(
             output=output,
             remote=remote,
             raw=raw,
+            subset=_subset(split, path, columns, metadata_only),
             force=force,
+            only_locked=locked,
             signers=signers_of(required=require_signed, allowed=allowed_signers),
         )
     )
+
+
+def _subset(
+    splits: list[str] | None, paths: list[str] | None, columns: str | None, metadata_only: bool
+) -> Subset | None:
+    from dreg.core.subset import Subset
+
+    if not (splits or paths or columns or metadata_only):
+        return None
+    wanted = [name.strip() for name in (columns or "").split(",") if name.strip()]
+    return Subset.of(splits or (), paths or (), wanted, metadata_only)

@@ -1,4 +1,4 @@
-"""What DVC's own files (layout of DVC 3) say a folder consists of: `dvc.lock`, `*.dvc`, `.dir`."""
+"""What DVC's own files say a folder consists of: `dvc.lock`, `*.dvc`, `.dir`; of DVC 3 and DVC 2."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ from dreg.errors import Refused
 
 @dataclass(frozen=True)
 class Out:
-    """A file or folder that DVC tracks: path in the repository, md5 (of a folder with `.dir`)."""
+    """A file or folder that DVC tracks: path in the repository, md5 (of a folder with `.dir`).
+
+    `legacy`: DVC 2 wrote it, so it lies elsewhere on the remote, and a text's md5 is that of it with
+    Unix line ends. `size` is in bytes, None where it was not recorded or is a folder's; `remote` the
+    name of its own remote, if it has one.
+    """
 
     path: str
     md5: str
+    legacy: bool = False
+    size: int | None = None
+    remote: str | None = None
 
     @property
     def is_folder(self) -> bool:
@@ -28,18 +36,31 @@ class Out:
 def outs(data: Any, where: str) -> Iterator[Out]:
     """The outs in the value of a `dvc.lock` or `*.dvc` at the path `where`.
 
-    Raises Refused when it is not of DVC 3's shape.
+    Raises Refused when it is not of DVC's shape.
     """
     try:
-        stages = data["stages"].values() if "stages" in data else [data]
-        listed = [item for stage in stages for item in stage.get("outs") or ()]
+        if "stages" in data:
+            listed = [item for s in data["stages"].values() for item in s.get("outs") or ()]
+        elif "outs" in data:
+            listed = list(data["outs"] or ())
+        else:  # a dvc.lock of DVC 1: its stages are the keys
+            listed = [i for s in data.values() if isinstance(s, dict) for i in s.get("outs") or ()]
+        folder = posixpath.dirname(where)
+        below = posixpath.join(folder, str(data.get("wdir") or "."))
         for item in listed:
+            if item.get("hash") not in (None, "md5") or "md5" not in item:
+                raise _unreadable(where, f"`{item['path']}` is kept by something else than md5")
             path, md5 = str(item["path"]), str(item["md5"])
-            if item.get("hash") != "md5":
-                raise _unreadable(where, f"`{path}` was written by DVC 2")
             if not MD5.fullmatch(md5.removesuffix(".dir")):
                 raise _unreadable(where, f"{md5!r} is not an md5")
-            yield Out(posixpath.normpath(posixpath.join(posixpath.dirname(where), path)), md5)
+            size = item.get("size")
+            yield Out(
+                path=posixpath.normpath(posixpath.join(below, path)),
+                md5=md5,
+                legacy="hash" not in item,
+                size=size if isinstance(size, int) and not md5.endswith(".dir") else None,
+                remote=str(item["remote"]) if item.get("remote") else None,
+            )
     except (AttributeError, KeyError, TypeError) as error:
         raise _unreadable(where, f"{type(error).__name__}: {error}") from error
 
@@ -51,7 +72,7 @@ def children(out: Out, text: bytes) -> Iterator[Out]:
             path, md5 = item["relpath"], item["md5"]
             if not isinstance(path, str) or not re.fullmatch(MD5, md5):
                 raise ValueError(f"{path!r} with md5 {md5!r}")
-            yield Out(f"{out.path}/{path}", md5)
+            yield Out(f"{out.path}/{path}", md5, out.legacy)
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable(out.path, f"{type(error).__name__}: {error}") from error
 

@@ -15,6 +15,7 @@ from typing import Any
 from semver import Version
 
 from dreg.core.snapshot import DIGEST
+from dreg.core.subset import Subset
 from dreg.core.version import check_name
 from dreg.errors import BadRequest, DregError, Refused
 
@@ -42,6 +43,7 @@ class Pin:
     digest: str
     output: str
     raw: bool = False
+    subset: Subset = field(default_factory=Subset)
 
     def check_not_moved(self, commit: str, manifest: str | None) -> None:
         """Raises Refused unless the tag still leads to this commit and manifest."""
@@ -110,7 +112,12 @@ def _table(pin: Pin) -> str:
         "output": pin.output,
     }
     lines = ["[[dataset]]", *(f"{key} = {_quoted(value)}" for key, value in values.items())]
-    return "\n".join([*lines, *(["raw = true"] if pin.raw else [])]) + "\n"
+    more = {**({"raw": True} if pin.raw else {}), **pin.subset.to_json()}
+    return "\n".join([*lines, *(f"{key} = {_value(value)}" for key, value in more.items())]) + "\n"
+
+
+def _value(value: Any) -> str:
+    return "true" if value is True else f"[{', '.join(map(_quoted, value))}]"
 
 
 def _quoted(text: str) -> str:
@@ -131,7 +138,17 @@ def _pin(item: Any) -> Pin:
         digest=_sha256(item["digest"]),
         output=_text(item["output"]),
         raw=bool(item.get("raw", False)),
+        subset=Subset.of(
+            _texts(item.get("split", [])),
+            _texts(item.get("path", [])),
+            _texts(item.get("columns", [])),
+            bool(item.get("metadata-only", False)),
+        ),
     )
+
+
+def _texts(value: Any) -> list[str]:
+    return [_text(item) for item in value]
 
 
 def _text(value: Any) -> str:

@@ -22,7 +22,7 @@ DEVICE = re.compile(
 GIT_FOLDERS = {".git", "git~1"}  # a repository there would be run by the next `git status`
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Placed:
     """One file as it was placed; while size and time are the same, it is not read again."""
 
@@ -39,7 +39,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A release as it lies in a folder; `raw` if with its raw files."""
+    """A release as it lies in a folder; `raw` if with its raw files, `subset` as text if a part."""
 
     dataset: str
     version: str
@@ -48,6 +48,7 @@ class Receipt:
     manifest: str | None
     raw: bool
     files: Mapping[str, Placed]
+    subset: str = ""
 
     @property
     def size(self) -> int:
@@ -56,7 +57,18 @@ class Receipt:
 
     def to_text(self) -> str:
         """The JSON."""
-        return json.dumps({"format": FORMAT, **asdict(self)}, indent=1, sort_keys=True) + "\n"
+        return (
+            json.dumps(
+                {
+                    "format": FORMAT,
+                    **vars(self),
+                    "files": {path: asdict(placed) for path, placed in self.files.items()},
+                },
+                indent=1,
+                sort_keys=True,
+            )
+            + "\n"
+        )
 
     @classmethod
     def parse(cls, text: bytes) -> Receipt | None:

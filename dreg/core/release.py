@@ -7,7 +7,7 @@ The tag's message reads well in `git show` and ends in trailers that
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from semver import Version
 
@@ -21,7 +21,7 @@ EXCEPTIONS = "Exceptions:"
 @dataclass(frozen=True)
 class Release:
     """What a release's tag says. `samples`, `size` (bytes) and `manifest` (SHA-256 in hex) are
-    None for a tag that dreg did not make. `yanked` is the tag that yanks it, if one does."""
+    None for a tag that dreg did not make. `yanked` is the tag that yanks it, if one does; `tag_object` the id of the annotated tag, where known."""
 
     dataset: str
     version: Version
@@ -31,6 +31,7 @@ class Release:
     size: int | None = None
     manifest: str | None = None
     yanked: str | None = None
+    tag_object: str | None = field(default=None, compare=False)
 
     @classmethod
     def of(cls, tag: str, commit: str, message: str | None = None) -> Release | None:

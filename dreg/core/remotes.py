@@ -23,9 +23,12 @@ _REMOTE = re.compile(r"remote\s*\"(.+)\"")
 _ENTRY = re.compile(r"\s*([^#=\s\[][^=]*?)\s*=\s*(.*?)\s*")
 
 
-def object_key(md5: str) -> str:
-    """Where DVC keeps the bytes with this md5 (of a folder: md5 with `.dir`) on any remote."""
-    return f"{OBJECTS}{md5[:2]}/{md5[2:]}"
+def object_key(md5: str, *, legacy: bool = False) -> str:
+    """Where DVC keeps the bytes with this md5 (of a folder: md5 with `.dir`) on any remote.
+
+    `legacy`: where DVC 2 did.
+    """
+    return f"{'' if legacy else OBJECTS}{md5[:2]}/{md5[2:]}"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ class File:
     """One file of a dataset: path below `data/<name>/`, size in bytes, checksums in hex.
 
     `md5` is DVC's address of the bytes. `sha256` is None only where a plain DVC repository
-    recorded none. `in_git` files are read from the release's commit, not from the remote.
+    recorded none. `in_git` files are read from the release's commit, not from the remote. Of a
+    `legacy` one, DVC 2 wrote the md5, maybe of the text with Unix line ends.
     """
 
     path: str
@@ -28,6 +29,7 @@ class File:
     md5: str
     sha256: str | None = None
     in_git: bool = False
+    legacy: bool = False
 
     @property
     def is_raw(self) -> bool:

@@ -125,6 +125,11 @@ class Range:
             bounds += _bounds(part, wanted)
         return cls(wanted, tuple(bounds), prereleases=bool(re.search(r"\d-", wanted)))
 
+    @classmethod
+    def exactly(cls, version: Version) -> Range:
+        """Just this version."""
+        return cls(str(version), (("=", version),), bool(version.prerelease))
+
     def __contains__(self, version: Version) -> bool:
         if version.prerelease and not self.prereleases:
             return False
@@ -202,3 +207,18 @@ def parse_request(text: str) -> tuple[str, Range]:
     """Dataset and range of `name@range`; without `@`, the latest. Raises BadRequest."""
     name, _, wanted = text.partition("@")
     return check_name(name), Range.parse(wanted)
+
+
+REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?|[A-Za-z][A-Za-z0-9._/-]*")
+
+
+def range_or_revision(text: str) -> tuple[Range, str | None]:
+    """What is behind the `@`: a range, or else a branch, tag or whole commit id. Raises BadRequest."""
+    if re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", text):
+        return Range.parse("latest"), text
+    try:
+        return Range.parse(text), None
+    except BadRequest:
+        if REVISION.fullmatch(text):
+            return Range.parse("latest"), text
+        raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters.git.bare_cache import BareCache
-from dreg.adapters.git.objects import Tag, files, read, tags_of
+from dreg.adapters.git.objects import Tag, blobs, contents, files, read, tags_of
 from dreg.adapters.git.process import check_url, failure, git, public_url, start
 from dreg.errors import BadRequest
 
@@ -61,14 +61,27 @@ class Revision:
         """Paths of all files below the folder `path`."""
         return files(self.cache.store, self.commit, path, self.cache.environment)
 
+    def blobs(self, path: str = "") -> dict[str, str]:
+        """Path and object id of every file below the folder `path`, by default of all."""
+        return blobs(self.cache.store, self.commit, path, self.cache.environment)
 
-def revision(repo: str, wanted: str) -> Revision:
+    def contents(self, oids: Sequence[str]) -> list[bytes]:
+        """The bytes of many files by their object ids, which are fetched at once."""
+        self.cache.bring(oids)
+        return contents(self.cache.store, oids, self.cache.environment)
+
+
+def revision(repo: str, wanted: str, tag_object: str | None = None) -> Revision:
     """The commit that a tag, branch or commit id names in `repo`.
 
-    A shallow, blob-less fetch of that one commit into a bare cache. Raises BadRequest when there
-    is no such revision.
+    A shallow, blob-less fetch of that one commit into a bare cache; none if the `tag_object`, which
+    the repository says the tag has now, is there already. Raises BadRequest when there is no such
+    revision.
     """
     cache = BareCache.of(repo)
+    known = _known_tag(cache, tag_object) if tag_object else None
+    if known is not None:
+        return known
     if COMMIT.fullmatch(wanted):
         if _has(cache, wanted):
             return Revision(cache, wanted)
@@ -100,6 +113,17 @@ def fetch_tags(repo: str, tags: Sequence[str]) -> list[Tag]:
         raise failure(["fetch"], done.stderr.decode(errors="replace"))
     names = set(tags)
     return [tag for tag in tags_of(cache.store, "refs/dreg/tags/") if tag.name in names]
+
+
+def _known_tag(cache: BareCache, oid: str) -> Revision | None:
+    """The revision of an annotated tag that was fetched before; None if it wasn't."""
+    for reference in git(
+        "for-each-ref", f"--points-at={oid}", "--format=%(refname)", "refs/dreg/", cwd=cache.store
+    ).split():
+        found = _at(cache, reference.decode())
+        if found.tag_object == oid and _has(cache, found.commit):
+            return found
+    return None
 
 
 def _at(cache: BareCache, reference: str) -> Revision:

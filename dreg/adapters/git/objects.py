@@ -73,3 +73,31 @@ def tags_of(
             reference, oid, commit, tagger, date, message = record.split("\0", 5)
             name = reference.removeprefix(prefix)
             yield Tag(name, oid, commit, message, tagger, date) if commit else Tag(name, oid, oid)
+
+
+def blobs(
+    store: Path, commit: str, path: str = "", environment: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Path and object id of every file below the folder `path`, links and submodules left out."""
+    arguments = ["ls-tree", "-r", "-z", commit, *(["--", path] if path else [])]
+    found = {}
+    for line in git(*arguments, cwd=store, environment=environment).split(b"\0"):
+        about, _, name = line.decode(errors="surrogateescape").partition("\t")
+        if about.startswith("100"):
+            found[name] = about.split(" ")[2]
+    return found
+
+
+def contents(store: Path, oids: Sequence[str], environment: Mapping[str, str]) -> list[bytes]:
+    """The bytes of blobs, by one process."""
+    if not oids:
+        return []
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    said = git("cat-file", "--batch", cwd=store, stdin=asked, environment=environment)
+    found, at = [], 0
+    for _ in oids:
+        end = said.index(b"\n", at)
+        size = int(said[at:end].split(b" ")[2])
+        found.append(said[end + 1 : end + 1 + size])
+        at = end + 1 + size + 1
+    return found

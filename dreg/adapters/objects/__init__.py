@@ -5,10 +5,11 @@ there and checks out. A store may be used from many threads at once. Kinds of re
 `folder` and `bucket`; what writes to a bucket is in `uploads`.
 """
 
-from dreg.adapters.objects.checksums import Checksums, Corrupt
+from dreg.adapters.objects.checksums import Checksums, Corrupt, corrupt
 from dreg.adapters.objects.in_flight import T, for_each, many
 from dreg.adapters.objects.place import Advance, Missing, Unsteady, missing
 from dreg.adapters.objects.store import Store, open_store
+from dreg.adapters.objects.stores import Stores
 from dreg.adapters.objects.transfer import Wanted, fetch_all, fetch_one
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "Corrupt",
     "Missing",
     "Store",
+    "Stores",
     "T",
     "Unsteady",
     "Wanted",
+    "corrupt",
     "fetch_all",
     "fetch_one",
     "for_each",

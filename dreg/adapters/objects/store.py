@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dreg.adapters.objects.folder import Folder, chunks
-from dreg.adapters.objects.place import Advance, Kept, Page, Place
+from dreg.adapters.objects.place import Advance, Kept, Page, Place, missing
 from dreg.adapters.objects.transfer import Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
 from dreg.core.stored import Stored
@@ -68,6 +68,13 @@ class Store:
         """Bytes of the object, None if it is not there."""
         found = self._place.stat(key)
         return found.size if found else None
+
+    def known_size(self, key: str) -> int:
+        """Bytes of the object. Raises Missing."""
+        size = self.size(key)
+        if size is None:
+            raise missing(key, self.location)
+        return size
 
     @property
     def near(self) -> bool:

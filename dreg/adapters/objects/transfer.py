@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreg.adapters.objects.checksums import Checksums, corrupt
-from dreg.adapters.objects.in_flight import for_each
+from dreg.adapters.objects.in_flight import IN_FLIGHT, for_each
 from dreg.adapters.objects.parts import LARGE, fetch_in_parts
 from dreg.adapters.objects.patience import patiently
 from dreg.adapters.objects.place import Advance
@@ -45,7 +45,7 @@ class Wanted:
 def fetch_all(
     wanted: Iterable[Wanted], fetch: Callable[[Wanted], object], *, near: bool = False
 ) -> None:
-    """`fetch` each of them, small ones first; the first failure ends the rest.
+    """`fetch` each of them, large ones first; the first failure ends the rest.
 
     From a `near` store few at once are quickest.
     """
@@ -53,8 +53,8 @@ def fetch_all(
     large: list[Wanted] = []
     for one in wanted:
         (large if one.size >= LARGE else small).append(one)
-    for_each(small, fetch, min(4 if near else 64, len(small)))
     for_each(large, fetch, min(LARGE_AT_ONCE, len(large)))
+    for_each(small, fetch, min(4 if near else IN_FLIGHT, len(small)))
 
 
 def fetch_one(store: Store, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:

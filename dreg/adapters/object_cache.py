@@ -1,0 +1,195 @@
+"""Verified bytes that were fetched before, by checksum, shared by projects and processes.
+
+A placed file and its entry here share their bytes where that is safe: as a clone where the file
+system can (btrfs, xfs, APFS), else as a hard link, but of one placed file at most. So whoever
+edits a placed file spoils the entry at worst, which is noticed as every entry is read before it
+is used, and never a file of another project. `DREG_LINK` chooses otherwise: `hardlink` shares one
+file among all, which nobody may write to then; `copy` shares nothing; `off` keeps nothing.
+
+Nothing is kept where that would take a second copy on disk, unless `copy` asks for it: the cache
+takes no space that was not needed anyway, until a placed file goes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import fcntl
+import os
+import shutil
+import threading
+from pathlib import Path
+
+from dreg.adapters.cache import cache_place
+from dreg.adapters.objects import Checksums
+from dreg.core.receipt import Placed
+from dreg.core.snapshot import File
+from dreg.errors import BadRequest
+
+CHUNK = 1024 * 1024
+FICLONE = 0x40049409  # Linux: let a file share the bytes of another until either is written to
+READ_ONLY = 0o444
+
+
+class Link(enum.Enum):
+    """How a placed file and its entry share their bytes."""
+
+    AUTO = "auto"
+    HARDLINK = "hardlink"
+    COPY = "copy"
+    OFF = "off"
+
+
+def link_wanted() -> Link:
+    """What DREG_LINK says. Raises BadRequest for another word."""
+    word = os.environ.get("DREG_LINK") or "auto"
+    try:
+        return Link(word)
+    except ValueError as error:
+        raise BadRequest(
+            f"DREG_LINK is `{word}`", hint="it can be auto, hardlink, copy or off"
+        ) from error
+
+
+class ObjectCache:
+    """The entries below `$DREG_CACHE/objects`. Any of them may be deleted at any time."""
+
+    def __init__(self) -> None:
+        self.root = cache_place("objects")
+        self.link = link_wanted()
+        self._clones = self.link is Link.AUTO
+
+    def entry(self, file: File) -> Path:
+        """Where the file's bytes are, or would be."""
+        kind, digest = ("sha256", file.sha256) if file.sha256 else ("md5", file.md5)
+        return self.root / kind / digest[:2] / digest[2:]
+
+    def has(self, file: File) -> bool:
+        """Whether there is an entry; whether it is right is seen when it is taken."""
+        with contextlib.suppress(OSError):
+            return self.link is not Link.OFF and self.entry(file).stat().st_size == file.size
+        return False
+
+    def read(self, file: File) -> bytes | None:
+        """The bytes of a small file, verified; None if they are not here."""
+        with contextlib.suppress(OSError):
+            data = self.entry(file).read_bytes() if self.has(file) else b""
+            checksums = Checksums(unix=file.legacy)
+            checksums.update(data)
+            return data if _is(checksums, file) else None
+        return None
+
+    def take(self, file: File, into: Path) -> Placed | None:
+        """Place the file from here, verified; None if it is not here, or not right any more."""
+        if not self.has(file):
+            return None
+        entry = self.entry(file)
+        part = into.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
+        try:
+            placed = self._share(entry, part, file) or _copy(entry, part, file)
+            part.rename(into)
+        except Spoilt:
+            entry.unlink(missing_ok=True)
+            return None
+        except FileNotFoundError:  # somebody emptied the cache
+            return None
+        finally:
+            part.unlink(missing_ok=True)
+        return placed
+
+    def _share(self, entry: Path, part: Path, file: File) -> Placed | None:
+        """A verified clone or link; None where there can't or should not be one."""
+        if self.link is Link.COPY:
+            return None
+        if not self._clone(entry, part):
+            if not _linked(entry, part):
+                return None
+            if self.link is Link.HARDLINK:
+                part.chmod(READ_ONLY)
+            elif part.stat().st_nlink > 2:  # some placed file has these bytes already
+                part.unlink()
+                return None
+        return _verified(part, file)
+
+    def keep(self, file: File, path: Path) -> None:
+        """Have the bytes of a verified file here too, where that takes no space."""
+        if self.link is Link.OFF:
+            return
+        entry = self.entry(file)
+        for folder_is_there in (False, True):
+            try:
+                self._keep(path, entry)
+                return
+            except FileNotFoundError:
+                if not folder_is_there:
+                    entry.parent.mkdir(parents=True, exist_ok=True)
+            except OSError:
+                return  # it is only a cache
+
+    def _keep(self, path: Path, entry: Path) -> None:
+        part = entry.with_name(f".{entry.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            if self.link is Link.COPY:
+                shutil.copyfile(path, part)
+            elif not self._clone(path, part):
+                os.link(path, part)
+                if self.link is Link.HARDLINK:
+                    part.chmod(READ_ONLY)
+            part.rename(entry)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _clone(self, source: Path, into: Path) -> bool:
+        """Whether `into` is a clone now. Where one can't be made, none is tried again."""
+        if not self._clones:
+            return False
+        with source.open("rb") as read, into.open("xb") as written:
+            try:
+                fcntl.ioctl(written.fileno(), FICLONE, read.fileno())
+                return True
+            except OSError:
+                self._clones = False
+        into.unlink()
+        return False
+
+
+class Spoilt(Exception):
+    """An entry that was edited through a link, or damaged."""
+
+
+def _linked(source: Path, into: Path) -> bool:
+    try:
+        os.link(source, into)
+        return True
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or more links than it can count
+        return False
+
+
+def _copy(entry: Path, part: Path, file: File) -> Placed:
+    checksums = Checksums(unix=file.legacy)
+    with entry.open("rb") as read, part.open("xb") as written:
+        while chunk := read.read(CHUNK):
+            checksums.update(chunk)
+            written.write(chunk)
+    return _checked(checksums, part, file)
+
+
+def _verified(part: Path, file: File) -> Placed:
+    checksums = Checksums(unix=file.legacy)
+    with part.open("rb") as read:
+        while chunk := read.read(CHUNK):
+            checksums.update(chunk)
+    return _checked(checksums, part, file)
+
+
+def _checked(checksums: Checksums, part: Path, file: File) -> Placed:
+    if not _is(checksums, file):
+        raise Spoilt
+    return Placed(file.size, part.stat().st_mtime_ns, file.md5, checksums.sha256)
+
+
+def _is(checksums: Checksums, file: File) -> bool:
+    known = checksums.size == file.size and file.sha256 in (None, checksums.sha256)
+    return known and checksums.has_md5(file.md5)

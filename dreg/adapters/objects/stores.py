@@ -1,0 +1,100 @@
+"""Several remotes that have the same objects, tried in order; most often it is one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from dreg.adapters.objects.checksums import Corrupt
+from dreg.adapters.objects.patience import patiently
+from dreg.adapters.objects.place import Advance, Missing
+from dreg.adapters.objects.store import Store, open_store
+from dreg.adapters.objects.transfer import Wanted, fetch_one
+from dreg.core.remotes import Remote
+from dreg.errors import DregError, Outside
+
+T = TypeVar("T")
+
+
+class Stores:
+    """The remotes, each opened when it is first needed; one that cannot be used is left out then."""
+
+    def __init__(self, remotes: Sequence[Remote]) -> None:
+        self.remotes = tuple(remotes)
+        self._opened: dict[int, Store] = {}
+        self._unusable: dict[int, DregError] = {}
+        self._opening = threading.Lock()
+
+    def first(self, action: Callable[[Store], T]) -> T:
+        """What `action` gives for the first remote that it succeeds with.
+
+        Raises what the first remote raised, and names the others in its details.
+        """
+        failures: list[DregError] = []
+        for number in range(len(self.remotes)):
+            try:
+                return action(self._store(number))
+            except DregError as error:
+                failures.append(error)
+                if isinstance(error, Outside) and not isinstance(error, Missing | Corrupt):
+                    self._unusable[number] = error
+        first = failures[0]
+        if len(failures) > 1:
+            first.details = (*first.details, *(error.fact for error in failures[1:]))
+        raise first
+
+    def _store(self, number: int) -> Store:
+        if number in self._unusable and len(self.remotes) > 1:
+            raise self._unusable[number]
+        with self._opening:
+            if number not in self._opened:
+                self._opened[number] = open_store(self.remotes[number])
+            return self._opened[number]
+
+    @property
+    def remote(self) -> Remote:
+        """The first remote."""
+        return self.remotes[0]
+
+    @property
+    def near(self) -> bool:
+        """Whether objects are read as quickly as they are asked for."""
+        return self.remotes[0].scheme == ""
+
+    @property
+    def location(self) -> str:
+        """The first remote as messages name it."""
+        return self.first(lambda store: store).location
+
+    def size(self, key: str) -> int:
+        """Bytes of the object. Raises Missing."""
+        return self.first(lambda store: store.known_size(key))
+
+    def get_bytes(self, key: str, limit: int) -> bytes:
+        """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""
+        return self.first(lambda store: patiently(lambda: store.get_bytes(key, limit)))
+
+    def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
+        """The object as a file, verified. Raises as `fetch_one` does."""
+        return self.first(lambda store: fetch_one(store, wanted, advance, parts))
+
+    def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None:
+        """Bytes of a part, fewer at the object's end; None where the store has no ranges."""
+        return self.first(lambda store: patiently(lambda: store.read_range(key, start, length)))
+
+    def download(
+        self,
+        key: str,
+        into: Path,
+        *,
+        size: int,
+        md5: str,
+        sha256: str | None = None,
+        advance: Advance = lambda n: None,
+        called: str = "",
+    ) -> str:
+        """As `Store.download`, from the first remote that has it."""
+        into.parent.mkdir(parents=True, exist_ok=True)
+        return self.fetch(Wanted(key, into, size, md5, sha256, called or into.name), advance)

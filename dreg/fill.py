@@ -1,0 +1,172 @@
+"""Filling a staged folder with the files of a release: from what is here already, then from afar."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
+from typing import BinaryIO, Protocol
+
+from dreg.adapters.object_cache import ObjectCache
+from dreg.adapters.objects import Advance, Stores, Wanted, corrupt, fetch_all, for_each
+from dreg.adapters.placing import Contents, Staging
+from dreg.core.remotes import object_key
+from dreg.core.snapshot import File
+from dreg.core.subset import is_parquet
+from dreg.errors import Outside
+from dreg.output import count, out, size
+
+
+class Wanting(Protocol):
+    """What is to be placed: its `files`, where its bytes are, and how messages call it."""
+
+    @property
+    def files(self) -> Sequence[File]: ...
+    @property
+    def store(self) -> Stores: ...
+    @property
+    def columns(self) -> Sequence[str]: ...
+    @property
+    def called(self) -> str: ...
+    def from_git(self, file: File) -> bytes: ...
+
+
+WORTH_KEEPING = 16_000_000  # bytes; less is fetched again sooner than it is wondered about
+READERS = 4  # of the disk at once
+
+
+def fill(found: Wanting, staging: Staging, contents: Contents) -> int:
+    """Bring the wanted files of the release into the staged tree; how many bytes came from afar.
+
+    In this order: what an interrupted try left, what the target has, the cache, git, the remotes.
+    Raises Outside when something fails or arrives corrupt; what arrived whole stays if it is much.
+    """
+    try:
+        return _Filling(found, staging, contents).fill()
+    except BaseException as error:
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        if full or staging.size < WORTH_KEEPING:
+            staging.discard()
+        else:
+            out.note(f"what arrived is kept for the next try: {staging.path}")
+        raise
+
+
+class _Filling:
+    def __init__(self, found: Wanting, staging: Staging, contents: Contents) -> None:
+        self.found = found
+        self.staging = staging
+        self.contents = contents
+        self.cache = ObjectCache()
+        self.arrived: list[int] = []
+
+    def fill(self) -> int:
+        staging = self.staging
+        cut = [file for file in self.found.files if self.found.columns and is_parquet(file)]
+        files = [file for file in self.found.files if file not in cut]
+        staging.salvage(files)
+        staging.make_folders(self.found.files)
+        for file in self._absent(files):
+            placed = self.contents.intact.get(file.path)
+            if placed is not None and placed.is_(file):
+                # A backup that shared its bytes with the new tree would protect nothing.
+                staging.keep(file, placed, copy=bool(self.contents.changes))
+        cached = [file for file in self._absent(files) if self.cache.has(file)]
+        for_each(cached, self._take, min(READERS, len(cached)))
+        for file in self._absent(files):
+            if file.in_git:
+                self._read_from_git(file)
+        self._download(self._absent(files))
+        for file in cut:
+            self._cut(file)
+        return sum(self.arrived)
+
+    def _absent(self, files: Sequence[File]) -> list[File]:
+        return [file for file in files if file.path not in self.staging.placed]
+
+    def _take(self, file: File) -> bool:
+        placed = self.cache.take(file, self.staging.path / file.path)
+        if placed is not None:
+            self.staging.placed[file.path] = placed
+        return placed is not None
+
+    def _read_from_git(self, file: File) -> None:
+        data = self.found.from_git(file)
+        self.staging.write(file, data, f"the commit of {self.found.called}")
+        self.cache.keep(file, self.staging.path / file.path)
+
+    def _download(self, files: Sequence[File]) -> None:
+        if not files:
+            return
+        total = sum(file.size for file in files)
+        self._refuse_full_disk(total)
+        what = f"fetching {self.found.called}"
+        if len(files) > 1:
+            what += f", {count(len(files))} files"
+        wanted = {file.path: file for file in files}
+        with out.progress(what, total, "bytes") as advance:
+            fetch_all(
+                (self._wanted(file) for file in files),
+                lambda one: self._fetch(wanted[one.called], one, advance),
+                near=self.found.store.near,
+            )
+
+    def _wanted(self, file: File) -> Wanted:
+        into = self.staging.path / file.path
+        key = object_key(file.md5, legacy=file.legacy)
+        return Wanted(key, into, file.size, file.md5, file.sha256, file.path, file.legacy)
+
+    def _fetch(self, file: File, wanted: Wanted, advance: Advance) -> None:
+        # Another process, or the same bytes at another path, may have brought it meanwhile.
+        if self._take(file):
+            advance(file.size)
+            return
+        sha256 = self.found.store.fetch(wanted, advance, self.staging.parts)
+        self.staging.arrived(file, sha256)
+        self.cache.keep(file, wanted.into)
+        self.arrived.append(file.size)
+
+    def _cut(self, file: File) -> None:
+        """Bring some columns of a file; whole files are verified, chunks can't be."""
+        from dreg.adapters.parquet_columns import cut
+
+        into = self.staging.path / file.path
+        key = object_key(file.md5, legacy=file.legacy)
+
+        def read(start: int, length: int) -> bytes | memoryview:
+            data = self.found.store.read_range(key, start, length)
+            if data is None:
+                raise Outside(
+                    f"{self.found.store.location} gives objects only as a whole",
+                    hint="fetch whole files: leave out --columns",
+                )
+            self.arrived.append(len(data))
+            advance(len(data))
+            return data
+
+        with out.progress(f"fetching columns of {file.path}", file.size, "bytes") as advance:
+            here = self.cache.take(file, into) is not None
+            if not here and (actual := self.found.store.size(key)) != file.size:
+                raise corrupt(file.path, self.found.store.location, "size", file.size, actual)
+            part = into.with_name(f".{into.name[:200]}.columns")
+            with into.open("rb") if here else nullcontext() as whole:
+                source = partial(_read_here, whole) if whole else read
+                cut(source, file.size, self.found.columns, part, file.path)
+        part.replace(into)
+        self.staging.measure(file.path)
+
+    def _refuse_full_disk(self, total: int) -> None:
+        free = shutil.disk_usage(self.staging.path).free
+        if total > free:
+            raise OSError(
+                errno.ENOSPC,
+                f"{size(total)} are needed and {size(free)} free",
+                str(self.staging.target),
+            )
+
+
+def _read_here(file: BinaryIO, start: int, length: int) -> bytes:
+    return os.pread(file.fileno(), length, start)
