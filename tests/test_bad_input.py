@@ -210,6 +210,20 @@ def test_a_truncated_parquet_file(dataset, keep):
     assert dataset.refused().startswith("`all.parquet` cannot be read: ")
 
 
+def test_a_parquet_file_with_a_flipped_bit_where_it_has_checksums(dataset):
+    table = pa.table({"x": list(range(1000))})
+    settings = {"compression": "none", "use_dictionary": False, "write_page_checksum": True}
+    path = parquet(dataset, table, **settings)
+    dataset.contract(X, "all.parquet")
+    dataset.measure()
+    (dataset.data / "metadata.json").unlink()
+    content = bytearray(path.read_bytes())
+    content[content.index((500).to_bytes(8, "little"))] ^= 1  # still a number
+    path.write_bytes(content)
+
+    assert "could not verify page integrity" in dataset.refused().lower()
+
+
 def test_text_in_parquet_that_is_not_utf8(dataset):
     octets = pa.array([b"fine", b"also", b"\xff"])
     text = pa.Array.from_buffers(pa.string(), 3, octets.buffers())

@@ -41,7 +41,9 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     import pyarrow.parquet as pq
 
     # Read ahead, Arrow would hold a whole row group's compressed bytes beside the batch.
-    with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as parquet:
+    with pq.ParquetFile(
+        file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True
+    ) as parquet:
         about = parquet.metadata
         groups = range(about.num_row_groups) if piece.groups is None else piece.groups
         names = [n for n in piece.columns or () if n in parquet.schema_arrow.names]
