@@ -17,6 +17,7 @@ from dreg.errors import BadRequest, Refused
 from dreg.history import profile_of
 from dreg.inspection import breached, not_as_measured, violated
 from dreg.registry import Dataset, Registry
+from dreg.upstream import out_of_range
 
 MANY = 5
 
@@ -64,7 +65,7 @@ def check(registry: Registry, names: list[str] | None = None) -> Checked:
 
     Raises Refused with every violation, BadRequest for a dataset that was never run.
     """
-    checked = Checked(tuple(_inspected(dataset) for dataset in registry.datasets(names)))
+    checked = Checked(tuple(_inspected(registry, dataset) for dataset in registry.datasets(names)))
     broken = [one for one in checked.datasets if one.problems]
     if not broken:
         return checked
@@ -86,7 +87,7 @@ def check(registry: Registry, names: list[str] | None = None) -> Checked:
     raise refused
 
 
-def _inspected(dataset: Dataset) -> Inspected:
+def _inspected(registry: Registry, dataset: Dataset) -> Inspected:
     profile = dataset.profile()
     if profile is None:
         raise BadRequest(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
@@ -97,7 +98,11 @@ def _inspected(dataset: Dataset) -> Inspected:
         splits=len(profile.splits),
         gates=contract.gates.count,
         samples=profile.num_samples,
-        violations=(*not_as_measured(dataset), *violated(dataset, contract, profile)),
+        violations=(
+            *not_as_measured(dataset),
+            *violated(dataset, contract, profile),
+            *out_of_range(registry, dataset, lambda other: releases_of(other.root, other.name)),
+        ),
         breaches=breached(dataset, contract, profile, _drifted_from(dataset, contract)),
     )
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from dreg.errors import DregError, Outside, Refused
 from dreg.fetchable import refuse_uncommitted
 from dreg.holdings import Holdings
 from dreg.output import count, out
+from dreg.pipeline import needed
 from dreg.registry import Dataset, Registry
 from dreg.release_base import GIT_REMOTE
 from dreg.release_plan import Plan, plan
@@ -62,7 +63,7 @@ def release(
     if not dry_run:
         tidy(Repository(registry.root).git_folder)
     done, failed = [], []
-    for dataset in registry.datasets(names):
+    for dataset in _upstream_first(registry, registry.datasets(names)):
         if not names and dataset.profile() is None:
             continue  # never run: not asked for by name, and there is nothing to release
         try:
@@ -82,6 +83,15 @@ def release(
         first.answer = answer if done else None
         raise first
     return answer
+
+
+def _upstream_first(registry: Registry, datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Each behind those it is made from, so that it can name their releases."""
+    try:
+        order = needed(registry, [dataset.name for dataset in datasets])
+    except DregError:
+        return list(datasets)  # made from each other: each one's own plan says what is wrong
+    return sorted(datasets, key=lambda dataset: order.index(dataset.name))
 
 
 def _release_one(

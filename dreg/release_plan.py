@@ -34,11 +34,11 @@ from dreg.holdings import Holdings, holdings
 from dreg.inspection import breached, violated
 from dreg.output import out
 from dreg.pipeline import refuse_unfinished
-from dreg.registry import Dataset
+from dreg.registry import Dataset, Registry
 from dreg.release_about import about
 from dreg.release_base import GIT_REMOTE, Base, release_base
 from dreg.samples import samples_since
-from dreg.upstream import upstream
+from dreg.upstream import out_of_range, upstream
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,10 @@ def _ready(dataset: Dataset) -> Profile:
     profile = dataset.profile()
     if profile is None:
         raise Refused(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
-    broken = violated(dataset, dataset.contract(), profile)
+    broken = (
+        *violated(dataset, dataset.contract(), profile),
+        *out_of_range(Registry(dataset.root), dataset, published),
+    )
     if broken:
         raise Refused(
             f"`{dataset.name}` does not keep its contract",

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dreg.adapters.dvc import Pipeline, read_dir_object
 from dreg.adapters.dvc.cache import cache_folder
 from dreg.adapters.git import Repository
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.about import Upstream
-from dreg.core.release import Release
+from dreg.core.release import Release, usable
 from dreg.core.stages import Record, below, parse_lock
+from dreg.core.violations import Violation
 from dreg.errors import BadRequest
 from dreg.history import fetched, published
 from dreg.output import out
-from dreg.registry import Dataset
+from dreg.registry import Dataset, Registry
 
 
 def upstream(dataset: Dataset) -> tuple[Upstream, ...]:
     """A pin for each dataset that the contract names as upstream, or whose data a stage reads.
 
-    Warns of one whose bytes no release has, and of a release that the contract doesn't allow or
-    that is yanked: who has this release cannot get, or should not use, what it was made from.
+    Warns of one whose bytes no release has, and of a release that is yanked: who has this release
+    cannot get, or should not use, what it was made from.
     """
     pipeline = Pipeline(dataset.root, dataset.name)
     wanted = dataset.contract().upstream
@@ -31,9 +32,42 @@ def upstream(dataset: Dataset) -> tuple[Upstream, ...]:
     return tuple(_pin(dataset, Dataset(dataset.root, name), pipeline) for name in names)
 
 
+def out_of_range(
+    registry: Registry, dataset: Dataset, releases_of: Callable[[Dataset], list[Release]]
+) -> tuple[Violation, ...]:
+    """Where the dataset was not made from what its contract says: another version, or none there is.
+
+    What is read and not released yet is neither: `dreg release` warns of it.
+    """
+    return tuple(_out_of_range(registry, dataset, releases_of))
+
+
+def _out_of_range(
+    registry: Registry, dataset: Dataset, releases_of: Callable[[Dataset], list[Release]]
+) -> Iterator[Violation]:
+    for name, wanted in dataset.contract().upstream.items():
+        about = f"upstream `{name}`"
+        if name not in registry.names:
+            yield Violation(about, "is no dataset of this registry")
+            continue
+        if not wanted.bounds:
+            continue
+        other = registry.dataset(name)
+        releases = releases_of(other)
+        read = _read(Pipeline(dataset.root, dataset.name), other)
+        made_from = _release_with(other, read, releases) if read else None
+        newest = max((release.version for release in releases), default=None)
+        if made_from is not None and made_from.version not in wanted:
+            yield Violation(about, f"is {made_from.version}, promised {wanted}")
+        elif (
+            made_from is None and newest and not any(r.version in wanted for r in usable(releases))
+        ):
+            yield Violation(about, f"has no release in {wanted}; the newest is {newest}")
+
+
 def _pin(dataset: Dataset, other: Dataset, pipeline: Pipeline) -> Upstream:
     read = _read(pipeline, other)
-    release = _release_with(other, read) if read else None
+    release = _release_with(other, read, published(other)) if read else None
     if release is None:
         out.warn(
             f"no release of `{other.name}` has the bytes that `{dataset.name}` was made from: "
@@ -42,12 +76,6 @@ def _pin(dataset: Dataset, other: Dataset, pipeline: Pipeline) -> Upstream:
             else f"`{dataset.name}` names `{other.name}` as upstream, and no stage reads its data"
         )
         return Upstream(other.name)
-    wanted = dataset.contract().upstream.get(other.name)
-    if wanted is not None and release.version not in wanted:
-        out.warn(
-            f"`{dataset.name}` was made from `{other.name}` {release.version}, and its contract "
-            f"says `{wanted}`"
-        )
     if release.yanked:
         out.warn(
             f"`{dataset.name}` was made from `{other.name}` {release.version}, which is yanked"
@@ -67,10 +95,12 @@ def _read(pipeline: Pipeline, other: Dataset) -> dict[str, str]:
     return found
 
 
-def _release_with(other: Dataset, read: Mapping[str, str]) -> Release | None:
+def _release_with(
+    other: Dataset, read: Mapping[str, str], releases: Iterable[Release]
+) -> Release | None:
     """The newest release that has all of what was read; one that is yanked only if no other has."""
-    releases = sorted(published(other), key=lambda r: (r.yanked is None, r.version), reverse=True)
-    for release in releases:
+    ordered = sorted(releases, key=lambda r: (r.yanked is None, r.version), reverse=True)
+    for release in ordered:
         here = fetched(other, release)
         if _has(other, here, read):
             return Release(**{**vars(here), "yanked": release.yanked})
