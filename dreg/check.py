@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from dreg.catalog import releases_of
 from dreg.core.contract import Contract
+from dreg.core.contract_schema import contract_schema
 from dreg.core.evidence import Problem, told
 from dreg.core.gates import Breach
 from dreg.core.profile import Profile
@@ -58,6 +61,21 @@ class Checked:
                 told += [numbered(kept.gates, "gate")] if kept.gates else []
                 told.append(numbered(kept.samples, "sample"))
                 yield f"{kept.dataset}: keeps its contract ({', '.join(told)})"
+
+
+@dataclass(frozen=True)
+class ContractSchema:
+    """The JSON Schema of dataset.yaml, by which editors complete and check it."""
+
+    schema: Mapping[str, Any]
+
+    def lines(self) -> Iterator[str]:
+        yield from json.dumps(self.schema, indent=2).splitlines()
+
+
+def schema() -> ContractSchema:
+    """The schema that belongs to this version of dreg."""
+    return ContractSchema(contract_schema())
 
 
 def check(registry: Registry, names: list[str] | None = None) -> Checked:

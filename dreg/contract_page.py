@@ -56,7 +56,9 @@ def contract_page() -> Iterator[str]:
         "",
         "Editors complete and check it by [contract.schema.json](contract.schema.json). With the YAML "
         "language server,",
-        "the first line of dataset.yaml names a copy of it: `# yaml-language-server: $schema=PATH`.",
+        "the first line of dataset.yaml names a copy of it, `# yaml-language-server: "
+        "$schema=../contract.schema.json`,",
+        "which `dreg check --schema > pipelines/contract.schema.json` writes.",
         "",
     )
     yield from _table(schema)
@@ -88,6 +90,12 @@ def contract_page() -> Iterator[str]:
         "space; values of other types by their [canonical content](sample-index.md). Nulls, and texts "
         "of nothing but",
         "punctuation, do not count.",
+        "",
+        "A range of an `upstream` dataset is a promise: `dreg check` and `dreg release` refuse what was made from "
+        "another",
+        "version. What was made from bytes that are no release yet is let pass, with a warning; `dreg release` "
+        "releases",
+        "datasets behind those that they are made from.",
         "",
         "## check",
         "",

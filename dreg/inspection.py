@@ -12,7 +12,7 @@ from dreg.adapters.dvc import Pipeline
 from dreg.core.contract import Contract
 from dreg.core.evidence import Evidence
 from dreg.core.freshness import UNCACHED
-from dreg.core.gates import Breach, Shared, breaches
+from dreg.core.gates import Breach, Shared, breaches, too_many_nulls
 from dreg.core.profile import Profile
 from dreg.core.snapshot import INDEX
 from dreg.core.violations import Answers, Question, Violation, asked, violations
@@ -41,7 +41,27 @@ def breached(
 ) -> tuple[Breach, ...]:
     """Every bound that is not kept; `before` is the last release's profile."""
     gates = contract.gates
-    return breaches(gates, contract.classes, profile, before, _shared(dataset, contract))
+    shared, nulls = _shared(dataset, contract), _nulls(dataset, contract, profile)
+    return breaches(gates, contract.classes, profile, before, shared, nulls)
+
+
+def _nulls(
+    dataset: Dataset, contract: Contract, profile: Profile
+) -> dict[tuple[str, str], Evidence]:
+    """Samples with nulls where there are more than a gate lets pass, if the data is here."""
+    questions = [
+        Question(column, "nulls", split, decided=True)
+        for column, split, _ in too_many_nulls(contract.gates, profile)
+        if split in contract.splits
+    ]
+    files = files_here(dataset, contract) if questions else None
+    if files is None:
+        return {}
+    tell_of_reading(dataset, files)
+    from dreg.adapters.promises.scan import answered
+
+    found = answered(questions, contract, files, dataset.data)
+    return {(column, split): evidence for (column, _, split), evidence in found.items()}
 
 
 def _shared(dataset: Dataset, contract: Contract) -> Shared | None:

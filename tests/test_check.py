@@ -385,3 +385,27 @@ def test_the_answer_has_the_samples(shop, capsys):
             ],
         }
     ]
+
+
+def test_a_gate_on_nulls_names_the_samples_that_have_them(shop):
+    shop.contract(
+        {"id": "int64", "x": {"type": "float64", "nullable": True}},
+        key=["id"],
+        gates={"max_nulls": {"x": 0.5}},
+    )
+    shop.file("train.parquet", {"id": [1, 2, 3], "x": [None, 0.5, None]})
+    shop.file("val.parquet", {"id": [4, 5], "x": [None, 0.5]})
+    shop.measure()
+    (breach,) = shop.inspected().breaches
+    assert list(breach.lines()) == [
+        "max_nulls: column `x` has 66.6667% nulls in split `train`, at most 50% may be",
+        "  processed/train.parquet row 1 (key 1): null",
+        "  processed/train.parquet row 3 (key 3): null",
+    ]
+
+
+def test_editors_are_given_the_schema_of_contracts(capsys):
+    from dreg.check import schema
+    from dreg.core.contract_schema import contract_schema
+
+    assert json.loads("\n".join(schema().lines())) == contract_schema()

@@ -6,7 +6,17 @@ than one split is told by the sample index and the data.
 """
 
 from dreg.core.gates.bounds import DRIFTS, GATES, Bound, Gates
-from dreg.core.gates.breaches import Breach, Shared, breaches
+from dreg.core.gates.breaches import Breach, Shared, breaches, too_many_nulls
 from dreg.core.gates.reading import read_gates
 
-__all__ = ["DRIFTS", "GATES", "Bound", "Breach", "Gates", "Shared", "breaches", "read_gates"]
+__all__ = [
+    "DRIFTS",
+    "GATES",
+    "Bound",
+    "Breach",
+    "Gates",
+    "Shared",
+    "breaches",
+    "read_gates",
+    "too_many_nulls",
+]

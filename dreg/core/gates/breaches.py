@@ -39,17 +39,18 @@ def breaches(
     profile: Profile,
     before: Profile | None = None,
     shared: Shared | None = None,
+    nulls: Mapping[tuple[str, str], Evidence] | None = None,
 ) -> tuple[Breach, ...]:
     """Every bound that is not kept, sorted.
 
     `classes` are those that the label promises; `before` is the last release's profile, None before
     the first: then nothing has drifted. `shared` is what is in more than one split; without it,
-    nobody looked.
+    nobody looked. `nulls` are samples that have them, by column and split.
     """
     found = [
         *_samples(gates, profile),
         *_classes(gates, classes, profile),
-        *_nulls(gates, profile),
+        *_nulls(gates, profile, nulls or {}),
         *_metrics(gates, profile),
         *(_shared(gates, shared) if shared else ()),
         *(_drift(gates, before, profile) if before else ()),
@@ -81,24 +82,46 @@ def _classes(gates: Gates, classes: Sequence[str], profile: Profile) -> Iterator
                 yield Breach(f"split {tick(name)}", text, gate="min_samples_per_class")
 
 
-def _nulls(gates: Gates, profile: Profile) -> Iterator[Breach]:
-    for column, most in gates.max_nulls.items():
+def _nulls(
+    gates: Gates, profile: Profile, known: Mapping[tuple[str, str], Evidence]
+) -> Iterator[Breach]:
+    for column, split in uncounted_nulls(gates, profile):
+        text = f"has no count of nulls in split {tick(split)}, and a bound on them"
+        yield Breach(f"column {tick(column)}", text, gate="max_nulls")
+    for column, split, nulls in too_many_nulls(gates, profile):
+        most, samples = gates.max_nulls[column], profile.splits[split].num_samples
+        where = f"in split {tick(split)}, at most"
+        share = nulls / samples if samples else 1.0
+        text = (
+            f"has {numbered(nulls, 'null')} {where} {most:,} may be"
+            if whole(most)
+            else f"has {100 * share:.6g}% nulls {where} {100 * most:.6g}% may be"
+        )
+        found = known.get((column, split), Evidence())
+        yield Breach(f"column {tick(column)}", text, found.count, found.samples, "max_nulls")
+
+
+def uncounted_nulls(gates: Gates, profile: Profile) -> Iterator[tuple[str, str]]:
+    """Columns with a bound on nulls, and splits of which no profile says how many there are."""
+    for column, name in _bounded(gates, profile):
+        if profile.splits[name].columns.get(column, {}).get("nulls") is None:
+            yield column, name
+
+
+def too_many_nulls(gates: Gates, profile: Profile) -> Iterator[tuple[str, str, int]]:
+    """Columns with more nulls in a split than may be: column, split, how many."""
+    for column, name in _bounded(gates, profile):
+        most, split = gates.max_nulls[column], profile.splits[name]
+        nulls = split.columns.get(column, {}).get("nulls", 0)
+        if nulls > most if whole(most) else exceeds(nulls, split.num_samples, most):
+            yield column, name, int(nulls)
+
+
+def _bounded(gates: Gates, profile: Profile) -> Iterator[tuple[str, str]]:
+    for column in gates.max_nulls:
         feature = profile.features.get(column)
-        if feature is None or not feature.nullable:
-            continue  # a missing column breaks a promise, and says so
-        about = f"column {tick(column)}"
-        for name, split in profile.splits.items():
-            nulls = split.columns.get(column, {}).get("nulls")
-            if nulls is None:
-                text = f"has no count of nulls in split {tick(name)}, and a bound on them"
-                yield Breach(about, text, gate="max_nulls")
-            elif whole(most) and nulls > most:
-                text = f"has {numbered(int(nulls), 'null')} in split {tick(name)}, at most {most:,} may be"
-                yield Breach(about, text, gate="max_nulls")
-            elif not whole(most) and exceeds(nulls, split.num_samples, most):
-                share = nulls / split.num_samples if split.num_samples else 1.0
-                text = f"has {100 * share:.6g}% nulls in split {tick(name)}, at most {100 * most:.6g}% may be"
-                yield Breach(about, text, gate="max_nulls")
+        if feature is not None and feature.nullable:  # a missing one breaks a promise, and says so
+            yield from ((column, name) for name in profile.splits)
 
 
 def _metrics(gates: Gates, profile: Profile) -> Iterator[Breach]:
