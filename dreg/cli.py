@@ -186,9 +186,7 @@ def run(arguments: list[str]) -> int:
     except Exception as error:
         failure = _internal(error)
     if out.debug:
-        import traceback
-
-        traceback.print_exception(failure.__cause__ or failure, file=sys.stderr)
+        out.traceback(failure.__cause__ or failure)
     out.error(failure)
     return failure.exit_code
 

@@ -21,6 +21,19 @@ from typing import Any, Protocol
 from dreg.errors import DregError
 
 PLAIN_PROGRESS_SECONDS = 10.0
+# Users and passwords in URLs; in those of other schemes than http a user alone is no secret.
+CREDENTIALS = re.compile(
+    r"(https?://)[^/@?#\s\"'`]*@|([a-z][a-z0-9+.-]*://[^/:@?#\s\"'`]*):[^/@?#\s\"'`]*(?=@)"
+)
+SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGVECTOR_PASSWORD")
+SHORTEST_SECRET = 8  # signs; what is shorter is in ordinary words too
+# Controls but for tabs and ends of lines, what turns the direction of reading, half characters.
+OBEYED = (
+    *(range(9), range(11, 32), range(0x7F, 0xA0)),
+    *(range(0x2028, 0x202F), range(0x2066, 0x206A), range(0xD800, 0xE000)),
+)
+ESCAPES = {c: chr(c).encode("unicode_escape").decode() for codes in OBEYED for c in codes}
+JSON_ESCAPES = {code: f"\\u{code:04x}" for code in ESCAPES}
 NUMBER = re.compile(r"[\d,]+(?:\.\d+)?(?: (?:B|kB|MB|GB|TB|s))?|-|")
 
 
@@ -81,6 +94,15 @@ def count(number: int | None) -> str:
     return "-" if number is None else f"{number:,}"
 
 
+def harmless(text: str) -> str:
+    """Text of unknown origin as a terminal may have it: without credentials, and nothing that it obeys."""
+    shown = CREDENTIALS.sub(lambda match: match[1] or match[2], text.translate(ESCAPES))
+    for name in SECRETS:
+        secret = os.environ.get(name, "")
+        shown = shown.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else shown
+    return shown
+
+
 class Output:
     """One per process; `configure` is called once the options are known."""
 
@@ -100,22 +122,19 @@ class Output:
     def answer(self, value: Answer, lines: Iterable[str] | None = None) -> None:
         """The one result of a command; `lines` are for people, if not those that it has itself."""
         if self.json:
-            print(json.dumps(jsonable(value), indent=2, ensure_ascii=False))
-        elif lines is not None:
-            for line in lines:
-                print(line)
+            self._print_json(jsonable(value))
         else:
-            for line in value.lines():
-                print(line)
+            for line in value.lines() if lines is None else lines:
+                print(harmless(line))
 
     def note(self, text: str) -> None:
         """What is going on; for people, never for programs."""
         if not self.quiet:
-            self._say(text)
+            self._say(harmless(text))
 
     def warn(self, text: str) -> None:
         """Something the user should know although the command goes on; not silenced by --quiet."""
-        self._say(f"{self._paint('warning:', '33')} {text}")
+        self._say(f"{self._paint('warning:', '33')} {harmless(text)}")
 
     def error(self, error: DregError) -> None:
         """Fact, details, blank line, hint; with --json also an object on stdout.
@@ -124,9 +143,9 @@ class Output:
         """
         if error.answer is not None and not self.json:
             self.answer(error.answer)
-        lines = [f"{self._paint('error:', '31')} {error.fact}"]
-        lines += [f"  {line}" for line in error.details]
-        lines += ["", f"{self._paint('hint:', '36')} {error.hint}"]
+        lines = [f"{self._paint('error:', '31')} {harmless(error.fact)}"]
+        lines += [f"  {harmless(line)}" for line in error.details]
+        lines += ["", f"{self._paint('hint:', '36')} {harmless(error.hint)}"]
         self._say("\n".join(lines))
         if self.json:
             failed = {
@@ -136,7 +155,17 @@ class Output:
                 "exit_code": error.exit_code,
             }
             done = jsonable(error.answer) if error.answer is not None else {}
-            print(json.dumps({**done, "error": failed}, indent=2, ensure_ascii=False))
+            self._print_json({**done, "error": failed})
+
+    def traceback(self, error: BaseException) -> None:
+        """Where an error came from, for who looks for a bug."""
+        import traceback
+
+        self._say(harmless("".join(traceback.format_exception(error)).rstrip()))
+
+    def _print_json(self, value: object) -> None:
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        print(harmless(text.translate(JSON_ESCAPES)))
 
     @contextmanager
     def progress(

@@ -24,10 +24,10 @@ from dreg.core.manifest import manifest_key
 from dreg.core.packs import bundle_header
 from dreg.core.remotes import Remote, object_key
 from dreg.core.tar import BLOCK, END, header, padding
+from dreg.core.wording import printable
 from dreg.errors import DregError, Outside, Refused
 from dreg.export import export
 from dreg.importing import bring
-from dreg.output import printable
 from dreg.registry import Registry
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
 

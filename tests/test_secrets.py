@@ -1,67 +1,98 @@
-"""What is withheld, and what only looks like it."""
+"""No command tells a password or a key: not in answers, errors or tracebacks, not in what it writes."""
 
 from __future__ import annotations
 
-import json
-from datetime import date
+from pathlib import Path
 
 import pytest
 
-from dreg.core.secrets import WITHHELD, without_secrets
+from tests.done import Done
+from tests.git_server import PASSWORD, USER, serving
+from tests.s3_server import SECRET
+from tests.small_registry import NAME, SmallRegistry
 
-KEY = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "password", "db_password", "API_KEY", "api-key", "aws_secret_access_key", "access_key",
-        "token", "hf_token", "client.secret", "credentials", "auth_key", "passphrase", "conn_str",
-    ],
-)  # fmt: skip
-def test_what_goes_by_the_name_of_a_secret_is_withheld(name):
-    assert without_secrets({"process": {name: "x"}}) == {"process": {name: WITHHELD}}
+TOKEN = "session-token-never-shown"
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("key", "id"), ("tokenizer", "bert"), ("max_tokens", 512), ("token", 3), ("secret", True),
-        ("primary_key", ["id"]), ("passages", "all"), ("author", "Ada"), ("password", None),
-    ],
-)  # fmt: skip
-def test_what_only_sounds_like_one_stays(name, value):
-    assert without_secrets({name: value}) == {name: value}
+@pytest.fixture
+def told(ready: SmallRegistry, s3):
+    """A registry whose git remote has a password in its URL and whose bytes are on S3; and all it said."""
+    said: list[tuple[tuple[str, ...], Done]] = []
+    with serving(ready.home) as address:
+        ready.git("config", "http.receivepack", "true", folder=ready.remote)
+        url = f"http://{USER}:{PASSWORD}@{address}/registry.git"
+        ready.git("remote", "set-url", "origin", url)
+        environment = {**s3.environment, "DREG_REMOTE": s3.url, "AWS_ENDPOINT_URL": s3.endpoint}
+
+        def run(*arguments: str, folder: Path | None = None, **more: str) -> Done:
+            done = ready.dreg(*arguments, folder=folder, **{**environment, **more})
+            said.append((arguments, done))
+            return done
+
+        yield ready, url, run, said
 
 
-@pytest.mark.parametrize(
-    ("text", "left"),
-    [
-        ("https://ada:hunter2@example.com/x?page=2", "https://example.com/x?page=2"),
-        ("s3://key@bucket/x", "s3://bucket/x"),
-        ("from https://x/a?X-Amz-Signature=abc&b=1 on", f"from https://x/a?X-Amz-Signature={WITHHELD}&b=1 on"),
-        ("AKIAIOSFODNN7EXAMPLE", WITHHELD),
-        ("ghp_0123456789abcdef0123456789abcdef0123", WITHHELD),
-        ("use hf_abcdefghijklmnopqrstuvwx.", f"use {WITHHELD}."),
-        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n", WITHHELD),
-        ("eyJhbGciOiJI.eyJzdWIiOiIx.SflKxwRJ", WITHHELD),
-        ("mail ada@example.com", "mail ada@example.com"),
-        ("git@host:path", "git@host:path"),
-        ("a sha " + "d" * 64, "a sha " + "d" * 64),
-    ],
-)  # fmt: skip
-def test_what_looks_like_a_secret_is_withheld_wherever_it_is(text, left):
-    assert without_secrets([{"note": [text]}]) == [{"note": [left]}]
+def refuse_secrets(text: str, where: object) -> None:
+    for secret in (PASSWORD, SECRET, TOKEN):
+        assert secret not in text, where
 
 
-def test_what_is_known_to_be_a_secret_is_withheld():
-    assert without_secrets({"url": f"x{KEY}y"}, [KEY]) == {"url": f"x{WITHHELD}y"}
-    assert without_secrets({"stage": "dev"}, ["dev"]) == {"stage": "dev"}
-
-
-def test_what_is_left_is_json():
-    value = without_secrets({1: [float("nan"), float("inf"), 0.5], "since": date(2026, 1, 2)})
-    assert json.loads(json.dumps(value, allow_nan=False)) == {
-        "1": ["nan", "inf", 0.5],
-        "since": "2026-01-02",
-    }
+def test_no_command_tells_a_secret(told, tmp_path):
+    registry, url, run, said = told
+    train = tmp_path / "train"
+    train.mkdir()
+    assert run("release", NAME, "--json").code == 0, said[-1]
+    for arguments in (
+        ("release", NAME), ("status",), ("list",), ("show", NAME), ("show", NAME, "--provenance"),
+        ("diff", NAME), ("check", NAME), ("list", "--repo", url), ("show", NAME, "--repo", url),
+        ("fsck", "--remote"), ("gc", "--json"), ("export", NAME, "-o", "b.tar"),
+        ("export", NAME, "--repo", url, "-o", "c.tar"), ("import", "b.tar", "--json"),
+        ("yank", f"{NAME}@1.0.0", "--reason", "x", "--json"), ("unyank", f"{NAME}@1.0.0", "--json"),
+        ("remote", "list"), ("remote", "check", "disk"),
+    ):  # fmt: skip
+        assert run(*arguments, "--debug").code == 0, said[-1]
+    assert run("fetch", NAME, "--repo", url, folder=train).code == 0, said[-1]
+    # And when something is wrong.
+    wrong = url.replace(PASSWORD, f"{PASSWORD}x")
+    away = url.replace("127.0.0.1", "127.0.0.2")
+    for bad in (wrong, away, url.replace("registry.git", "nowhere.git"), f"ext::{url}"):
+        for command in (("fetch", NAME), ("export", NAME)):
+            assert run(*command, "--repo", bad, "--debug", folder=train).code in (1, 2, 3)
+    registry.git("remote", "set-url", "origin", wrong)
+    for command in (
+        ("release", NAME), ("fsck", "--remote"), ("gc",), ("yank", f"{NAME}@1.0.0", "--reason", "y"),
+        ("export", NAME),
+    ):  # fmt: skip
+        run(*command, "--debug", "--json")
+    registry.git("remote", "set-url", "origin", url)
+    for more in (
+        {"AWS_SECRET_ACCESS_KEY": f"{SECRET}x"}, {"AWS_SESSION_TOKEN": TOKEN},
+        {"AWS_ENDPOINT_URL": f"http://{USER}:{PASSWORD}@127.0.0.2:1"},
+        {"DREG_REMOTE": f"http://{USER}:{PASSWORD}@127.0.0.2:1/x"},
+    ):  # fmt: skip
+        for command in (
+            ("fsck", "--remote"),
+            ("gc",),
+            ("remote", "check", "minio"),
+            ("export", NAME),
+        ):
+            run(*command, "--debug", **more)
+    assert len(said) > 35
+    for arguments, done in said:
+        refuse_secrets(done.stdout + done.stderr, (arguments, done))
+    written = [train, registry.path / "data", registry.path / "pipelines", registry.home / "cache"]
+    (written_manifest,) = [d for _, d in said if '"releases"' in d.stdout][:1]
+    assert written_manifest.json["releases"][0]["pushed_to"].startswith("http://127.0.0.1")
+    for folder in written:
+        for path in folder.rglob("*"):
+            if path.is_file():
+                refuse_secrets(path.read_bytes().decode(errors="replace"), path)
+    for file in ("b.tar", "c.tar"):
+        refuse_secrets((registry.path / file).read_bytes().decode(errors="replace"), file)
+    objects = registry.git(
+        "cat-file", "--batch-all-objects", "--batch-check", folder=registry.remote
+    )
+    for line in objects.splitlines():
+        oid, kind, _ = line.split()
+        if kind != "tree":
+            refuse_secrets(registry.git("cat-file", kind, oid, folder=registry.remote), line)

@@ -106,7 +106,7 @@ def parse_yaml(text: str, where: str) -> Any:
             f"{place} is not YAML: {error.problem or error.context}",
             hint=f"correct line {mark.line + 1 if mark else 1} of {where}",
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a number of 5,000 digits, say
         raise BadRequest(f"{where} is not YAML: {error}", hint=f"correct {where}") from error
 
 

@@ -69,10 +69,10 @@ def start(
             timeout=seconds,
             env={**surroundings(), **configured(), **quiet, **(environment or {})},
         )
-    except subprocess.TimeoutExpired as error:
-        raise Outside(
+    except subprocess.TimeoutExpired:
+        raise Outside(  # not from the error, which has the URL with what may be a password
             f"git had no answer within {seconds:g} s", hint="check the network and the URL"
-        ) from error
+        ) from None
     except FileNotFoundError as error:
         if shutil.which("git"):
             raise BadRequest(f"there is no folder `{cwd}`", hint="check the path") from error
@@ -147,7 +147,7 @@ def check_url(repo: str) -> str:
     """`repo` if git may be given it: no option, no helper that runs a command. Raises BadRequest."""
     if repo.startswith("-") or re.match(r"[A-Za-z0-9+.-]*::", repo) or "\0" in repo:
         raise BadRequest(
-            f"`{repo}` is not a repository URL that dreg opens",
+            f"`{public_url(repo)}` is not a repository URL that dreg opens",
             hint="use https://, ssh://, git@host:path, file:// or a path",
         )
     return repo
@@ -155,5 +155,9 @@ def check_url(repo: str) -> str:
 
 def public_url(repo: str) -> str:
     """`repo` without a user and password in it: for messages, and for files that are committed."""
-    match = re.fullmatch(r"(https?://)[^/@]*@(.*)", repo)
-    return match.group(1) + match.group(2) if match else repo
+    match = re.fullmatch(r"([a-z][a-z0-9+.-]*)://([^/@]*)@(.*)", repo, re.IGNORECASE)
+    if match is None:
+        return repo
+    scheme, who, rest = match.groups()
+    user = "" if scheme.lower() in ("http", "https") else who.partition(":")[0]
+    return f"{scheme}://{user}{'@' if user else ''}{rest}"
