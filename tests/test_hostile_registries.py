@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -96,6 +97,7 @@ URLS = [
 
 WAYS = [("option", url) for url in URLS]
 WAYS += [(how, url) for how in ("DREG_REPO", "DVC_REPO") for url in (URLS[0], URLS[3])]
+WAYS += [("dreg.toml", url) for url in (URLS[0], URLS[3], URLS[6])]
 WAYS += [("dreg.lock", url) for url in (URLS[0], URLS[3], URLS[-1])]
 
 
@@ -109,11 +111,16 @@ def test_a_url_runs_no_command(wine, owned, url, how):
         pytest.skip("no argument and no variable can have it")
     if how == "option":
         done = wine.dreg("fetch", "wine", f"--repo={url}", **environment)
+    elif how == "dreg.toml":
+        text = f"repo = {json.dumps(url)}\n[datasets]\nwine = '*'\n"
+        (wine.train / "dreg.toml").write_text(text)
+        done = wine.dreg("fetch", **environment)
     elif how == "dreg.lock":
         assert wine.fetch("wine", DREG_REPO=str(wine.bare))
         lock = wine.train / "dreg.lock"
         lock.write_text(lock.read_text().replace(json.dumps(str(wine.bare)), json.dumps(url)))
-        (wine.train / "data" / "wine" / "metadata.json").unlink()
+        shutil.rmtree(wine.train / "data")
+        shutil.rmtree(wine.environment["DREG_CACHE"])  # or all of it is had from there
         done = wine.dreg("fetch", **environment)
     else:
         done = wine.dreg("fetch", "wine", **environment, **{how: url})
