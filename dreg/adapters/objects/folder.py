@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from dreg.adapters.objects.half_written import half_written
 from dreg.adapters.objects.place import CHUNK, Advance, Kept, Page, missing
 from dreg.core.stored import Stored
 from dreg.errors import Outside
+
+PARTS = "dreg/parts"
 
 
 class Folder:
@@ -65,16 +67,11 @@ class Folder:
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         path = self.root / key
         path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
-        try:
-            with part.open("wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
+        with half_written(self.root / PARTS) as (part, file):
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
             part.rename(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
 
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
