@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import functools
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from dreg.adapters.dvc_config import remote_of, wanted_remote
 from dreg.adapters.git.whole import Scratch
 from dreg.adapters.objects import Advance, Checksums, Store, open_store
 from dreg.adapters.objects.place import CHUNK
+from dreg.adapters.scratch import scratch_folder
 from dreg.catalog import choose
 from dreg.core.bundle import (
     ABOUT,
@@ -180,8 +180,8 @@ def _write(
     writer = BundleWriter(stream)
     text = about.to_bytes()
     writer.add(ABOUT, len(text), iter((text,)))
-    with tempfile.TemporaryDirectory(prefix="dreg-export-") as folder:
-        history = Path(folder) / "git.bundle"
+    with scratch_folder() as folder:
+        history = folder / "git.bundle"
         scratch.bundle(about.references, history)
         with Scratch.made("sha256" if len(about.commit) == 64 else "sha1") as other:
             other.take(_chunks(history), about.references)  # what import will say of it

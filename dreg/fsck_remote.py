@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Missing, Store, many
+from dreg.adapters.scratch import scratch_folder
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
 from dreg.core.soundness import Needed, Problem, needed
@@ -118,9 +118,9 @@ def _objects(
     ]
     if source is None:
         return problems
-    with tempfile.TemporaryDirectory(prefix="dreg-fsck-") as folder:
+    with scratch_folder() as folder:
         jobs = [
-            functools.partial(_repair, store, source, each, Path(folder), problem)
+            functools.partial(_repair, store, source, each, folder, problem)
             for (each, _), problem in zip(bad, problems, strict=True)
         ]
         files = sum(not each.path.endswith("/") for each, _ in bad)

@@ -22,6 +22,7 @@ from dreg.adapters.git.publish import LostRace, Published, Publisher
 from dreg.adapters.git.whole import Scratch
 from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Advance, Store, many, open_store
+from dreg.adapters.scratch import tidy
 from dreg.announcing import announced
 from dreg.core.bundle import (
     ABOUT,
@@ -101,6 +102,7 @@ def bring(
     Raises Refused, with nothing changed, for a bundle that is not what it says, a signature that
     is not one of the `signers`', or another tag of the release's name; Outside when a neighbour fails.
     """
+    tidy(git.Repository(registry.root).git_folder)
     with BundleReader(file) as reader:
         about = About.parse(reader.get_bytes(ABOUT, ABOUT_LIMIT))
         with Scratch.made("sha256" if len(about.commit) == 64 else "sha1") as scratch:

@@ -10,6 +10,7 @@ from dreg.adapters import engines
 from dreg.adapters.claims import patience
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import check_installed, mend
+from dreg.adapters.scratch import tidy
 from dreg.core.evidence import Problem
 from dreg.core.freshness import State
 from dreg.core.gates import breaches
@@ -93,6 +94,7 @@ def run(
         return Runs(tuple(_measured(registry, Fate(name, "up to date")) for name in order))
     check_installed()
     mend(registry.root)
+    tidy()
     schedule = Schedule(
         registry.root,
         plan,

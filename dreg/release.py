@@ -19,9 +19,9 @@ from dreg.adapters.claims import Claims, patience
 from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
-from dreg.adapters.git.scratch import tidy
 from dreg.adapters.making import making_path
 from dreg.adapters.objects import Store, many
+from dreg.adapters.scratch import tidy
 from dreg.adapters.written import written
 from dreg.announcing import announced
 from dreg.core.choices import Choices
@@ -61,6 +61,7 @@ def release(
     chosen = replace(choices or Choices(), named=bool(names))
     claims = Claims(registry.root, "dreg release", patience(wait), out.note)
     if not dry_run:
+        tidy()
         tidy(Repository(registry.root).git_folder)
     done, failed = [], []
     for dataset in _upstream_first(registry, registry.datasets(names)):

@@ -14,6 +14,7 @@ from semver import Version
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.lock_file import LOCK, read_lock
+from dreg.adapters.scratch import tidy
 from dreg.catalog import yank_in
 from dreg.core.release import Release, marked, newest, usable
 from dreg.core.version import Range, parse_request, parse_tag
@@ -94,6 +95,7 @@ def unyank(registry: Registry, request: str, reason: str | None = None) -> Yanke
 def _record(registry: Registry, request: str, kind: str, reason: str) -> Yanked:
     name, version = _exactly(request)
     dataset = Dataset(registry.root, name)
+    tidy(Repository(registry.root).git_folder)
     lost = ""
     for _ in range(ATTEMPTS):
         releases, about = _known(dataset, registry, version)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
-from dreg.adapters.git.scratch import INDEX_LOCK, scratch_folder
+from dreg.adapters.scratch import INDEX_LOCK, scratch_folder
 from dreg.errors import Outside, Refused
 
 PATIENCE = 10.0  # seconds; a git command of the user's holds the index for moments

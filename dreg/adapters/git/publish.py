@@ -16,8 +16,8 @@ from typing import Any
 from dreg.adapters.git.following import fast_forward, follow_branch
 from dreg.adapters.git.process import FOREIGN, failure
 from dreg.adapters.git.repository import Repository
-from dreg.adapters.git.scratch import scratch_folder
 from dreg.adapters.git.signing import scratch_repository
+from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import HALF_WRITTEN
 from dreg.errors import Outside, Refused
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from dreg.adapters.git.elsewhere import Revision
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
-from dreg.adapters.git.scratch import scratch_folder
+from dreg.adapters.scratch import scratch_folder
 from dreg.errors import BadRequest, Refused
 
 SIGNATURE = re.compile(r"^-----BEGIN (SSH SIGNATURE|PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----")

@@ -7,7 +7,6 @@ checked by git as strictly as git can (`--strict`), and by what the pack says be
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from dreg.adapters.git.objects import read
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
+from dreg.adapters.scratch import scratch_folder
 from dreg.core.packs import bundle_header, check_pack, parse_bundle_header
 from dreg.core.tar import untrusted
 from dreg.errors import Outside
@@ -40,8 +40,8 @@ class Scratch:
     @contextlib.contextmanager
     def made(cls, form: str = "sha1") -> Iterator[Scratch]:
         """One with the object format `sha1` or `sha256`; gone when the block ends."""
-        with tempfile.TemporaryDirectory(prefix="dreg-git-") as folder:
-            store = Path(folder) / "git"
+        with scratch_folder() as folder:
+            store = folder / "git"
             git("init", "--quiet", "--bare", "--template=", f"--object-format={form}", str(store))
             yield cls(store)
 

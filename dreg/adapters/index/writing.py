@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from dreg.adapters.formats import Piece
 from dreg.adapters.index.rows import column
 from dreg.adapters.index.runs import Runs
 from dreg.adapters.parquet import PARQUET, ROWS_IN_GROUP
+from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import written
 from dreg.errors import Outside
 
@@ -58,8 +58,7 @@ class SampleIndex:
         self._stack = ExitStack()
 
     def __enter__(self) -> SampleIndex:
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dreg-index-"))
-        self._folder = Path(folder)
+        self._folder = self._stack.enter_context(scratch_folder())
         return self
 
     def __exit__(self, *error: object) -> None:

