@@ -10,12 +10,13 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 # UV_FIND_LINKS is passed through for machines that keep wheels of their own.
 WORKERS ?= auto
 
-.PHONY: help demo neighbours test check format docs bench constraints clean
+.PHONY: help demo neighbours test faults check format docs bench constraints clean
 
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
 	@echo "make neighbours   torch and MLflow's server, for the tests that need them"
+	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
 	@echo "make bench        each speed bar beside its peer; writes bench/results.json"
@@ -63,6 +64,9 @@ demo: $(VENV)/.registry
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+faults: $(VENV)/.dev
+	@FAULTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/faults --write-faults
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

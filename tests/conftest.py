@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.small_registry",
     "tests.kinds",
     "tests.mlflow_server",
+    "tests.faults.table",
 ]
 
 FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "MLFLOW_")

@@ -1,0 +1,138 @@
+"""The worlds that faults happen to, made once and copied; and the process that runs dreg in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.worlds import OTHER, UNTRACKED, World, Zygote
+from tests.pipeline_registry import PipelineRegistry
+from tests.small_registry import NAME, SmallRegistry, copy
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[Zygote]:
+    started = Zygote()
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def ran_world(run_registry: SmallRegistry, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """Somebody's clone whose pipeline has run, with work of theirs in it, behind the git remote."""
+    home = tmp_path_factory.mktemp("ran-world")
+    made = copy(run_registry, home)
+    made.ok("new", "other", "--kind", "tabular")
+    made.git("add", OTHER)
+    made.git("commit", "-q", "-m", "other", "--", OTHER)
+    made.git("push", "-q")
+    made.git("clone", "-q", "registry.git", "elsewhere", folder=home)
+    (home / "elsewhere" / "README.md").write_text("newer\n")
+    (home / "elsewhere" / "NEWS.md").write_text("new\n")
+    made.git("add", "--all", folder=home / "elsewhere")
+    made.git("commit", "-q", "-m", "news", folder=home / "elsewhere")
+    made.git("push", "-q", folder=home / "elsewhere")
+    made.git("checkout", "-q", "--detach", folder=home / "elsewhere")
+    return users_work(World(home, own_tmp(home, made.environment)))
+
+
+def own_tmp(home: Path, environment: dict[str, str]) -> dict[str, str]:
+    """With a folder for temporary files that others' do not go to, so that litter is seen."""
+    (home / "tmp").mkdir()
+    return {**environment, "TMPDIR": str(home / "tmp")}
+
+
+def users_work(world: World) -> World:
+    """The world with work of the user's: untracked, staged, changed, and staged then changed."""
+    (world.registry / UNTRACKED).write_text("mine\n")
+    other = world.registry / OTHER
+    for name, staged, changed in (
+        ("a", True, False),
+        ("params.yaml", False, True),
+        ("b", True, True),
+    ):
+        if staged:
+            (other / name).write_text("staged\n")
+            world.git("add", f"{OTHER}/{name}")
+        if changed:
+            with (other / name).open("a") as file:
+                file.write("# changed\n")
+    return world
+
+
+@pytest.fixture(scope="session")
+def released_world(
+    ran_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """One with a release, whose next one has run; and an empty folder of somebody who trains."""
+    world = ran_world.copy(tmp_path_factory.mktemp("released-world"))
+    assert zygote.run(world, "release", NAME).code == 0
+    contract = world.registry / "pipelines" / NAME / "dataset.yaml"
+    text = contract.read_text()
+    contract.write_text("".join(x for x in text.splitlines(True) if not x.startswith("  leaf_mm:")))
+    assert zygote.run(world, "run", NAME).code == 0
+    (world.home / "training").mkdir()
+    world.environment["DREG_REPO"] = str(world.remote)
+    return world
+
+
+@pytest.fixture(scope="session")
+def quick_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One whose pipeline is of a few lines, has run, and is to run again."""
+    home = tmp_path_factory.mktemp("quick-world")
+    made = PipelineRegistry.make(home / "registry", NAME, "other")
+    world = pushed(made, NAME)
+    made.replace(f"pipelines/{NAME}/params.yaml", "rows: 5", "rows: 6")
+    return users_work(world)
+
+
+def pushed(made: PipelineRegistry, *run: str) -> World:
+    """The world of a registry whose datasets are run, committed and pushed."""
+    home = made.root.parent
+    (home / "gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.com\n")
+    environment = {
+        **{k: v for k, v in made.environment.items() if not k.startswith("DREG_")},
+        "DVC_SITE_CACHE_DIR": str(home / "site"),
+        "DREG_CACHE": str(home / "cache"),
+        "GIT_CONFIG_GLOBAL": str(home / "gitconfig"),
+    }
+    world = World(home, own_tmp(home, environment))
+    made.replace(".dvc/config", f"{made.root}-remote", "../../registry-store")
+    done = made.dreg("run", *run)
+    assert done.code == 0, done.stderr
+    made.commit()
+    world.git("clone", "-q", "--bare", "registry", "registry.git", folder=".")
+    world.git("remote", "add", "origin", "../registry.git")
+    world.git("push", "-q", "-u", "origin", "main")
+    return world
+
+
+@pytest.fixture(scope="session")
+def bundle_world(
+    ran_world: World,
+    released_world: World,
+    zygote: Zygote,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> World:
+    """One without a release, and a bundle beside it that has one."""
+    world = ran_world.copy(tmp_path_factory.mktemp("bundle-world"))
+    bundle = ("export", f"{NAME}@1.0.0", "-o", str(world.home / "bundle.tar"))
+    done = zygote.run(released_world, *bundle)
+    assert done.code == 0, done.stderr
+    return world
+
+
+@pytest.fixture
+def world_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], World]:
+    """A copy of the world of that name, in a folder of its own."""
+    turn = 0
+
+    def one(kind: str) -> World:
+        nonlocal turn
+        turn += 1
+        made: World = request.getfixturevalue(f"{kind}_world")
+        return made.copy(tmp_path / f"{kind}-{turn}")
+
+    return one
