@@ -8,7 +8,6 @@ else than the release says. What runs it is the dreg and the packages that are i
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from dreg.adapters import dvc, git
 from dreg.adapters.git.scratch_tree import check_out
 from dreg.adapters.making import surroundings
 from dreg.adapters.objects import Stores
+from dreg.adapters.scratch import scratch_folder
 from dreg.catalog import choose
 from dreg.core.about import Surroundings
 from dreg.core.manifest import Manifest
@@ -144,10 +144,10 @@ def _scratch(keep: Path | None) -> Iterator[tuple[Path, Path]]:
             raise BadRequest(
                 f"`{keep}` is not an empty folder", hint="name one that isn't there yet"
             )
-    with tempfile.TemporaryDirectory(prefix="dreg-reproduce-") as name:
-        tree = keep or Path(name) / "registry"
+    with scratch_folder() as folder:
+        tree = keep or folder / "registry"
         tree.mkdir(parents=True, exist_ok=True)
-        yield tree, Path(name)
+        yield tree, folder
 
 
 def _run(
