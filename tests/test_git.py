@@ -7,6 +7,7 @@ import pytest
 from dreg.adapters import git
 from dreg.adapters.git.following import fast_forward
 from dreg.adapters.git.publish import LostRace, Publisher
+from dreg.adapters.scratch import PREFIX, scratch_folder, tidy
 from dreg.errors import BadRequest, DregError, Outside, Refused
 
 
@@ -270,3 +271,36 @@ def test_a_clone_that_cannot_follow_says_that_the_release_is_published(origin, c
     with pytest.raises(Outside, match="is published, but this clone could not follow it"):
         release(clone, content='{"a": 1}\n')
     assert "x-v1.0.0" in git.remote_tags(str(origin))
+
+
+def test_the_index_lock_of_a_killed_release_goes_and_anybody_elses_stays(clone):
+    git_folder = clone / ".git"
+    lock = git_folder / "index.lock"
+    dead = git_folder / f"{PREFIX}{'0' * 16}"
+    dead.mkdir()
+    (dead / "index.lock").touch()
+    lock.hardlink_to(dead / "index.lock")
+    tidy(git_folder)
+    assert not lock.exists()
+    assert not dead.exists()
+    lock.touch()
+    with scratch_folder(git_folder) as alive:
+        (alive / "index.lock").touch()
+        tidy(git_folder)
+        assert lock.exists()
+        assert alive.exists()
+
+
+def test_a_clone_follows_two_releases_in_any_order(origin, clone):
+    """Two releases in one clone: the second was pushed before the clone followed the first."""
+    publisher = Publisher(clone)
+    (clone / "data" / "x" / "metadata.json").write_text('{"a": 1}\n')
+    (clone / "data" / "y").mkdir()
+    (clone / "data" / "y" / "new.json").write_text("{}\n")
+    tip = publisher.fetch_tip("origin", "main")
+    first = publisher.commit(tip, ["data/x"], "first")
+    second = publisher.commit(first, ["data/y"], "second")
+    fast_forward(clone, second)
+    fast_forward(clone, first)
+    assert run(clone, "rev-parse", "HEAD") == second
+    assert run(clone, "status", "--porcelain") == ""

@@ -22,7 +22,7 @@ OTHER = "pipelines/other"
 ANY_ID = re.compile(r"[0-9a-f]{30,}|\d{10,}")
 ANNOUNCED = "registry-store/dreg/announced"  # a killed release leaves a line there for `dreg gc`
 SCRATCH = ("registry/.dvc/tmp", "registry/.dvc/cache", "registry/.git/objects", "registry/.git/logs",
-           "registry.git/objects", "cache/git", ANNOUNCED, "site", "registry-site", "said")  # fmt: skip
+           "registry.git/objects", "cache", ANNOUNCED, "site", "registry-site", "said")  # fmt: skip
 
 
 @dataclass(frozen=True)
