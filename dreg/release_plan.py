@@ -226,12 +226,16 @@ def _refuse_dirty(repository: Repository, base: Base) -> None:
 
 
 def _as_in(repository: Repository, commit: str, paths: list[str]) -> bool:
-    """Whether index and tree have these files as `commit` does: a killed release was following it."""
-    compare = ("--literal-pathspecs", "diff", "--quiet")
-    return all(
-        repository.try_(*compare, *index, commit, "--", *paths) is not None
-        for index in ((), ("--cached",))
-    )
+    """Whether the tree has these files as `commit` does, and the index has them so or untouched.
+
+    Then it was a killed release that changed them, while this clone was following it.
+    """
+
+    def other(*than: str) -> set[str]:
+        diff = ("--literal-pathspecs", "diff", "--name-only", "-z", *than, "--", *paths)
+        return set(repository.ask(*diff).split("\0")) - {""}
+
+    return not other(commit) and not other("--cached", "HEAD") & other("--cached", commit)
 
 
 def _refuse_tag_only_here(repository: Repository, tag: str) -> None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from dreg.adapters.written import written
 from dreg.core.remotes import URL, Remote, Remotes, with_default
 from dreg.errors import BadRequest
 
@@ -55,12 +56,9 @@ def _from_here(wanted: str) -> str:
 def write_default(root: Path, name: str, *, local: bool) -> Path:
     """Make `name` the default, in config.local if `local`; all other lines stay as they are."""
     path = root / ".dvc" / ("config.local" if local else "config")
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        part.write_text(with_default(_text(path), name), encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    text = with_default(_text(path), name)
+    with written(path) as file:
+        file.write(text.encode())
     return path
 
 

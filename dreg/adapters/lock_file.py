@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from dreg.adapters.written import written
 from dreg.core.lock import Lock, Pin
 from dreg.errors import BadRequest
 
@@ -31,13 +32,9 @@ def write_pin(folder: Path, pin: Pin) -> None:
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        part = folder / f".{LOCK}.{os.getpid()}"
-        try:
-            text = read_lock(folder).with_pin(pin).to_text()
-            part.write_text(text, encoding="utf-8")
-            part.replace(folder / LOCK)
-        finally:
-            part.unlink(missing_ok=True)
+        text = read_lock(folder).with_pin(pin).to_text()
+        with written(folder / LOCK) as file:
+            file.write(text.encode())
     finally:
         os.close(handle)
 
