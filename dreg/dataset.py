@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
     import pyarrow as pa
+    import ray.data
     from fsspec import AbstractFileSystem
 
     from dreg.adapters.interop.tables import Split
@@ -217,6 +218,27 @@ class Dataset:
         stream = torch_data.to_torch_iterable(self._split(split, columns), transform, **parts)
         return cast("TorchStream", stream)
 
+    def to_ray(
+        self, split: str, columns: Columns = None, *, decode: bool = True
+    ) -> ray.data.Dataset:
+        """The split as a dataset of Ray Data's, read by its workers straight from the remote.
+
+        Nothing is downloaded here. Images become arrays, or with `decode=False` bytes and path.
+        """
+        ray_split = self._module("ray_split", "ray", "ray", "ray.data", "fsspec", "PIL")
+        from dreg.adapters.interop.filesystem import url_of
+
+        remote, listed = self._held.found.store.remote, self._held.listed
+        files = {
+            n: (url_of(remote, object_key(f.md5)), f.md5, f.size)
+            for n, f in listed.items()
+            if not f.in_git
+        }
+        there = ray_split.There(self.filesystem(), files)
+        paths = self._files(split)
+        described = self._described(split, columns, Path())
+        return cast("ray.data.Dataset", ray_split.to_ray(described, there, paths, decode))
+
     def samples(self, split: str | None = None) -> pa.Table:
         """The sample index: `split`, `key` and `hash` (16 bytes) of every sample, or those of a split."""
         from dreg.adapters.index.looking import rows
@@ -252,10 +274,13 @@ class Dataset:
         return files
 
     def _split(self, split: str, columns: Columns) -> Split:
+        self._files(split)
+        return self._described(split, columns, self._held.folder())
+
+    def _described(self, split: str, columns: Columns, folder: Path) -> Split:
         from dreg.adapters.interop.tables import Split
 
         files = self._files(split)
-        folder = self._held.folder()
         called = f"split `{split}` of {self.name} {self.version}"
         wanted = None if columns is None else tuple(columns)
         return Split(tuple(folder / f for f in files), described(self.profile), wanted, called)

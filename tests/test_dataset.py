@@ -247,6 +247,7 @@ def test_loading_imports_nothing_heavy(training):
         ("polars", "to_polars", "polars"),
         ("torch", "to_torch", "torch"),
         ("datasets", "to_hf", "hf"),
+        ("ray", "to_ray", "ray"),
         ("fsspec", "filesystem", "fsspec"),
         ("mlflow", "log_to_mlflow", "mlflow"),
     ],

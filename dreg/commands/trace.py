@@ -54,7 +54,9 @@ def trace(
         typer.Option(metavar="DIR", help="Look for dreg.lock in and below here; default: here."),
     ] = None,
 ) -> None:
-    """From a model to the exact samples it learned from; from a release to who uses it.
+    """Tell which samples a model learned from, or who uses a release.
+
+    From a model to its run, to the release, to the exact samples of it; and back.
 
     \b
     Example:

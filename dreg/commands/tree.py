@@ -27,7 +27,7 @@ def tree(
         typer.Option(metavar="NAME|URL", help="Where the bytes are; or DREG_REMOTE."),
     ] = None,
 ) -> None:
-    """Show datasets, and the releases of others that they were made from.
+    """Show datasets, and what they were made from.
 
     \b
     Example:

@@ -21,10 +21,15 @@ PIECE_BYTES = 128 << 20  # not compressed; large against what it costs to open a
 
 def cut(path: Path) -> Iterator[Piece]:
     """The table's row groups, as many in a piece as are within PIECE_BYTES; at least one."""
+    with path.open("rb") as file:
+        yield from cut_file(file, path)
+
+
+def cut_file(file: BinaryIO, path: Path) -> Iterator[Piece]:
+    """As `cut`, of an open file, which need not be on a disk."""
     import pyarrow.parquet as pq
 
-    with path.open("rb") as file:
-        about = pq.read_metadata(file)
+    about = pq.read_metadata(file)
     start = first = row = size = 0
     for number in range(about.num_row_groups):
         group = about.row_group(number)

@@ -1,0 +1,293 @@
+"""A split for Ray Data, read by its workers straight from where the bytes are.
+
+Workers need `dreg[ray]`, and reach the remote as this process does: endpoint and keys of the
+environment travel with the dataset. Files that are read as a whole, images and documents, are verified;
+of Parquet and other tables only the parts that are wanted travel, so there is nothing to verify them by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import posixpath
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import ray.data
+
+from dreg.adapters.formats import Piece, parquet
+from dreg.adapters.formats.opening import READERS
+from dreg.adapters.formats.piece import common_folder, kind_of
+from dreg.adapters.formats.rows import only
+from dreg.adapters.interop import tables
+from dreg.adapters.interop.tables import IMAGE, Split
+from dreg.core.contract import Contract
+from dreg.errors import Outside
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem
+
+FILES_IN_TASK = 128
+BUFFER = 1 << 20
+ROWS_IN_TASK = 64  # of those that name files
+
+
+@dataclass(frozen=True)
+class There:
+    """Where files are: URL, MD5 and bytes by path, and the file system that reads the URLs."""
+
+    filesystem: AbstractFileSystem
+    files: Mapping[str, tuple[str, str, int]] = field(repr=False)
+
+    def opened(self, url: str) -> io.BufferedReader:
+        """The object as a file that can do all that files can; not all file systems' can."""
+        return io.BufferedReader(_Raw(self.filesystem.open(url, "rb")), BUFFER)
+
+    def contents(self, paths: Sequence[str]) -> list[bytes]:
+        """The files' bytes, all asked for at once. Raises Outside for one that arrived corrupt."""
+        urls = [self.files[path][0] for path in paths]
+        found = self.filesystem.cat(urls) if urls else {}
+        by_url = found if isinstance(found, dict) else {urls[0]: found}
+        several = {_plain(url): content for url, content in by_url.items()}
+        return [
+            self._verified(path, several[_plain(url)])
+            for path, url in zip(paths, urls, strict=True)
+        ]
+
+    def _verified(self, path: str, content: bytes) -> bytes:
+        actual = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        expected = self.files[path][1]
+        if actual != expected:
+            raise Outside(
+                f"`{path}` arrived corrupt: expected md5 {expected}, got {actual}",
+                hint="try again, and if it stays, tell the registry's owner",
+            )
+        return content
+
+
+class _Raw(io.RawIOBase):
+    """What of a file system's file is relied on: reading and seeking."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._file.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._file.seek(offset, whence)
+        return int(self._file.tell())
+
+    def tell(self) -> int:
+        return int(self._file.tell())
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _plain(url: str) -> str:
+    """What file systems make of a URL differs in its beginning only."""
+    return url.split("://", 1)[-1].lstrip("/")
+
+
+def to_ray(split: Split, there: There, paths: Sequence[str], decode: bool) -> ray.data.Dataset:
+    """The split's files, which are at `paths`, as a dataset; images as arrays if they are to be decoded."""
+    split.refuse_other_files()
+    loose = [path for path in paths if kind_of(Path(path))]
+    found = _of_files(split, there, loose) if loose else _of_tables(split, there, paths)
+    if decode and split.images:
+        decoder = Decoder(split.images)
+        found = found.map_batches(decoder, batch_size=None, batch_format="pyarrow")
+    return found
+
+
+def _of_files(split: Split, there: There, paths: Sequence[str]) -> ray.data.Dataset:
+    folder = common_folder([Path(path) for path in paths], split.contract).as_posix()
+    read = FilesReader(_some(there, paths), split.contract, folder, split.columns)
+    groups = [paths[i : i + FILES_IN_TASK] for i in range(0, len(paths), FILES_IN_TASK)]
+    return _mapped(read, [{"paths": list(group)} for group in groups])
+
+
+def _of_tables(split: Split, there: There, paths: Sequence[str]) -> ray.data.Dataset:
+    read = TableReader(_some(there, paths), split.contract, split.columns)
+    found = _mapped(read, [part for path in paths for part in _parts(there, path)])
+    names = read.follows
+    if not names:
+        return found
+    folders = {posixpath.dirname(path) for path in paths}
+    beside = [path for path in there.files if any(_below(path, folder) for folder in folders)]
+    attach = Attacher(_some(there, beside), split.contract, names)
+    rows = found.repartition(target_num_rows_per_block=ROWS_IN_TASK)
+    return rows.map_batches(attach, batch_size=None, batch_format="pyarrow")
+
+
+def _parts(there: There, path: str) -> Iterator[dict[str, Any]]:
+    """What is read by one task each: a table, or of a large one in Parquet some row groups."""
+    url, _, size = there.files[path]
+    if not path.endswith(".parquet") or size < parquet.PIECE_BYTES:
+        yield {"path": path, "start": 0, "stop": -1}
+        return
+    with there.opened(url) as file:
+        for piece in parquet.cut_file(file, Path(path)):
+            assert piece.groups is not None
+            yield {"path": path, "start": piece.groups.start, "stop": piece.groups.stop}
+
+
+def _mapped(read: Any, work: list[dict[str, Any]]) -> ray.data.Dataset:
+    """A task for each part of the work."""
+    items = ray.data.from_items(work, override_num_blocks=len(work))
+    return items.map_batches(read, batch_size=1, batch_format="pyarrow")
+
+
+def _some(there: There, paths: Iterable[str]) -> There:
+    return There(there.filesystem, {path: there.files[path] for path in paths})
+
+
+def _below(path: str, folder: str) -> bool:
+    return not folder or path.startswith(f"{folder}/")
+
+
+@dataclass(frozen=True)
+class FilesReader:
+    """Reads files of which each is a sample."""
+
+    there: There
+    contract: Contract
+    folder: str
+    columns: tuple[str, ...] | None
+
+    def __call__(self, work: pa.Table) -> pa.Table:
+        paths = work["paths"][0].as_py()
+        names = [posixpath.relpath(path, self.folder) for path in paths]
+        contents = self.there.contents(paths)
+        found: dict[str, pa.Array] = {"file": pa.array(names, pa.string())}
+        if kind_of(Path(paths[0])) == "image":
+            rows = [{"bytes": c, "path": n} for c, n in zip(contents, names, strict=True)]
+            found["image"] = pa.array(rows, IMAGE)
+        else:
+            found["text"] = pa.array([c.decode("utf-8-sig") for c in contents], pa.string())
+        label = self.contract.label
+        if label and label not in found:
+            folders = [posixpath.basename(posixpath.dirname(name)) or None for name in names]
+            found[label] = pa.array(folders, pa.string())
+        wanted = [n for n in found if self.columns is None or n in self.columns]
+        return pa.table({name: found[name] for name in wanted})
+
+
+@dataclass(frozen=True)
+class TableReader:
+    """Reads the rows of one table, as `dreg` does from a disk."""
+
+    there: There
+    contract: Contract
+    columns: tuple[str, ...] | None
+
+    def __call__(self, work: pa.Table) -> Iterator[pa.Table]:
+        path, start, stop = (work[name][0].as_py() for name in ("path", "start", "stop"))
+        groups = None if stop < 0 else range(start, stop)
+        piece = Piece(Path(path), groups, columns=self.columns)
+        reader = READERS[piece.path.suffix]
+        url = self.there.files[path][0]
+        with (
+            self.there.opened(url) as file,
+            reader(file, piece, self.contract) as rows,
+        ):
+            wanted = rows if self.columns is None else only(rows, self.columns)
+            for batch in wanted.batches:
+                table = pa.Table.from_batches([tables.plain(batch)])
+                beside = pa.array([posixpath.dirname(path)] * len(table), pa.string())
+                yield table.append_column(Attacher.BESIDE, beside) if self.follows else table
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        """The columns that name files."""
+        names = [n for n, c in self.contract.columns.items() if c.type in ("image", "document")]
+        return tuple(n for n in names if self.columns is None or n in self.columns)
+
+
+@dataclass(frozen=True)
+class Attacher:
+    """Puts the files in the place of the paths that name them."""
+
+    there: There
+    contract: Contract
+    names: tuple[str, ...]
+    BESIDE = "__beside__"
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        folders = table[self.BESIDE].to_pylist()
+        table = table.drop_columns([self.BESIDE])
+        for name in self.names:
+            if name not in table.column_names or "binary" in str(table.schema.field(name).type):
+                continue
+            told = table[name].to_pylist()
+            paths = [
+                None if one is None else posixpath.normpath(posixpath.join(folder, one))
+                for folder, one in zip(folders, told, strict=True)
+            ]
+            for path, one in zip(paths, told, strict=True):
+                if path is not None and path not in self.there.files:
+                    raise Outside(
+                        f"column `{name}` names `{one}`, which is no file of the release",
+                        hint="tell the registry's owner",
+                    )
+            there = [path for path in paths if path is not None]
+            contents = dict(zip(there, self.there.contents(there), strict=True))
+            if self.contract.columns[name].type == "image":
+                rows = [
+                    None if path is None else {"bytes": contents[path], "path": one}
+                    for path, one in zip(paths, told, strict=True)
+                ]
+                column = pa.array(rows, IMAGE)
+            else:
+                texts = [
+                    None if path is None else contents[path].decode("utf-8-sig") for path in paths
+                ]
+                column = pa.array(texts, pa.string())
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        return table
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Makes arrays (height, width, channels) of image files."""
+
+    names: tuple[str, ...]
+
+    def __call__(self, table: pa.Table) -> pa.Table:
+        from PIL import Image
+        from ray.data.extensions import ArrowTensorArray
+
+        for name in self.names:
+            if name not in table.column_names:
+                continue
+            pictures = []
+            for value in table[name].to_pylist():
+                with Image.open(io.BytesIO(value["bytes"])) as image:
+                    known = image.mode in ("L", "RGB", "RGBA")
+                    pictures.append(np.asarray(image if known else image.convert("RGB")))
+            alike = len({picture.shape for picture in pictures}) == 1
+            whole = np.stack(pictures) if alike else _ragged(pictures)
+            column = ArrowTensorArray.from_numpy(whole)
+            table = table.set_column(table.schema.get_field_index(name), name, column)
+        return table
+
+
+def _ragged(pictures: list[Any]) -> Any:
+    whole = np.empty(len(pictures), dtype=object)
+    for i, picture in enumerate(pictures):
+        whole[i] = picture
+    return whole

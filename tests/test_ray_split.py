@@ -1,0 +1,94 @@
+"""Ray Data reads a split straight from S3, in its workers, and nothing is downloaded before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import dreg
+from dreg.core.remotes import Remote
+from dreg.errors import Outside
+from tests.hand_made import S3_REMOTE, HandMade
+from tests.kinds import COLOURS, ROWS, release_all, training_in
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    import ray
+
+    ray.init(
+        num_cpus=2, object_store_memory=128 << 20, include_dashboard=False, log_to_driver=False,
+        logging_level="ERROR",
+    )  # fmt: skip
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.execution_options.preserve_order = True
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture
+def on_s3(tmp_path, s3, monkeypatch) -> Iterator[Path]:
+    """An empty folder to train in; the registry's bytes are on S3."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    config = "[core]\n    remote = local\n" + S3_REMOTE.format(url=s3.url, endpoint=s3.endpoint)
+    remote = Remote("local", s3.url, endpoint=s3.endpoint)
+    made = HandMade(tmp_path / "made", {"DREG_CACHE": str(tmp_path / "cache")}, remote, config)
+    release_all(made)
+    yield from training_in(made, tmp_path / "training", monkeypatch)
+    assert not (tmp_path / "own-cache" / "releases").exists(), "nothing was downloaded"
+
+
+def test_every_kind_straight_from_s3(on_s3, cluster):
+    digits = dreg.load("digits").to_ray("train")
+    assert digits.count() == ROWS
+    pixels = np.concatenate([b["image"] for b in digits.iter_batches(batch_size=100)])
+    assert (pixels == np.arange(ROWS * 12, dtype=np.uint8).reshape(ROWS, 4, 3)).all()
+    assert dreg.load("digits").to_ray("train", ["label"]).schema().names == ["label"]
+
+    words = dreg.load("words").to_ray("train").take_all()
+    assert words[3] == {"id": 3, "text": "word number 3", "mood": "good"}
+    assert len(words) == ROWS
+
+    colours = dreg.load("colours").to_ray("train").take_all()
+    assert {row["image"].shape for row in colours} == {(3, width, 3) for width in range(2, 7)}
+    assert all(tuple(row["image"][0, 0]) == COLOURS[row["label"]] for row in colours)
+    assert sorted(row["file"] for row in colours)[0] == "blue/0.png"
+
+    talks = dreg.load("talks").to_ray("train").take_all()
+    assert [row["id"] for row in talks] == ["0", "1", "2"]
+    for row in talks:
+        assert tuple(row["image"][0, 0]) == COLOURS[row["conversations"][1]["value"]]
+
+    raw = dreg.load("talks").to_ray("train", ["image"], decode=False).take(1)[0]["image"]
+    assert raw["path"] == "images/0.png"
+    assert raw["bytes"].startswith(b"\x89PNG")
+
+
+def test_a_file_system_for_everybody_else(on_s3):
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    words, digits = dreg.load("words"), dreg.load("digits")
+    (url,) = words.urls("train")
+    assert url.startswith("s3://")
+    with words.filesystem().open(url) as file:
+        assert len(pd.read_csv(file)) == ROWS
+    table = pq.read_table(digits.urls("train")[0], filesystem=digits.filesystem())
+    assert table.num_rows == ROWS
+
+
+def test_an_image_that_is_not_the_released_one_is_refused(training, kinds):
+    from dreg.adapters.interop.ray_split import There
+
+    talks = dreg.load("talks")
+    (url,) = talks.urls("train")
+    there = There(talks.filesystem(), {"x.png": (url, "0" * 32, 1)})
+    with pytest.raises(Outside, match=f"`x.png` arrived corrupt: expected md5 {'0' * 32}"):
+        there.contents(["x.png"])
