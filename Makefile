@@ -86,6 +86,8 @@ bench: $(VENV)/.dev
 constraints: $(VENV)/.registry
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
 	  --no-annotate --no-header --no-emit-index-url --output-file $(CONSTRAINTS)
+	@sed -n 's/^mlflow-skinny==/mlflow==/p' $(CONSTRAINTS) | $(BIN)/uv pip compile - --universal --upgrade --quiet \
+	  --no-annotate --no-header --no-emit-index-url --output-file tests/mlflow-server.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

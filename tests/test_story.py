@@ -63,6 +63,9 @@ def test_every_command_in_the_readme_works(tmp_path):
     story = Story(tmp_path)
     prepare(story)
     (tmp_path / "home").mkdir()
+    (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "training" / "train.py").write_text(script)
+    story.environment |= {"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"}
     params = tmp_path / "registry" / "pipelines" / DATASET / "params.yaml"
     params.write_text(params.read_text().replace("hold_back: 0.0", "hold_back: 0.2"))
     said = ""
