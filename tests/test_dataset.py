@@ -181,6 +181,19 @@ def test_missing_tensors_stay_missing(training, monkeypatch):
     assert frames.to_polars(split)["x"].to_list() == [[1, 2], None, [3, 4]]
 
 
+def test_tensors_are_as_they_are_meant_however_they_lie_in_memory():
+    import pyarrow as pa
+
+    from dreg.adapters.interop import tables
+
+    kind = pa.fixed_shape_tensor(pa.int8(), [2, 3], permutation=[1, 0])
+    storage = pa.array([[1, 2, 3, 4, 5, 6], None, [7, 8, 9, 10, 11, 12]], kind.storage_type)
+    batch = pa.record_batch({"x": pa.ExtensionArray.from_storage(kind, storage)})
+    column = tables.plain(batch)["x"]
+    assert tables.shape_of(column.type) == (3, 2)
+    assert column.storage.to_pylist() == [[1, 4, 2, 5, 3, 6], None, [7, 10, 8, 11, 9, 12]]
+
+
 def test_images_are_bytes_and_path(training):
     colours = dreg.load("colours")
     row = colours.to_arrow("train").to_pylist()[0]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import dreg
@@ -92,3 +94,31 @@ def test_an_image_that_is_not_the_released_one_is_refused(training, kinds):
     there = There(talks.filesystem(), {"x.png": (url, "0" * 32, 1)})
     with pytest.raises(Outside, match=f"`x.png` arrived corrupt: expected md5 {'0' * 32}"):
         there.contents(["x.png"])
+
+
+def test_images_in_tables_may_be_paths_bytes_or_both(training):
+    from dreg.adapters.interop.ray_split import Attacher, Decoder, There
+    from dreg.core.described import described
+
+    talks = dreg.load("talks")
+    files = {f"p/images/{i}.png": "" for i in range(3)}
+    first = (talks.path() / "processed/images/0.png").read_bytes()
+    md5 = hashlib.md5(first, usedforsecurity=False).hexdigest()
+    url = (talks.path() / "processed/images/0.png").as_uri()
+    there = There(talks.filesystem(), dict.fromkeys(files, (url, md5, len(first))))
+    attach = Attacher(there, described(talks.profile), ("image",))
+    for told in (
+        ["images/0.png", None],
+        [first, None],
+        [{"bytes": None, "path": "images/1.png"}, None],
+    ):
+        table = pa.table({"image": pa.array(told), Attacher.BESIDE: ["p", "p"]})
+        found = attach(table)["image"].to_pylist()
+        assert [one and one["bytes"] for one in found] == [first, None]
+        pictures = Decoder(("image",))(attach(table))["image"]
+        assert [picture.shape for picture in pictures.combine_chunks().to_numpy()] == [
+            (3, 4, 3),
+            (0, 0, 3),
+        ]
+    with pytest.raises(Outside, match=r"column `image` names `x\.png`, which is no file"):
+        attach(pa.table({"image": ["x.png"], Attacher.BESIDE: ["p"]}))

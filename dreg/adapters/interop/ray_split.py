@@ -231,39 +231,48 @@ class Attacher:
         folders = table[self.BESIDE].to_pylist()
         table = table.drop_columns([self.BESIDE])
         for name in self.names:
-            if name not in table.column_names or "binary" in str(table.schema.field(name).type):
-                continue
-            told = table[name].to_pylist()
-            paths = [
-                None if one is None else posixpath.normpath(posixpath.join(folder, one))
-                for folder, one in zip(folders, told, strict=True)
-            ]
-            for path, one in zip(paths, told, strict=True):
-                if path is not None and path not in self.there.files:
+            if name in table.column_names:
+                files = self._files(name, table[name].to_pylist(), folders)
+                at = table.schema.get_field_index(name)
+                table = table.set_column(at, name, self._column(name, files))
+        return table
+
+    def _files(self, name: str, told: list[Any], folders: list[str]) -> list[dict[str, Any] | None]:
+        """Bytes and path by row; a value may be a path, bytes, or a struct of both."""
+        files: list[dict[str, Any] | None] = []
+        lacking: dict[str, list[dict[str, Any]]] = {}
+        for value, folder in zip(told, folders, strict=True):
+            kind = "bytes" if isinstance(value, bytes) else "path"
+            one = value if isinstance(value, dict) or value is None else {kind: value}
+            file = None if one is None else {"bytes": one.get("bytes"), "path": one.get("path")}
+            if file and file["bytes"] is None and file["path"] is None:
+                file = None
+            files.append(file)
+            if file and file["bytes"] is None:
+                path = posixpath.normpath(posixpath.join(folder, str(file["path"])))
+                if path not in self.there.files:
                     raise Outside(
-                        f"column `{name}` names `{one}`, which is no file of the release",
+                        f"column `{name}` names `{file['path']}`, which is no file of the release",
                         hint="tell the registry's owner",
                     )
-            there = [path for path in paths if path is not None]
-            contents = dict(zip(there, self.there.contents(there), strict=True))
-            if self.contract.columns[name].type == "image":
-                rows = [
-                    None if path is None else {"bytes": contents[path], "path": one}
-                    for path, one in zip(paths, told, strict=True)
-                ]
-                column = pa.array(rows, IMAGE)
-            else:
-                texts = [
-                    None if path is None else contents[path].decode("utf-8-sig") for path in paths
-                ]
-                column = pa.array(texts, pa.string())
-            table = table.set_column(table.schema.get_field_index(name), name, column)
-        return table
+                lacking.setdefault(path, []).append(file)
+        for content, several in zip(
+            self.there.contents(list(lacking)), lacking.values(), strict=True
+        ):
+            for file in several:
+                file["bytes"] = content
+        return files
+
+    def _column(self, name: str, files: list[dict[str, Any] | None]) -> pa.Array:
+        if self.contract.columns[name].type == "image":
+            return pa.array(files, IMAGE)
+        texts = [None if file is None else file["bytes"].decode("utf-8-sig") for file in files]
+        return pa.array(texts, pa.string())
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """Makes arrays (height, width, channels) of image files."""
+    """Makes arrays (height, width, channels) of image files; of no image one without pixels."""
 
     names: tuple[str, ...]
 
@@ -276,6 +285,9 @@ class Decoder:
                 continue
             pictures = []
             for value in table[name].to_pylist():
+                if value is None:
+                    pictures.append(np.empty((0, 0, 3), np.uint8))
+                    continue
                 with Image.open(io.BytesIO(value["bytes"])) as image:
                     known = image.mode in ("L", "RGB", "RGBA")
                     pictures.append(np.asarray(image if known else image.convert("RGB")))

@@ -108,6 +108,8 @@ def _plain_type(kind: pa.DataType) -> pa.DataType:
         return pa.string()
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
+    if _is_permuted(kind):
+        return pa.fixed_shape_tensor(kind.value_type, [kind.shape[i] for i in kind.permutation])
     return pa.string() if spelled(str(kind)) == "string" else kind
 
 
@@ -123,7 +125,28 @@ def _plain(column: pa.Array) -> pa.Array:
         return column.storage.cast(pa.string())
     if pa.types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
+    if _is_permuted(kind):
+        return _in_order(column)
     return column.cast(pa.string()) if spelled(str(kind)) == "string" else column
+
+
+def _is_permuted(kind: pa.DataType) -> bool:
+    """Whether tensors lie in memory in another order of axes than the one they are meant in."""
+    order = kind.permutation if isinstance(kind, pa.FixedShapeTensorType) else None
+    return order is not None and list(order) != sorted(order)
+
+
+def _in_order(column: pa.Array) -> pa.Array:
+    """Tensors that lie in memory as they are meant; readers forget the permutation."""
+    kind = _plain_type(column.type)
+    there = tensors(present(column), column.type.shape)
+    turned = there.transpose(0, *(axis + 1 for axis in column.type.permutation))
+    full = pa.FixedShapeTensorArray.from_numpy_ndarray(turned.copy()).storage
+    if column.null_count:
+        numbers = iter(range(len(full)))
+        places = [next(numbers) if valid else None for valid in column.is_valid().to_pylist()]
+        full = full.take(pa.array(places, pa.int64()))
+    return pa.ExtensionArray.from_storage(kind, full.cast(kind.storage_type))
 
 
 def _plain_parquet(split: Split) -> bool:
