@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from dreg.adapters.lock_file import LOCK, read_lock
 from dreg.core.lock import Pin
 from dreg.core.release import Release
+from dreg.core.subset import Subset
 from dreg.dataset import Dataset
 from dreg.pin import Request, resolve
 from dreg.release_files import ReleaseFiles
@@ -25,6 +27,7 @@ def load(request: str, *, repo: str | None = None, remote: str | None = None) ->
     """
     home = _lock_folder()
     (wanted,) = requests(read_lock(home), request, repo=repo, output=None, raw=False, folder=home)
+    wanted = replace(wanted, subset=Subset())  # what a fetch was limited to is no limit here
     pin = wanted.pin
     if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
         release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)

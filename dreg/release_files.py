@@ -62,7 +62,9 @@ class ReleaseFiles:
             except DregError:
                 continue
             release = self.release
-            if receipt and (receipt.dataset, receipt.commit) == (release.dataset, release.commit):
+            if receipt is None or receipt.subset:  # a part is not what `load` promises
+                continue
+            if (receipt.dataset, receipt.commit) == (release.dataset, release.commit):
                 self.__dict__["_complete"] = folder
                 return folder
         return None

@@ -65,6 +65,15 @@ def test_what_is_locked_and_in_place_needs_no_network(wine, monkeypatch):
     assert not (wine.home / "cache").exists()
 
 
+def test_a_part_that_was_fetched_limits_nothing(wine):
+    wine.fetch("wine@1.0.0", "--path", "processed/train.csv")
+    assert not (wine.train / "data/wine/processed/val.csv").exists()
+    ds = dreg.load("wine")
+    assert str(ds.version) == "1.0.0"
+    assert ds.path("val").read_bytes() == WINE["processed/val.csv"]
+    assert ds.path("train").read_bytes() == WINE["processed/train.csv"]
+
+
 def test_what_was_loaded_once_stays_in_the_cache(wine):
     first = dreg.load("wine@1.1.0").path("val")
     assert first.is_relative_to(wine.home / "cache")
