@@ -227,6 +227,7 @@ class Dataset:
         """
         ray_split = self._module("ray_split", "ray", "ray", "ray.data", "fsspec", "PIL")
         from dreg.adapters.interop.filesystem import url_of
+        from dreg.adapters.interop.there import There
 
         remote, listed = self._held.found.store.remote, self._held.listed
         files = {
@@ -234,7 +235,7 @@ class Dataset:
             for n, f in listed.items()
             if not f.in_git
         }
-        there = ray_split.There(self.filesystem(), files)
+        there = There(self.filesystem(), files)
         paths = self._files(split)
         described = self._described(split, columns, Path())
         return cast("ray.data.Dataset", ray_split.to_ray(described, there, paths, decode))

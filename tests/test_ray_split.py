@@ -87,7 +87,7 @@ def test_a_file_system_for_everybody_else(on_s3):
 
 
 def test_an_image_that_is_not_the_released_one_is_refused(training, kinds):
-    from dreg.adapters.interop.ray_split import There
+    from dreg.adapters.interop.there import There
 
     talks = dreg.load("talks")
     (url,) = talks.urls("train")
@@ -97,7 +97,8 @@ def test_an_image_that_is_not_the_released_one_is_refused(training, kinds):
 
 
 def test_images_in_tables_may_be_paths_bytes_or_both(training):
-    from dreg.adapters.interop.ray_split import Attacher, Decoder, There
+    from dreg.adapters.interop.ray_split import Attacher, Decoder
+    from dreg.adapters.interop.there import There
     from dreg.core.described import described
 
     talks = dreg.load("talks")
