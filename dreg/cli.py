@@ -29,7 +29,8 @@ from dreg.output import out
 
 COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
-    "yank", "unyank", "list", "show", "fetch", "trace", "tree", "fsck", "reproduce", "gc", "export", "import",
+    "yank", "unyank", "list", "show", "fetch", "outdated", "update", "doctor",
+    "trace", "tree", "fsck", "reproduce", "gc", "export", "import",
     "remote", "rules",
 )  # fmt: skip
 

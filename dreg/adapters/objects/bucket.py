@@ -28,6 +28,7 @@ class Bucket:
 
     def __init__(self, store: S3Store | HTTPStore, failures: Failures) -> None:
         self.location = failures.location
+        self.identity = failures.identity
         self._store = store
         self._failures = failures
 

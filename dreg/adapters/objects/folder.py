@@ -21,6 +21,7 @@ class Folder:
     """A remote that is a folder, local or mounted; made when the first object is written."""
 
     near = True
+    identity = ""
 
     def __init__(self, name: str, root: Path) -> None:
         self.root = root

@@ -38,10 +38,12 @@ class Place(Protocol):
     """What a kind of remote must be able to do; `location` says in messages which it is.
 
     `near`: reading an object costs no more than asking for it. `pages` yields None
-    where the remote cannot list (further); `read_range` gives None where it has no ranges.
+    where the remote cannot list (further); `identity` is whose credentials are used, empty where none
+    are; `read_range` gives None where it has no ranges.
     """
 
     location: str
+    identity: str
     near: bool
 
     def stat(self, key: str) -> Stored | None: ...

@@ -64,6 +64,11 @@ class Store:
         """The remote as messages name it: "the remote `local` at ..."."""
         return self._place.location
 
+    @property
+    def identity(self) -> str:
+        """Whose credentials are used, and where they come from; empty where none are."""
+        return self._place.identity
+
     def size(self, key: str) -> int | None:
         """Bytes of the object, None if it is not there."""
         found = self._place.stat(key)

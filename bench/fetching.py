@@ -1,0 +1,220 @@
+"""Fetching beside `dvc get` and `s5cmd`, from an S3 server on this machine: `python -m bench.fetching`.
+
+One run makes the server and a registry with three datasets: two tables, many small files, one large
+file. Every command is a whole process that starts with nothing: no target, no cache of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from semver import Version
+
+from bench.__main__ import table
+from bench.measure import Job, Result, run
+from dreg.adapters.objects import many, open_store
+from dreg.core.manifest import Manifest, manifest_key
+from dreg.core.remotes import Remote, object_key
+from dreg.core.snapshot import File, Snapshot
+from tests import s3_server
+
+BIN = Path(sys.executable).parent
+DREG, DVC, S5CMD = (str(BIN / name) for name in ("dreg", "dvc", "s5cmd"))
+BUCKET = "bench"
+CONFIG = """[core]
+    analytics = false
+    remote = store
+['remote "store"']
+    url = s3://{bucket}
+    endpointurl = {endpoint}
+"""
+Content = dict[str, bytes]
+
+
+def release(home: Path, remote: Remote, name: str, files: Content) -> None:
+    """A release of `name` as dreg and DVC have it: objects, `.dir`, manifest, `.dvc`, tag."""
+    store = open_store(remote)
+    entries, jobs, listed = [], [], []
+    for path, data in files.items():
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        entries.append(File(f"processed/{path}", len(data), md5, hashlib.sha256(data).hexdigest()))
+        listed.append({"md5": md5, "relpath": path})
+        jobs.append(functools.partial(store.put_bytes, object_key(md5), data))
+        jobs.append(functools.partial(store.put_bytes, f"plain/{name}/{path}", data))
+    many(jobs, 32 if len(jobs) > 4 else 1)  # large ones one by one
+    text = json.dumps(sorted(listed, key=lambda item: item["relpath"])).encode()
+    folder = f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"
+    store.put_bytes(object_key(folder), text)
+    manifest = Manifest(name, Version(1, 0, 0), Snapshot.of(entries))
+    store.put_bytes(manifest_key(manifest.digest), manifest.to_text().encode())
+    data_folder = home / "registry" / "data" / name
+    data_folder.mkdir(parents=True)
+    (data_folder / "processed.dvc").write_text(
+        f"outs:\n- md5: {folder}\n  hash: md5\n  path: processed\n"
+    )
+    (data_folder / ".gitignore").write_text("/processed\n")
+    git(home, "add", "--all")
+    git(home, "commit", "-q", "-m", name)
+    message = f"{name}\n\nDreg-Manifest: sha256:{manifest.digest}\n"
+    git(home, "tag", "-a", "-m", message, f"{name}-v1.0.0")
+
+
+def git(home: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=Bench", "-c", "user.email=bench@example.com"]
+    subprocess.run(["git", *who, *arguments], cwd=home / "registry", check=True)
+
+
+def registry(home: Path, server: s3_server.S3, files: int, megabytes: int) -> None:
+    """The registry at `home`/registry, its bytes in the bucket."""
+    (home / "registry" / ".dvc").mkdir(parents=True)
+    config = CONFIG.format(bucket=BUCKET, endpoint=server.endpoint)
+    (home / "registry" / ".dvc" / "config").write_text(config)
+    git(home, "init", "-q", "-b", "main")
+    remote = Remote("store", f"s3://{BUCKET}", endpoint=server.endpoint)
+    release(home, remote, "tables", {"train.csv": b"1,2\n" * 70_000, "val.csv": b"3,4\n" * 9000})
+    small = {f"{i % 100:02}/{i}.bin": hashlib.sha256(b"%d" % i).digest() * 64 for i in range(files)}
+    release(home, remote, "small", small)
+    if megabytes:
+        release(home, remote, "large", {"all.bin": os.urandom(megabytes << 20)})
+
+
+def jobs(home: Path, endpoint: str, files: int, megabytes: int) -> list[Job]:
+    """The commands side by side; each begins with an empty folder and an empty cache."""
+    train, repo = home / "train", str(home / "registry")
+    train.mkdir()
+
+    def clean() -> None:
+        for path in (*train.iterdir(), home / "cache", home / "site"):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
+                missing_ok=True
+            )
+        (train / ".bench.log").touch()
+
+    def fetch(name: str) -> list[str]:
+        return [DREG, "fetch", f"{name}@1.0.0", "--repo", repo, "-o", "out"]
+
+    def dvc_get(name: str) -> list[str]:
+        return [
+            DVC,
+            "get",
+            "-q",
+            repo,
+            f"data/{name}/processed",
+            "--rev",
+            f"{name}-v1.0.0",
+            "-o",
+            "out",
+        ]
+
+    def s5cmd(name: str) -> list[str]:
+        return [S5CMD, "--log", "error", "--endpoint-url", endpoint, "cp",
+                f"s3://{BUCKET}/plain/{name}/*", "out/"]  # fmt: skip
+
+    def in_place() -> None:
+        if not (train / "dreg.lock").exists():
+            clean()
+            subprocess.run(fetch("small"), cwd=train, check=True, stdout=subprocess.DEVNULL)
+
+    many_files, large = f"fetch {files:,} x 2 KB", f"fetch one {megabytes} MB file"
+    found = [
+        Job(
+            "fetch two tables",
+            "dvc get",
+            fetch("tables"),
+            dvc_get("tables"),
+            train,
+            0.5,
+            before=clean,
+            runs=3,
+        ),
+        Job(
+            many_files,
+            "s5cmd cp",
+            fetch("small"),
+            s5cmd("small"),
+            train,
+            1.2,
+            memory=500,
+            before=clean,
+            runs=3,
+        ),
+        Job(
+            many_files,
+            "dvc get",
+            fetch("small"),
+            dvc_get("small"),
+            train,
+            1 / 6,
+            memory=500,
+            before=clean,
+            runs=1,
+        ),
+    ]
+    if megabytes:
+        found += [
+            Job(large, "dvc get", fetch("large"), dvc_get("large"), train, 1 / 2.5, memory=300, before=clean, runs=2),
+            Job(large, "s5cmd cp", fetch("large"), s5cmd("large"), train, 3.0, memory=300, before=clean, runs=2),
+        ]  # fmt: skip
+    again = [DREG, "fetch"]
+    nothing = [sys.executable, "-c", "pass"]
+    found += [
+        Job(f"fetch again, {files:,} files in place", "python -c pass", again, nothing, train, 50, before=in_place),
+        Job("import dreg", "python -c pass", [sys.executable, "-c", "import dreg"], nothing, train, 4, runs=15),
+    ]  # fmt: skip
+    return found
+
+
+def measured(files: int, megabytes: int, only: list[str]) -> list[Result]:
+    with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
+        home = Path(scratch)
+        (home / "s3").mkdir()
+        started = s3_server._start(home / "s3")
+        assert started is not None, "the S3 server did not start"
+        process, server = started
+        try:
+            os.environ.update(server.environment, AWS_REGION="us-east-1")
+            open_store(Remote("b", f"s3://{BUCKET}", endpoint=server.endpoint)).put_bytes("x", b"")
+            registry(home, server, files, megabytes)
+            environment = {
+                **os.environ,
+                "DREG_CACHE": str(home / "cache"),
+                "DVC_SITE_CACHE_DIR": str(home / "site"),
+                "DVC_NO_ANALYTICS": "true",
+            }
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
+            results = []
+            for job in jobs(home, server.endpoint, files, megabytes):
+                if not only or any(word in f"{job.name} {job.peer}" for word in only):
+                    print(f"{job.name} | {job.peer}", file=sys.stderr, flush=True)
+                    results.append(run(job, environment))
+                    print(table(results[-1:]), file=sys.stderr, flush=True)
+            return results
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.fetching", description=__doc__)
+    parser.add_argument(
+        "only", nargs="*", help="run the jobs whose name or peer contains one of these"
+    )
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--megabytes", type=int, default=512)
+    given = parser.parse_args()
+    results = measured(given.files, given.megabytes, given.only)
+    print(table(results))
+    sys.exit(0 if all(result.met for result in results) else 1)
+
+
+if __name__ == "__main__":
+    main()

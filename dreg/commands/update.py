@@ -1,0 +1,51 @@
+"""`dreg update`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from dreg.commands import RepoOpt, answers
+from dreg.output import out
+
+
+def complete_locked(incomplete: str) -> list[str]:
+    """Datasets in dreg.lock, for shell completion."""
+    from dreg.errors import DregError
+    from dreg.fetch import locked
+
+    try:
+        return [name for name in locked() if name.startswith(incomplete)]
+    except DregError:
+        return []
+
+
+@answers("dreg.fetch:Fetches | dreg.update:Changes")
+def update(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", autocompletion=complete_locked, show_default=False),
+    ] = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain", help="Show what would change and whom it hurts; take nothing."),
+    ] = False,
+    repo: RepoOpt = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Move a folder with local changes aside first.")
+    ] = False,
+) -> None:
+    """Take the newest releases in the ranges of what is locked, or of one dataset.
+
+    \b
+    Example:
+      dreg update --explain
+      dreg update wine-quality
+    """
+    from dreg import update as library
+
+    if explain:
+        out.answer(library.explain(name, repo))
+    else:
+        out.answer(library.update(name, repo=repo, force=force))

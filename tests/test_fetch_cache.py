@@ -1,0 +1,122 @@
+"""The cache of verified bytes: nothing is downloaded twice, and nobody spoils another's files."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.hand_made import METADATA, WINE, HandMade, tree
+
+PLACED = {**WINE, "metadata.json": METADATA}
+TRAIN = WINE["processed/train.csv"]
+
+
+@pytest.fixture
+def wine(hand_made: HandMade) -> HandMade:
+    hand_made.release("1.0.0")
+    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
+    return hand_made
+
+
+def another_project(made: HandMade, name: str = "other") -> Path:
+    project = made.home / name
+    project.mkdir()
+    return project
+
+
+def train_of(project: Path) -> Path:
+    return project / "data" / "wine" / "processed" / "train.csv"
+
+
+def test_another_project_downloads_nothing(wine):
+    wine.fetch("wine")
+    other = another_project(wine)
+    done = wine.dreg("fetch", "wine", "--json", cwd=other)
+    assert done.json["datasets"][0]["downloaded"] == 0
+    assert tree(other / "data" / "wine") == PLACED
+
+
+def test_what_is_locked_is_had_offline_from_the_cache(wine):
+    wine.fetch("wine")
+    for gone in (wine.train / "data", wine.bare, wine.store):
+        shutil.rmtree(gone)
+    assert wine.fetch()["downloaded"] == 0
+    assert tree(wine.train / "data" / "wine") == PLACED
+
+
+def test_the_cache_takes_no_space_of_its_own(wine):
+    wine.fetch("wine")
+    assert train_of(wine.train).stat().st_nlink == 2  # ours and the cache's
+
+
+def test_a_file_edited_in_one_project_is_never_anothers(wine):
+    wine.fetch("wine")
+    first, second = another_project(wine), another_project(wine, "second")
+    wine.dreg("fetch", "wine", cwd=first)
+    train_of(wine.train).write_bytes(b"edited")
+    train_of(first).write_bytes(b"edited too")
+    done = wine.dreg("fetch", "wine", "--json", cwd=second)  # the spoilt entry is not used
+    assert done.json["datasets"][0]["downloaded"] == len(TRAIN)
+    assert tree(second / "data" / "wine") == PLACED
+    assert train_of(first).read_bytes() == b"edited too"
+
+
+def test_a_project_that_went_leaves_its_bytes_to_the_next(wine):
+    wine.fetch("wine")
+    inode = train_of(wine.train).stat().st_ino
+    shutil.rmtree(wine.train / "data")
+    wine.fetch()
+    assert train_of(wine.train).stat().st_ino == inode
+
+
+def test_hard_links_for_all_are_read_only(wine):
+    wine.environment["DREG_LINK"] = "hardlink"
+    wine.fetch("wine")
+    other = another_project(wine)
+    wine.dreg("fetch", "wine", cwd=other)
+    mine, theirs = train_of(wine.train).stat(), train_of(other).stat()
+    assert (mine.st_ino, mine.st_mode & 0o222) == (theirs.st_ino, 0)
+    assert wine.fetch()["changed"] is False
+
+
+@pytest.mark.parametrize("link", ["copy", "off"])
+def test_nothing_shared(wine, link):
+    wine.environment["DREG_LINK"] = link
+    wine.fetch("wine")
+    assert train_of(wine.train).stat().st_nlink == 1
+    shutil.rmtree(wine.train / "data")
+    kept = wine.fetch()["downloaded"] == 0
+    assert kept is (link == "copy")
+
+
+def test_an_unknown_way_to_link(wine):
+    done = wine.dreg("fetch", "wine", DREG_LINK="symlink")
+    assert (done.code, done.stderr.splitlines()[0]) == (2, "error: DREG_LINK is `symlink`")
+
+
+def test_a_damaged_manifest_in_the_cache_is_read_again(wine):
+    wine.fetch("wine")
+    (kept,) = (wine.home / "cache" / "manifests").iterdir()
+    kept.write_bytes(b"{}")
+    shutil.rmtree(wine.train / "data")
+    assert wine.fetch()["changed"]
+    assert kept.read_bytes() != b"{}"
+
+
+def test_a_backup_shares_nothing_with_the_new_folder(wine):
+    wine.fetch("wine")
+    (wine.train / "data" / "wine" / "notes.txt").write_text("mine")
+    backup = Path(wine.fetch("--force")["backup"])
+    with (backup / "processed" / "train.csv").open("r+b") as file:
+        file.write(b"!")
+    assert tree(wine.train / "data" / "wine") == PLACED
+
+
+def test_a_cache_nobody_may_write_to_is_done_without(wine):
+    (wine.home / "cache").mkdir()
+    (wine.home / "cache" / "objects").write_bytes(b"in the way")
+    assert wine.fetch("wine")["changed"]
+    assert tree(wine.train / "data" / "wine") == PLACED
+    assert (wine.home / "cache" / "objects").is_file()

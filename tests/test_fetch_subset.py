@@ -1,0 +1,147 @@
+"""Parts of a release: splits, paths, columns, only what was measured."""
+
+from __future__ import annotations
+
+import io
+import json
+import tomllib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from dreg.core.remotes import Remote
+from dreg.core.subset import Subset
+from dreg.errors import BadRequest
+from tests.hand_made import S3_REMOTE, HandMade, tree
+from tests.relay import relay
+
+ROWS = 40_000
+
+
+def parquet(seed: int) -> bytes:
+    """A table of three columns; `pixels` is most of it."""
+    random = np.random.default_rng(seed)
+    table = pa.table(
+        {
+            "text": [f"sample {i}" for i in range(ROWS)],
+            "pixels": [random.bytes(100) for _ in range(ROWS)],
+            "label": random.integers(0, 10, ROWS),
+        }
+    )
+    sink = io.BytesIO()
+    pq.write_table(table, sink, row_group_size=ROWS // 4, compression="zstd")
+    return sink.getvalue()
+
+
+FILES = {
+    "processed/train.parquet": parquet(1),
+    "processed/val.parquet": parquet(2),
+    "processed/train.csv": b"a\n1\n",
+    "samples.parquet": b"an index",
+}
+METADATA = json.dumps(
+    {
+        "dataset": {"name": "wine"},
+        "splits": {
+            "train": {"num_samples": 1, "files": ["processed/train.parquet"]},
+            "val": {"num_samples": 1, "files": ["processed/val.parquet"]},
+        },
+    }
+).encode()
+
+
+@pytest.fixture
+def wine(hand_made: HandMade) -> HandMade:
+    hand_made.release("1.0.0", FILES, metadata=METADATA)
+    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
+    return hand_made
+
+
+def placed(made: HandMade) -> set[str]:
+    return set(tree(made.train / "data" / "wine")) - {"metadata.json"}
+
+
+@pytest.mark.parametrize(
+    ("options", "files"),
+    [
+        (["--split", "train"], {"processed/train.parquet"}),
+        (["--split", "val", "--split", "train"], {"processed/train.parquet", "processed/val.parquet"}),
+        (["--path", "processed/train*"], {"processed/train.parquet", "processed/train.csv"}),
+        (["--path", "processed"], set(FILES) - {"samples.parquet"}),
+        (["--path", "**/*.csv"], {"processed/train.csv"}),
+        (["--metadata-only"], set()),
+    ],
+)  # fmt: skip
+def test_only_what_was_asked_for_travels(wine, options, files):
+    fetched = wine.fetch("wine", *options)
+    assert placed(wine) == files
+    assert fetched["downloaded"] == sum(len(FILES[path]) for path in files)
+    assert wine.fetch()["changed"] is False  # the lock knows the part
+
+
+def test_a_part_is_locked_and_everything_can_be_had_again(wine):
+    wine.fetch("wine", "--split", "train")
+    (pin,) = tomllib.loads((wine.train / "dreg.lock").read_text())["dataset"]
+    assert pin["split"] == ["train"]
+    assert wine.fetch("wine@^1")["changed"] is False
+    wine.fetch("wine", "--path", "**")
+    assert placed(wine) == set(FILES)
+    (pin,) = tomllib.loads((wine.train / "dreg.lock").read_text())["dataset"]
+    assert not pin.keys() & {"split", "path"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--split", "trian"], "no split `trian`\n\nhint: did you mean `train`?"),
+        (["--path", "nothing/*"], "no file for `nothing/*`"),
+        (["--columns", "lable"], "has no column `lable`\n\nhint: did you mean `label`?"),
+        (["--metadata-only", "--split", "train"], "exclude each other"),
+    ],
+)
+def test_a_part_that_there_is_not(wine, options, said):
+    done = wine.dreg("fetch", "wine", *options)
+    assert (done.code, done.stdout, tree(wine.train)) == (2, "", {})
+    assert said in done.stderr
+
+
+def test_columns_travel_alone(tmp_path, s3, monkeypatch):
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    with relay(s3.port) as between:
+        config = "[core]\n    remote = local\n" + S3_REMOTE.format(
+            url=s3.url, endpoint=between.endpoint
+        )
+        remote = Remote("local", s3.url, endpoint=s3.endpoint)
+        made = HandMade(tmp_path, {"DREG_CACHE": str(tmp_path / "cache")}, remote, config)
+        made.release("1.0.0", FILES, metadata=METADATA)
+        fetched = made.fetch(
+            "wine", "--repo", str(made.bare), "--split", "train", "--columns", "label,text"
+        )
+        whole = len(FILES["processed/train.parquet"])
+        assert fetched["downloaded"] < whole / 10
+        assert between.received < whole / 8  # with headers, manifest and all
+    got = pq.read_table(made.train / "data" / "wine" / "processed" / "train.parquet")
+    expected = pq.read_table(io.BytesIO(FILES["processed/train.parquet"]))
+    assert got.equals(expected.select(["label", "text"]))
+    assert fetched["protection"] == "size"
+    assert made.fetch()["changed"] is False
+
+
+def test_columns_are_cut_from_a_file_that_is_here(wine):
+    wine.fetch("wine")
+    fetched = wine.fetch("wine", "--columns", "label", "--path", "processed/val.parquet")
+    assert (fetched["downloaded"], placed(wine)) == (0, {"processed/val.parquet"})
+    got = pq.read_table(wine.train / "data" / "wine" / "processed" / "val.parquet")
+    assert got.column_names == ["label"]
+    assert [path.name for path in (wine.train / "data").iterdir()] == ["wine"]
+
+
+def test_equal_parts_are_written_equally():
+    one = Subset.of(["b", "a"], ["y", "x"])
+    assert one == Subset.of(["a", "b", "a"], ["x", "y"])
+    assert str(Subset.of(paths=["**", "x"])) == ""
+    with pytest.raises(BadRequest):
+        Subset.of(["a"], metadata_only=True)

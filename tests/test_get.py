@@ -1,0 +1,124 @@
+"""Any path of any DVC repository: what `dvc get` brings, of DVC 3 and of DVC 2."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.hand_made import HandMade, tree
+
+TEXT = b"one\r\ntwo\r\n"
+
+
+@pytest.fixture
+def plain(hand_made: HandMade, monkeypatch) -> HandMade:
+    """A repository with a folder and a file of DVC's, and a file of git's, at the tag v1; pushed."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(hand_made.home / "site"))
+    (hand_made.path / "models" / "bert" / "deep").mkdir(parents=True)
+    (hand_made.path / "models" / "bert" / "weights.bin").write_bytes(b"w" * 1000)
+    (hand_made.path / "models" / "bert" / "deep" / "vocab.txt").write_bytes(TEXT)
+    (hand_made.path / "models" / "one.bin").write_bytes(b"one")
+    (hand_made.path / "notes.md").write_text("of git's\n")
+    command = [sys.executable, "-m", "dvc", "add", "-q", "models/bert", "models/one.bin"]
+    subprocess.run(command, cwd=hand_made.path, check=True)
+    command = [sys.executable, "-m", "dvc", "push", "-q"]
+    subprocess.run(command, cwd=hand_made.path, check=True)
+    hand_made.tag("v1", None)
+    return hand_made
+
+
+def get(made: HandMade, path: str, *options: str) -> dict:
+    done = made.dreg("fetch", "--repo", str(made.bare), "--path", path, *options, "--json")
+    assert done.code == 0, done.stderr
+    return done.json
+
+
+@pytest.mark.parametrize("path", ["models/bert", "models/bert/deep", "models/one.bin", "notes.md"])
+def test_it_brings_what_dvc_get_brings(plain, path):
+    got = get(plain, path, "--rev", "v1", "-o", "ours")
+    command = [sys.executable, "-m", "dvc", "get", "-q", str(plain.bare), path, "--rev", "v1"]
+    subprocess.run([*command, "-o", "theirs"], cwd=plain.train, check=True)
+    ours, theirs = plain.train / "ours", plain.train / "theirs"
+    if theirs.is_dir():
+        assert tree(ours) == tree(theirs)
+    else:
+        assert ours.read_bytes() == theirs.read_bytes()
+    assert got["protection"] == ("git" if path == "notes.md" else "md5")
+    assert get(plain, path, "--rev", "v1", "-o", "ours")["changed"] is False
+
+
+def test_without_a_revision_it_is_the_default_branch(plain):
+    assert get(plain, "models/one.bin")["output"] == "one.bin"
+    assert (plain.train / "one.bin").read_bytes() == b"one"
+
+
+def test_what_is_in_the_way_is_kept(plain):
+    (plain.train / "one.bin").write_text("mine")
+    done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", "models/one.bin")
+    assert (done.code, (plain.train / "one.bin").read_text()) == (1, "mine")
+    backup = get(plain, "models/one.bin", "--force")["backup"]
+    assert (plain.train / backup).read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "said"),
+    [
+        ("models/brt", [], "has nothing at `models/brt`"),
+        ("../x", [], "unsafe path"),
+        ("models/bert", ["--rev", "v9"], "has no revision `v9`"),
+    ],
+)
+def test_what_is_not_there(plain, path, options, said):
+    done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", path, *options)
+    assert done.code in (1, 2) and said in done.stderr
+    assert tree(plain.train) == {}
+
+
+# DVC 2: objects at the remote's root, md5 of a text with Unix line ends
+
+
+@pytest.fixture
+def old(hand_made: HandMade) -> HandMade:
+    """A release by hand as DVC 2 left it: a folder with a Windows text, and a file."""
+    data = hand_made.path / "data" / "cats"
+    data.mkdir(parents=True)
+
+    def kept(content: bytes, ending: str = "") -> str:
+        md5 = hashlib.md5(content.replace(b"\r\n", b"\n")).hexdigest() + ending
+        path = hand_made.store / md5[:2] / md5[2:]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return md5
+
+    listed = [{"md5": kept(TEXT), "relpath": "a.txt"}, {"md5": kept(b"b"), "relpath": "x/b.txt"}]
+    folder = kept(json.dumps(listed).encode(), ".dir")
+    (data / "processed.dvc").write_text(f"outs:\n- md5: {folder}\n  path: processed\n  size: 11\n")
+    (data / "labels.dvc").write_text(f"outs:\n- md5: {kept(b'cat')}\n  path: labels\n  size: 3\n")
+    (data / "metadata.json").write_text("{}")
+    hand_made.tag("cats-v1.0.0", None)
+    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
+    return hand_made
+
+
+OLD = {"labels": b"cat", "processed/a.txt": TEXT, "processed/x/b.txt": b"b"}
+
+
+def test_a_release_of_dvc_2(old):
+    assert old.fetch("cats")["protection"] == "md5"
+    assert tree(old.train / "data" / "cats") == {**OLD, "metadata.json": b"{}"}
+
+
+def test_a_path_of_dvc_2(old):
+    get(old, "data/cats/processed", "-o", "out")
+    assert tree(old.train / "out") == {"a.txt": TEXT, "x/b.txt": b"b"}
+
+
+def test_a_text_of_dvc_2_that_is_another(old):
+    md5 = hashlib.md5(TEXT.replace(b"\r\n", b"\n")).hexdigest()
+    (old.store / md5[:2] / md5[2:]).write_bytes(b"one\r\ntwa\r\n")
+    done = old.dreg("fetch", "cats")
+    assert (done.code, f"expected md5 {md5}" in done.stderr) == (3, True)

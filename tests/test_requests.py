@@ -1,0 +1,130 @@
+"""dreg.toml and [tool.dreg]: what is asked for, where it is, and whether the lock covers it."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from dreg.core.remotes import Remotes
+from dreg.core.requests import Requests
+from dreg.errors import BadRequest
+from tests.hand_made import METADATA, WINE, HandMade, tree
+
+PLACED = {**WINE, "metadata.json": METADATA}
+
+
+@pytest.fixture
+def asked(hand_made: HandMade) -> HandMade:
+    """`wine` 1.0.0 and 1.1.0, `beer` 2.0.0; a dreg.toml that asks for both."""
+    hand_made.release("1.0.0")
+    hand_made.release("1.1.0", {**WINE, "processed/val.csv": b"x\n"})
+    hand_made.release("2.0.0", {"processed/a.csv": b"1\n"}, name="beer")
+    (hand_made.train / "dreg.toml").write_text(
+        f'repo = "{hand_made.bare}"\n[datasets]\nwine = "~1.0"\n'
+        'beer = { version = "^2", output = "data/b" }\n'
+    )
+    return hand_made
+
+
+def versions(made: HandMade, *arguments: str) -> list[tuple[str, str, str]]:
+    done = made.dreg("fetch", *arguments, "--json")
+    assert done.code == 0, done.stderr
+    return [(d["dataset"], d["version"], d["output"]) for d in done.json["datasets"]]
+
+
+def test_without_a_name_all_that_is_asked_for_comes(asked):
+    assert versions(asked) == [("beer", "2.0.0", "data/b"), ("wine", "1.0.0", "data/wine")]
+    asked.release("1.0.1")
+    assert versions(asked)[1][1] == "1.0.0"  # locked
+    assert versions(asked, "wine")[0][1] == "1.0.1"  # asked for anew, in its range
+
+
+def test_a_request_that_the_lock_no_longer_fits_is_resolved_anew(asked):
+    versions(asked)
+    toml = asked.train / "dreg.toml"
+    toml.write_text(toml.read_text().replace("~1.0", "^1.1"))
+    done = asked.dreg("fetch", "--locked")
+    assert (done.code, done.stdout) == (1, "")
+    assert "  wine is locked at 1.0.0, which is not in `^1.1`\n" in done.stderr
+    assert versions(asked)[1][1] == "1.1.0"
+    assert asked.dreg("fetch", "--locked").code == 0
+
+
+def test_locked_refuses_what_was_never_locked_and_changes_nothing(asked):
+    done = asked.dreg("fetch", "--locked")
+    assert (done.code, tree(asked.train).keys()) == (1, {"dreg.toml"})
+    assert "  beer is not in dreg.lock\n  wine is not in dreg.lock\n" in done.stderr
+
+
+def test_pyproject_asks_too(asked):
+    text = (asked.train / "dreg.toml").read_text()
+    (asked.train / "dreg.toml").unlink()
+    (asked.train / "pyproject.toml").write_text(
+        text.replace("repo =", "[tool.dreg]\nrepo =").replace("[datasets]", "[tool.dreg.datasets]")
+    )
+    assert [name for name, *_ in versions(asked)] == ["beer", "wine"]
+
+
+def test_a_remote_is_elsewhere_for_this_consumer(asked, tmp_path):
+    asked.store.rename(tmp_path / "moved")
+    toml = asked.train / "dreg.toml"
+    toml.write_text(toml.read_text() + '[remotes]\ndisk = "../moved"\n')
+    assert len(versions(asked)) == 2
+
+
+def test_remotes_of_the_file_are_tried_in_order(asked, tmp_path):
+    asked.store.rename(tmp_path / "moved")
+    toml = asked.train / "dreg.toml"
+    toml.write_text('remote = ["disk", "../moved"]\n' + toml.read_text())
+    assert len(versions(asked)) == 2
+    shutil.rmtree(asked.train / "data")
+    shutil.rmtree(asked.home / "cache")
+    assert len(versions(asked, "--remote", "nowhere/at/all", "--remote", "../moved")) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("[datasets", "is not TOML"),
+        ("dataset = 1", "`dataset`, which dreg does not know"),
+        ("[datasets]\nwine = 1", "`datasets.wine` in `dreg.toml` is 1, not a table"),
+        ("[datasets]\nwine = '^'", "is not a version range"),
+        ("[datasets.wine]\nsplits = 'a'", "`datasets.wine.splits`"),
+        ("[datasets]\nWine = '1'", "cannot name a dataset"),
+        ("remote = 1", "not a list of texts"),
+    ],
+)
+def test_what_is_wrong_is_named(text, fact):
+    with pytest.raises(BadRequest) as caught:
+        Requests.parse(text, "dreg.toml")
+    assert fact in caught.value.fact and "dreg.toml" in caught.value.fact
+
+
+def test_an_endpoint_of_our_own():
+    ours = Requests.parse(
+        "[remotes.minio]\nendpoint = 'https://out'\nprofile = 'p'\n[remotes.new]\nurl = 's3://n'",
+        "dreg.toml",
+    )
+    registry = Remotes.parse("['remote \"minio\"']\nurl = s3://b\nendpointurl = http://in:9000\n")
+    seen = ours.as_seen_from_here(registry)
+    minio = seen.named("minio")
+    assert (minio.url, minio.endpoint, minio.profile) == ("s3://b", "https://out", "p")
+    assert seen.named("new").url == "s3://n"
+
+
+# Branches and commits
+
+
+@pytest.mark.parametrize("kind", ["branch", "commit"])
+def test_a_branch_or_a_commit_is_pinned_as_a_commit(asked, kind):
+    commit = asked.git("rev-parse", "wine-v1.1.0^{commit}")
+    asked.git("push", "-q", "origin", f"{commit}:refs/heads/trial")
+    wanted = "trial" if kind == "branch" else commit
+    (asked.train / "dreg.toml").unlink()
+    asked.environment["DREG_REPO"] = str(asked.bare)
+    fetched = asked.fetch(f"wine@{wanted}")
+    assert (fetched["version"], fetched["commit"]) == ("1.1.0", commit)
+    assert asked.fetch("wine")["changed"] is False
+    done = asked.dreg("fetch", "wine@nothing")
+    assert (done.code, "no such branch or commit" in done.stderr) == (2, True)
