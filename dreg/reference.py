@@ -49,6 +49,10 @@ ENVIRONMENT = (
         "Where downloads and git objects are kept, if not in `~/.cache/dreg`; may be emptied any time.",
     ),
     (
+        "`DREG_TIMEOUT`",
+        "Seconds without a byte after which a transfer is tried again, if not 60.",
+    ),
+    (
         "`DREG_LINK`",
         "How placed files share bytes with that: `auto` (clone, else a link of one file), "
         "`hardlink` (one read-only file for all), `copy`, `off` (keep nothing).",

@@ -14,13 +14,14 @@ OVERLOADED = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\
 
 @dataclass
 class Relay:
-    """`faults` are taken one a connection: `busy`, or after how many bytes it is reset."""
+    """`faults` are taken one a connection: `busy`, `silent`, or after how many bytes it breaks."""
 
     upstream: int
     port: int = 0
     received: int = 0
     connections: int = 0
     faults: list[str | int] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -35,6 +36,9 @@ class Relay:
             if fault == "busy":
                 client.recv(65536)
                 client.sendall(OVERLOADED)
+                return
+            if fault == "silent":
+                self.ended.wait(60)
                 return
             with socket.create_connection(("127.0.0.1", self.upstream)) as server:
                 up = threading.Thread(target=pump, args=(client, server, lambda n: True))
@@ -51,7 +55,7 @@ class Relay:
                 if not pump(server, client, counted):
                     reset = struct.pack("ii", 1, 0)
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-                    client.close()
+                    client.shutdown(socket.SHUT_RDWR)
                 server.close()
 
 
@@ -83,5 +87,8 @@ def relay(upstream: int, *faults: str | int) -> Iterator[Relay]:
                 threading.Thread(target=made.serve, args=(client,), daemon=True).start()
 
         threading.Thread(target=accept, daemon=True).start()
-        yield made
+        try:
+            yield made
+        finally:
+            made.ended.set()
         listening.shutdown(socket.SHUT_RDWR)

@@ -63,6 +63,13 @@ def test_an_overloaded_or_broken_connection_is_tried_again(through, s3, tmp_path
     assert (tmp_path / "copy").read_bytes() == data
 
 
+def test_a_silent_connection_is_given_up(through, s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("DREG_TIMEOUT", "2")
+    with relay(s3.port, "silent", "silent") as between:
+        through(between).download("large", tmp_path / "copy", **sums(LARGE))
+    assert (tmp_path / "copy").read_bytes() == LARGE
+
+
 def test_parts_that_were_left_damaged_are_fetched_once_more(through, s3, tmp_path):
     expected = sums(LARGE)
     left = tmp_path / f".dreg-part-{expected['sha256']}"

@@ -40,7 +40,7 @@ def get(made: HandMade, path: str, *options: str) -> dict:
 @pytest.mark.parametrize("path", ["models/bert", "models/bert/deep", "models/one.bin", "notes.md"])
 def test_it_brings_what_dvc_get_brings(plain, path):
     got = get(plain, path, "--rev", "v1", "-o", "ours")
-    command = [sys.executable, "-m", "dvc", "get", "-q", str(plain.bare), path, "--rev", "v1"]
+    command = [sys.executable, "-m", "dvc", "get", "-q", str(plain.path), path, "--rev", "v1"]
     subprocess.run([*command, "-o", "theirs"], cwd=plain.train, check=True)
     ours, theirs = plain.train / "ours", plain.train / "theirs"
     if theirs.is_dir():

@@ -12,9 +12,11 @@ from dreg.adapters.cache import cache_folder, cache_place
 def kept_manifest(digest: str) -> bytes | None:
     """The text; None if it is not here."""
     with contextlib.suppress(OSError):
-        text = (cache_place("manifests") / digest).read_bytes()
-        # One that was damaged here is no reason to blame the remote for it.
-        return text if hashlib.sha256(text).hexdigest() == digest else None
+        place = cache_place("manifests") / digest
+        text = place.read_bytes()
+        if hashlib.sha256(text).hexdigest() == digest:
+            return text
+        place.unlink()  # damaged here, for which the remote is not to blame
     return None
 
 

@@ -39,6 +39,11 @@ class Failures:
             )
         if "NoSuchBucket" in text:
             return self.no_bucket()
+        if "response body error" in text:  # it began well: the connection broke, or stalled
+            return Unsteady(
+                f"{self.location} stopped sending: {reason}",
+                hint="run the command again; what is done already is kept",
+            )
         if "kind: Connect" in text or "kind: Timeout" in text:
             return Outside(
                 f"{self.location} cannot be reached: {reason}",

@@ -29,17 +29,30 @@ RETRY: RetryConfig = {
         "base": 2,
     },
 }
+STALLED = 60.0  # seconds; DREG_TIMEOUT says otherwise
 CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=3),
-    "read_timeout": timedelta(seconds=60),
+    "read_timeout": timedelta(seconds=STALLED),
     "timeout": timedelta(days=1),
 }
+
+
+def client_options() -> ClientConfig:
+    """CLIENT, with the stall timeout that the environment sets. Raises BadRequest for no number."""
+    given = os.environ.get("DREG_TIMEOUT") or STALLED
+    try:
+        seconds = timedelta(seconds=float(given))
+    except (ValueError, OverflowError) as error:
+        raise BadRequest(
+            f"DREG_TIMEOUT is `{given}`", hint="it is a number of seconds, as in DREG_TIMEOUT=30"
+        ) from error
+    return {**CLIENT, "read_timeout": seconds}
 
 
 def open_bucket(remote: Remote) -> Bucket:
     """The bucket or web folder at `remote`. Raises Outside when no credentials are to be found."""
     if remote.scheme in ("http", "https"):
-        client: ClientConfig = {**CLIENT, "allow_http": remote.scheme == "http"}
+        client: ClientConfig = {**client_options(), "allow_http": remote.scheme == "http"}
         web = HTTPStore(remote.url, client_options=client, retry_config=RETRY)
         at = f"the remote `{remote.name}` at {without_password(remote.url)}"
         return Bucket(web, Failures(at, "", "none"))
@@ -58,7 +71,7 @@ def open_bucket(remote: Remote) -> Bucket:
     bucket = S3Store(
         parts.netloc,
         prefix=parts.path.strip("/") or None,
-        client_options={**CLIENT, "allow_http": endpoint.startswith("http://")},
+        client_options={**client_options(), "allow_http": endpoint.startswith("http://")},
         retry_config=RETRY,
         virtual_hosted_style_request=False,
         **options,
