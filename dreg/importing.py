@@ -40,7 +40,7 @@ from dreg.core.soundness import Needed
 from dreg.core.stored import State
 from dreg.errors import Outside, Refused
 from dreg.export import FOLDER_LIMIT, refuse_other_text, verified
-from dreg.manifests import MANIFEST_LIMIT
+from dreg.manifests import MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
 from dreg.registry import Registry
 from dreg.release_base import GIT_REMOTE, refuse_other_remotes
@@ -114,6 +114,7 @@ def bring(
             with announced(store, checked.manifest):
                 pushed = _push(reader, checked, store)
                 _publish(registry, scratch, tags, new)
+            _warn_of_another_remote(registry, scratch.read(about.commit, ".dvc/config"), store)
     return Imported(
         dataset=about.dataset,
         version=Version.parse(about.version),
@@ -127,6 +128,17 @@ def bring(
         yanked=about.yank is not None,
         pushed_to=git.Repository(registry.root).remote_url(GIT_REMOTE),
     )
+
+
+def _warn_of_another_remote(registry: Registry, config: bytes | None, store: Store) -> None:
+    """Consumers look where the release's own commit says, which is where it comes from."""
+    remotes = remotes_at(str(registry.root), config)
+    default = remotes.by_name.get(remotes.default or "")
+    if default is None or default.url != store.remote.url:
+        out.warn(
+            f"the bytes are on {store.location}, and the release's own .dvc/config names "
+            f"{f'`{default.name}`' if default else 'nothing'}: consumers need --remote or DREG_REMOTE"
+        )
 
 
 def _check(

@@ -245,7 +245,8 @@ def test_s3_to_s3(ready, other, s3):
     ready.ok("release", NAME, **environment)
     ready.ok("export", NAME, "-o", "b.tar", **environment)
     environment["DREG_REMOTE"] = s3.url + "/b"
-    other.ok("import", str(ready.path / "b.tar"), **environment)
+    done = other.ok("import", str(ready.path / "b.tar"), **environment)
+    assert "consumers need --remote or DREG_REMOTE" in done.stderr
     assert other.ok("fsck", "--remote", "--deep", "--json", **environment).json["problems"] == []
 
 
