@@ -93,10 +93,10 @@ def test_a_manifest_is_one_line_a_file_and_sorted():
 def test_a_large_manifest_is_written_and_read_in_a_moment():
     files = [File(f"processed/{i:06}.txt", i, f"{i:032x}", f"{i:064x}") for i in range(100_000)]
     manifest = replace(MANIFEST, snapshot=Snapshot.of(files))
-    start = time.monotonic()
+    start = time.process_time()
     text = manifest.to_text().encode()
     assert Manifest.parse(text, manifest.digest).snapshot == manifest.snapshot
-    assert time.monotonic() - start < 10  # 1.5 s on a quiet machine
+    assert time.process_time() - start < 10  # it takes one
     assert len(text) < 20_000_000
 
 
