@@ -136,6 +136,17 @@ class Output:
         """Something the user should know although the command goes on; not silenced by --quiet."""
         self._say(f"{self._paint('warning:', '33')} {harmless(text)}")
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is a person to answer: at both ends a terminal, and no program reads."""
+        return sys.stdin.isatty() and sys.stderr.isatty() and not (self.json or self.quiet)
+
+    def ask(self, question: str) -> bool:
+        """Whether the person says yes; anything but `y` or `yes` is no."""
+        with self._lock:
+            print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
     def error(self, error: DregError) -> None:
         """Fact, details, blank line, hint; with --json also an object on stdout.
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dreg.adapters.claims import Claims, patience
@@ -30,15 +30,30 @@ from dreg.core.release import commit_message
 from dreg.core.wording import numbered
 from dreg.errors import DregError, Outside, Refused
 from dreg.fetchable import refuse_uncommitted
+from dreg.history import published
 from dreg.holdings import Holdings
 from dreg.output import count, out
 from dreg.pipeline import needed
 from dreg.registry import Dataset, Registry
-from dreg.release_base import GIT_REMOTE
+from dreg.release_base import GIT_REMOTE, release_base
 from dreg.release_plan import Plan, plan
 from dreg.released import Pushed, Released, Releases
+from dreg.unpushed import PREFIX as UNPUSHED
+from dreg.unpushed import push_release, unpushed
 
 ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How releases are made: just planned, on which branch, signed or as git's configuration says
+    (None), pushed or not; `agree` is asked with each plan, and nothing is done if it says no."""
+
+    dry_run: bool = False
+    branch: str | None = None
+    sign: bool | None = None
+    push: bool = True
+    agree: Callable[[Released], bool] | None = None
 
 
 def release(
@@ -46,9 +61,7 @@ def release(
     names: list[str] | None = None,
     *,
     choices: Choices | None = None,
-    dry_run: bool = False,
-    branch: str | None = None,
-    sign: bool | None = None,
+    manner: Manner = Manner(),
     wait: float | None = None,
 ) -> Releases:
     """Release the named datasets, or every one that changed since its last release.
@@ -60,7 +73,7 @@ def release(
     """
     chosen = replace(choices or Choices(), named=bool(names))
     claims = Claims(registry.root, "dreg release", patience(wait), out.note)
-    if not dry_run:
+    if not manner.dry_run:
         tidy()
         tidy(Repository(registry.root).git_folder)
     done, failed = [], []
@@ -69,8 +82,8 @@ def release(
             continue  # never run: not asked for by name, and there is nothing to release
         try:
             # A plan alone changes nothing, and so has nobody to wait for.
-            with nullcontext() if dry_run else claims.of(dataset.name):
-                done.append(_release_one(dataset, chosen, dry_run, branch, sign, claims))
+            with nullcontext() if manner.dry_run else claims.of(dataset.name):
+                done.append(_release_one(dataset, chosen, manner, claims))
         except DregError as error:
             failed.append((dataset.name, error))
     if not names:
@@ -95,28 +108,30 @@ def _upstream_first(registry: Registry, datasets: Sequence[Dataset]) -> list[Dat
     return sorted(datasets, key=lambda dataset: order.index(dataset.name))
 
 
-def _release_one(
-    dataset: Dataset,
-    choices: Choices,
-    dry_run: bool,
-    branch: str | None,
-    sign: bool | None,
-    claims: Claims,
-) -> Released:
-    lost = ""
+def _release_one(dataset: Dataset, choices: Choices, manner: Manner, claims: Claims) -> Released:
+    lost, agreed = "", ""
     for attempt in range(ATTEMPTS):
         today = datetime.now(UTC).date().isoformat()
-        alone = None if dry_run else claims
-        prepared = plan(dataset, choices, date=today, branch=branch, claims=alone)
-        if not prepared.needed:
-            _finish(prepared, dataset, claims)
-        if dry_run or not prepared.needed:
-            return _answer(prepared, "planned" if prepared.needed else "unchanged", dataset)
+        alone = None if manner.dry_run else claims
         try:
+            before = None if manner.dry_run else _push_what_was_made(dataset, manner)
+            prepared = plan(dataset, choices, date=today, branch=manner.branch, claims=alone)
+            if not prepared.needed:
+                _finish(prepared, dataset, claims)
+                return before or _answer(prepared, "unchanged", dataset)
+            planned = _answer(prepared, "planned", dataset)
+            if manner.dry_run:
+                return planned
+            if manner.agree and agreed != prepared.tag and not manner.agree(planned):
+                raise Refused(
+                    f"`{dataset.name}` {prepared.version} was not released, as you said",
+                    hint="nothing was changed; --yes does not ask",
+                )
+            agreed = prepared.tag
             with announced(prepared.holdings.store, prepared.manifest):
-                for step in carry_out(prepared, dataset, claims, sign):
+                for step in carry_out(prepared, dataset, claims, manner):
                     out.note(step)
-            return _answer(prepared, "released", dataset)
+            return _answer(prepared, "released", dataset, pushed=manner.push)
         except LostRace as race:
             lost = str(race)
             out.note("somebody else pushed first; planning again from the new tip")
@@ -128,11 +143,31 @@ def _release_one(
     )
 
 
-def carry_out(
-    plan: Plan, dataset: Dataset, claims: Claims, sign: bool | None = None
-) -> Iterator[str]:
-    """Do what the plan says, yielding a line before each step. Whether to `sign`, git's
-    configuration decides if None.
+def _push_what_was_made(dataset: Dataset, manner: Manner) -> Released | None:
+    """The last of the releases that `--no-push` made here, which are pushed now; None if none was.
+
+    Raises Refused when another is to be made without pushing these.
+    """
+    repository = Repository(dataset.root)
+    marked = repository.ask("for-each-ref", "--count=1", UNPUSHED)
+    if not marked or repository.remote_url(GIT_REMOTE) is None:
+        return None
+    done = None
+    for made in unpushed(dataset, published(dataset)):
+        if not manner.push:
+            raise Refused(
+                f"`{made.tag}` was made here with --no-push, and waits for being pushed",
+                hint=f"push it: dreg release {dataset.name}; or drop it: git tag -d {made.tag}",
+            )
+        base = release_base(dataset, repository, manner.branch)
+        assert base.branch is not None
+        out.note(f"pushing {made.tag}, which was made here with --no-push")
+        done = push_release(dataset, made, base.branch, base.tip)
+    return done
+
+
+def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> Iterator[str]:
+    """Do what the plan says, yielding a line before each step.
 
     Raises LostRace when somebody pushed first; nothing was published then.
     """
@@ -156,17 +191,21 @@ def carry_out(
         dataset.folders,
         commit_message(plan.dataset, plan.version, plan.reasons),
         {dataset.changelog_path: plan.changelog},
-        sign,
+        manner.sign,
     )
     refuse_uncommitted(dataset, plan.manifest, commit)
-    published = publisher.tag(plan.tag, commit, plan.tag_message(), sign)
-    remote_branch = None
-    if plan.base.branch is not None:
-        publisher.push(GIT_REMOTE, plan.base.branch, plan.base.tip, published)
-        remote_branch = f"{GIT_REMOTE}/{plan.base.branch}"
+    made = publisher.tag(plan.tag, commit, plan.tag_message(), manner.sign)
+    branch, mark = plan.base.branch, None
+    if branch is not None and manner.push:
+        publisher.push(GIT_REMOTE, branch, plan.base.tip, made)
+    elif branch is not None:
+        mark = f"{UNPUSHED}{plan.tag}"
     with claims.clone():
+        if mark and Repository(dataset.root).head() != plan.base.head:
+            raise LostRace("another release was made in this clone")
         _write(dataset, dataset.changelog_path, plan.changelog.encode())
-        publisher.adopt(published, remote_branch)
+        pushed_to = f"{GIT_REMOTE}/{branch}" if branch is not None and manner.push else None
+        publisher.adopt(made, pushed_to, mark)
 
 
 def _warn_of_another_remote(dataset: Dataset, store: Store) -> None:
@@ -200,8 +239,9 @@ def _write(dataset: Dataset, path: str, text: bytes) -> None:
         file.write(text)
 
 
-def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
+def _answer(plan: Plan, state: str, dataset: Dataset, *, pushed: bool = True) -> Released:
     repository = Repository(dataset.root)
+    remote = repository.remote_url(GIT_REMOTE)
     return Released(
         dataset=plan.dataset,
         state=state,
@@ -224,7 +264,8 @@ def _answer(plan: Plan, state: str, dataset: Dataset) -> Released:
         manifest=plan.manifest.digest if plan.needed else plan.released,
         changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
         commit=repository.tags().get(plan.tag),
-        pushed_to=repository.remote_url(GIT_REMOTE),
+        pushed_to=remote if pushed else None,
+        unpushed=remote is not None and not pushed,
     )
 
 

@@ -20,7 +20,8 @@ class Base:
 
     `tip` is None when the branch is not on the git remote yet; `branch` is None when there is no
     git remote at all and the release stays in this repository. `unfinished`: the tip already has
-    the tree's files, pushed by a release that ended before this clone could follow.
+    the tree's files, pushed by a release that ended before this clone could follow; `diverged`: it
+    has them too, but this clone went another way, so nothing more can be released from it.
     """
 
     head: str
@@ -28,6 +29,7 @@ class Base:
     tip: str | None
     branch: str | None
     unfinished: bool = False
+    diverged: bool = False
 
 
 def release_base(dataset: Dataset, repository: Repository, branch: str | None) -> Base:
@@ -57,10 +59,9 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
     if tip is None or repository.is_ancestor(tip, head):
         return Base(head, head, tip, on)
     if not repository.is_ancestor(head, tip):
-        raise Refused(
-            f"`{on}` and `{GIT_REMOTE}/{on}` have diverged",
-            hint=f"git pull --rebase {GIT_REMOTE} {on}, then release again",
-        )
+        if not _follows(dataset, repository, publisher, tip):
+            raise diverged(on)
+        return Base(head, tip, tip, on, diverged=True)
     if repository.try_("diff", "--quiet", head, tip, "--", *dataset.folders) is None:
         if _follows(dataset, repository, publisher, tip):
             return Base(head, tip, tip, on, unfinished=True)
@@ -69,6 +70,13 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
             hint=f"git stash; git pull; git stash pop; dreg run {dataset.name}; then release again",
         )
     return Base(head, tip, tip, on)
+
+
+def diverged(branch: str | None) -> Refused:
+    return Refused(
+        f"`{branch}` and `{GIT_REMOTE}/{branch}` have diverged",
+        hint=f"git pull --rebase {GIT_REMOTE} {branch}, then release again",
+    )
 
 
 def refuse_other_remotes(repository: Repository) -> None:

@@ -36,7 +36,7 @@ from dreg.output import out
 from dreg.pipeline import refuse_unfinished
 from dreg.registry import Dataset, Registry
 from dreg.release_about import about
-from dreg.release_base import GIT_REMOTE, Base, release_base
+from dreg.release_base import GIT_REMOTE, Base, diverged, release_base
 from dreg.samples import samples_since
 from dreg.upstream import out_of_range, upstream
 
@@ -133,6 +133,8 @@ def plan(
     excepted = exceptions(decision, broken, choices, dataset.name)
     version = decision.version
     needed = decision.bump is not Bump.NONE
+    if needed and base.diverged:
+        raise diverged(base.branch)
     if needed and base.branch is not None:
         _refuse_tag_only_here(repository, tag_of(dataset.name, version))
     held = holdings(dataset)

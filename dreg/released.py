@@ -28,7 +28,7 @@ class Pushed:
 class Released:
     """What happened to one dataset. `state`: released, unchanged, or planned (`--dry-run`).
 
-    `exceptions` are what was decided against dreg, each with its reason. `changelog` is the release's entry there, empty if there is nothing to release.
+    `exceptions` are what was decided against dreg, each with its reason. `changelog` is the release's entry there, empty if there is nothing to release. `unpushed`: commit and tag are here only, for `--no-push`.
     """
 
     dataset: str
@@ -48,6 +48,7 @@ class Released:
     changelog: str
     commit: str | None
     pushed_to: str | None
+    unpushed: bool = False
 
     def lines(self) -> Iterator[str]:
         if self.state == "unchanged":
@@ -71,6 +72,8 @@ class Released:
         yield f"  manifest  sha256:{self.manifest}"
         where = f" on {self.pushed_to}" if self.pushed_to else ", only in this repository"
         yield f"  tag       {self.tag}{where}"
+        if self.state == "released" and self.unpushed:
+            yield f"  push it   dreg release {self.dataset}"
         if self.state == "planned":
             yield f"  changelog, in data/{self.dataset}/CHANGELOG.md:"
             yield from (f"    {line}".rstrip() for line in self.changelog.splitlines())

@@ -7,11 +7,12 @@ import shutil
 
 import pytest
 
+from dreg.adapters.claims import Claims
 from dreg.core.choices import Choices
 from dreg.core.remotes import object_key
 from dreg.errors import Outside
 from dreg.registry import Registry
-from dreg.release import carry_out
+from dreg.release import Manner, carry_out
 from dreg.release_plan import plan
 from tests.small_registry import NAME
 from tests.test_release import manifest_of, refused, state
@@ -138,7 +139,8 @@ def test_what_cannot_name_a_branch_is_a_bad_request(ready):
 def test_an_object_that_vanished_between_push_and_tag_is_noticed(ready):
     dataset = Registry(ready.path).dataset(NAME)
     prepared = plan(dataset, Choices(), date="2026-01-01")
-    steps = carry_out(prepared, dataset)
+    claims = Claims(ready.path, "a test", 0.0, print)
+    steps = carry_out(prepared, dataset, claims, Manner())
     assert next(steps).startswith("pushing")
     assert next(steps).startswith("checking")
     (ready.store / prepared.holdings.objects[0].key).unlink()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dreg.commands import DatasetsArg, WaitOpt, answers
 from dreg.output import out
+
+if TYPE_CHECKING:
+    from dreg.released import Released
 
 
 class BumpName(StrEnum):
@@ -24,6 +27,13 @@ def complete_gate(incomplete: str) -> list[str]:
     from dreg.core.gates import GATES
 
     return [gate for gate in GATES if gate.startswith(incomplete)]
+
+
+def agreed(plan: Released) -> bool:
+    """Whether the person at the terminal wants what is planned."""
+    for line in plan.lines():
+        out.note(line)
+    return out.ask(f"release {plan.dataset} {plan.version}?")
 
 
 @answers("dreg.released:Releases")
@@ -67,6 +77,17 @@ def release(
             show_default=False,
         ),
     ] = None,
+    push: Annotated[
+        bool,
+        typer.Option(
+            "--push/--no-push",
+            help="Push commit and tag; without, the next dreg release does. Bytes always go.",
+            show_default=False,
+        ),
+    ] = True,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Don't ask; on a terminal each plan is shown first.")
+    ] = False,
     wait: WaitOpt = None,
 ) -> None:
     """Release datasets: next version, bytes, proof, tag.
@@ -85,7 +106,7 @@ def release(
     from dreg.core.choices import Choices
     from dreg.core.version import Bump
     from dreg.registry import Registry
-    from dreg.release import release
+    from dreg.release import Manner, release
 
     choices = Choices.of(
         bump=Bump[bump.name.upper()] if bump else None,
@@ -99,9 +120,7 @@ def release(
             Registry.here(),
             names,
             choices=choices,
-            dry_run=dry_run,
-            branch=branch,
-            sign=sign,
+            manner=Manner(dry_run, branch, sign, push, None if yes or not out.can_ask else agreed),
             wait=wait,
         )
     )

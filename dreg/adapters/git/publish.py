@@ -205,9 +205,15 @@ class Publisher:
                 raise LostRace(said) from error
             raise _outside(error) from error
 
-    def adopt(self, published: Published, remote_branch: str | None) -> None:
-        """Let this clone follow what was pushed: tag, branch, index and work tree."""
-        self._git("update-ref", f"refs/tags/{published.tag}", published.tag_object)
+    def adopt(
+        self, published: Published, remote_branch: str | None, mark: str | None = None
+    ) -> None:
+        """Let this clone follow what was pushed: tag, branch, index and work tree.
+
+        `mark` is a reference of dreg's own to the same tag, made before it.
+        """
+        for reference in (*((mark,) if mark else ()), f"refs/tags/{published.tag}"):
+            self._git("update-ref", reference, published.tag_object)
         self.catch_up(published.commit, remote_branch)
 
     def catch_up(self, commit: str, remote_branch: str | None) -> None:

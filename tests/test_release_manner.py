@@ -1,0 +1,161 @@
+"""How a release is made: asked first, kept here, found to be made already."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+from tests.small_registry import NAME, SmallRegistry
+from tests.test_release import manifest_of, refused, state
+
+
+def elsewhere(registry: SmallRegistry, *, commit: bool) -> SmallRegistry:
+    """A clone in which the same pipeline was run too."""
+    home = registry.home / "elsewhere"
+    home.mkdir()
+    other = SmallRegistry(home, registry.environment)
+    registry.git("clone", "-q", "registry.git", str(other.path), folder=registry.home)
+    other.git("remote", "set-url", "origin", str(registry.remote))
+    store = "[core]\n    remote = disk\n['remote \"disk\"']\n    url = {}\n"
+    (other.path / ".dvc/config.local").write_text(store.format(registry.store))
+    other.ok("run", NAME)
+    if commit:
+        other.commit_all()
+    return other
+
+
+def on_a_terminal(registry, answer, *arguments):
+    """Exit code, stdout, and what the person saw."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dreg", *arguments],
+        cwd=registry.path,
+        env={**registry.environment, "TERM": "dumb"},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    seen = b""
+    while True:
+        try:
+            seen += os.read(ours, 4096)
+        except OSError:  # the terminal's other end is closed
+            break
+    os.close(ours)
+    stdout, _ = process.communicate()
+    return process.returncode, stdout, seen.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal_the_plan_is_shown_and_no_means_no(ready):
+    before = state(ready)
+    code, stdout, seen = on_a_terminal(ready, "n\n", "release", NAME)
+    assert (code, stdout) == (1, "")
+    assert "would release toy 1.0.0 (first release)" in seen
+    assert "release toy 1.0.0? [y/N]" in seen
+    assert "was not released, as you said" in seen
+    assert state(ready) == before
+
+
+def test_yes_is_asked_for_or_given_beforehand(ready):
+    code, stdout, _ = on_a_terminal(ready, "y\n", "release", NAME)
+    assert code == 0
+    assert "released toy 1.0.0" in stdout
+    ready.drop_column("leaf_mm")
+    ready.ok("run", NAME)
+    code, _, seen = on_a_terminal(ready, "", "release", NAME, "--yes")
+    assert code == 0
+    assert "[y/N]" not in seen
+    assert ready.remote_tags() == ["toy-v1.0.0", "toy-v2.0.0"]
+
+
+def test_not_pushed_the_bytes_are_there_and_commit_and_tag_are_here(ready):
+    before = ready.git("for-each-ref", folder=ready.remote)
+    done = ready.ok("release", NAME, "--no-push")
+    assert "tag       toy-v1.0.0, only in this repository" in done.stdout
+    assert "push it   dreg release toy" in done.stdout
+    assert ready.git("for-each-ref", folder=ready.remote) == before
+    assert ready.git("rev-parse", "toy-v1.0.0^{commit}") == ready.git("rev-parse", "HEAD")
+    assert ready.git("status", "--porcelain") == ""
+    # Whoever pushes it with plain git publishes a release that can be fetched.
+    ready.git("push", "-q", "--follow-tags", "origin", "main")
+    manifest_of(ready, "toy-v1.0.0")
+    ready.ok("fsck", NAME, "--remote")
+    assert "nothing to release" in ready.ok("release", NAME).stdout
+
+
+def test_the_next_release_pushes_what_was_not(ready):
+    (made,) = ready.ok("release", NAME, "--no-push", "--json").json["releases"]
+    said = refused(ready, "release", NAME, "--no-push")
+    assert "waits for being pushed" in said
+    (done,) = ready.ok("release", NAME, "--json").json["releases"]
+    for key in (
+        "state",
+        "version",
+        "tag",
+        "bump",
+        "manifest",
+        "commit",
+        "samples",
+        "files",
+        "size",
+    ):
+        assert done[key] == made[key], key
+    assert (made["unpushed"], done["unpushed"]) == (True, False)
+    tip = ready.git("rev-parse", "main", folder=ready.remote)
+    assert (
+        tip == made["commit"] == ready.git("rev-parse", "toy-v1.0.0^{commit}", folder=ready.remote)
+    )
+    assert ready.git("for-each-ref", "refs/dreg") == ""
+    assert "nothing to release" in ready.ok("release", NAME).stdout
+
+
+def test_what_was_not_pushed_can_be_dropped(ready):
+    ready.ok("release", NAME, "--no-push")
+    ready.git("tag", "-d", "toy-v1.0.0")
+    (done,) = ready.ok("release", NAME, "--json").json["releases"]
+    assert (done["version"], done["state"]) == ("1.0.0", "released")
+    assert ready.remote_tags() == ["toy-v1.0.0"]
+
+
+def test_a_tag_that_was_deleted_elsewhere_does_not_come_back(ready):
+    ready.release()
+    ready.git("tag", "-d", "toy-v1.0.0", folder=ready.remote)
+    assert "here that is not on origin" in ready.dreg("release", NAME).stderr
+    assert ready.remote_tags() == []
+
+
+def test_what_was_not_pushed_is_not_pushed_without_its_bytes(ready):
+    ready.ok("release", NAME, "--no-push")
+    next(path for path in ready.store.rglob("files/md5/*/*") if path.is_file()).unlink()
+    said = refused(ready, "release", NAME, code=3)
+    assert "what `toy-v1.0.0` needs is not on" in said
+    assert ready.remote_tags() == []
+
+
+def test_the_same_content_released_from_another_clone_is_that_release(ready):
+    other = elsewhere(ready, commit=False)
+    first = ready.ok("release", NAME, "--json").json["releases"][0]
+    done = other.ok("release", NAME, "--json")
+    (found,) = done.json["releases"]
+    assert (found["state"], found["version"]) == ("unchanged", "1.0.0")
+    assert found["manifest"] == first["manifest"]
+    assert other.git("rev-parse", "HEAD") == first["commit"]
+    assert other.git("status", "--porcelain") == ""
+
+
+def test_also_when_it_was_committed_there_and_made_somewhere_else(ready):
+    other = elsewhere(ready, commit=False)
+    record = other.path / f"pipelines/{NAME}/provenance.json"
+    record.write_text(record.read_text().replace('"linux-', '"another-'))
+    other.commit_all()
+    first = ready.ok("release", NAME, "--json").json["releases"][0]
+    before = other.git("for-each-ref", "refs/heads")
+    (found,) = other.ok("release", NAME, "--json").json["releases"]
+    assert (found["state"], found["manifest"]) == ("unchanged", first["manifest"])
+    assert other.git("for-each-ref", "refs/heads") == before
+    assert len(list((ready.store / "dreg/manifests").rglob("*.json"))) == 1
