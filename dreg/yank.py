@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from semver import Version
 
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import LostRace, Publisher
-from dreg.adapters.lock_file import LOCK, read_lock
+from dreg.adapters.lock_file import find_locks, read_lock
 from dreg.adapters.scratch import tidy
+from dreg.adapters.yaml_files import shown
 from dreg.catalog import yank_in
-from dreg.core.release import Release, marked, newest, usable
+from dreg.core.release import Release, Story, marked, newest, usable
 from dreg.core.version import Range, parse_request, parse_tag
+from dreg.core.wording import printable
 from dreg.core.yank import Records, Yank, check_reason, record_message, records, tags_about
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.history import fetched
@@ -30,9 +33,10 @@ ATTEMPTS = 8
 
 @dataclass(frozen=True)
 class Affected:
-    """Who depends on the release: `kind` is `lock` or `dataset`, `who` the lock's or dataset's
-    path, `how` the locked request or `upstream`. `instead` is what a lock's request resolves to
-    now, null if nothing."""
+    """Who depends on the release: `kind` is `lock`, `run`, `release` or `dataset`; `who` the lock's or
+    dataset's path, the run's id, or the tag of a release that was made from it; `how` the locked
+    request, the run's name, or `upstream`. `instead` is what a lock's request resolves to now, null
+    if nothing."""
 
     kind: str
     who: str
@@ -75,24 +79,38 @@ class Yanked:
             if one.kind == "lock":
                 instead = f"would get {one.instead}" if one.instead else "has nothing else"
                 yield f"  affected  {one.who} has it; `{one.how}` {instead}"
+            elif one.kind == "run":
+                yield f"  affected  run {one.who} used it: {printable(one.how)}"
+            elif one.kind == "release":
+                yield f"  affected  {one.who} was made from it"
             else:
                 yield f"  affected  {one.who} is made from {self.dataset}"
 
 
-def yank(registry: Registry, request: str, reason: str) -> Yanked:
+@dataclass(frozen=True)
+class Places:
+    """Where users of a release are looked for: folders with a dreg.lock in or below them (by default
+    the registry's), and MLflow's store (by default as the environment says)."""
+
+    locks: tuple[Path, ...] = ()
+    tracking: str | None = None
+
+
+def yank(registry: Registry, request: str, reason: str, places: Places = Places()) -> Yanked:
     """Let no range resolve to a release any more, for a reason that consumers are shown.
 
     Raises BadRequest for a release that doesn't exist or a reason that says nothing.
     """
-    return _record(registry, request, "yank", check_reason(reason))
+    return _record(registry, request, "yank", check_reason(reason), places)
 
 
 def unyank(registry: Registry, request: str, reason: str | None = None) -> Yanked:
     """Take a yank back. Raises BadRequest for a release that doesn't exist."""
-    return _record(registry, request, "unyank", "" if reason is None else check_reason(reason))
+    said = "" if reason is None else check_reason(reason)
+    return _record(registry, request, "unyank", said, Places())
 
 
-def _record(registry: Registry, request: str, kind: str, reason: str) -> Yanked:
+def _record(registry: Registry, request: str, kind: str, reason: str, places: Places) -> Yanked:
     name, version = _exactly(request)
     dataset = Dataset(registry.root, name)
     tidy(Repository(registry.root).git_folder)
@@ -102,7 +120,7 @@ def _record(registry: Registry, request: str, kind: str, reason: str) -> Yanked:
         release = next(r for r in releases if r.version == version)
         standing = about.get(release.tag, Records(release.tag))
         if (standing.yanked is not None) == (kind == "yank"):
-            return _answer(registry, release, releases, "unchanged", standing.yanked)
+            return _answer(registry, release, releases, "unchanged", standing.yanked, places)
         record = standing.next_yank if kind == "yank" else standing.next_unyank
         try:
             _publish(dataset, release, record, record_message(kind, release.tag, reason))
@@ -111,7 +129,7 @@ def _record(registry: Registry, request: str, kind: str, reason: str) -> Yanked:
             continue
         now, _ = _known(dataset, registry, version, here=True)
         release = next(r for r in now if r.version == version)
-        return _answer(registry, release, now, f"{kind}ed", record)
+        return _answer(registry, release, now, f"{kind}ed", record, places)
     raise Refused(
         f"`{name}` {version} could not be {kind}ed: others were faster {ATTEMPTS} times",
         hint="nothing was recorded; try again",
@@ -175,7 +193,12 @@ def _publish(dataset: Dataset, release: Release, record: str, message: str) -> N
 
 
 def _answer(
-    registry: Registry, release: Release, releases: list[Release], state: str, record: str | None
+    registry: Registry,
+    release: Release,
+    releases: list[Release],
+    state: str,
+    record: str | None,
+    places: Places,
 ) -> Yanked:
     repository = Repository(registry.root)
     if (
@@ -192,20 +215,19 @@ def _answer(
         yank=why if release.yanked else None,
         record=record,
         latest=last.version if last else None,
-        affected=tuple(_affected(registry, release, releases)),
+        affected=tuple(_affected(registry, release, releases, places)),
         pushed_to=repository.remote_url(GIT_REMOTE),
     )
 
 
-def _affected(registry: Registry, release: Release, releases: list[Release]) -> Iterator[Affected]:
-    try:
-        pin = read_lock(registry.root).pins.get(release.dataset)
-    except DregError as error:
-        out.warn(error.fact)
-        pin = None
-    if pin is not None and pin.commit == release.commit:
-        instead = Range.parse(pin.request).newest(r.version for r in usable(releases))
-        yield Affected("lock", LOCK, pin.request, instead)
+def _affected(
+    registry: Registry, release: Release, releases: list[Release], places: Places
+) -> Iterator[Affected]:
+    yield from _locks(registry, release, releases, places.locks)
+    yield from _runs(release, places.tracking)
+    for tag in Repository(registry.root).full_tags("*-v*"):
+        if release.tag in Story.of(tag.message or "").upstream:
+            yield Affected("release", tag.name, "upstream", None)
     for name in registry.names:
         try:
             upstream = registry.dataset(name).contract().upstream
@@ -214,3 +236,33 @@ def _affected(registry: Registry, release: Release, releases: list[Release]) -> 
             continue
         if release.dataset in upstream:
             yield Affected("dataset", f"pipelines/{name}", "upstream", None)
+
+
+def _locks(
+    registry: Registry, release: Release, releases: list[Release], folders: tuple[Path, ...]
+) -> Iterator[Affected]:
+    for path in find_locks(folders or (registry.root,)):
+        try:
+            pin = read_lock(path.parent).pins.get(release.dataset)
+        except DregError as error:
+            out.warn(error.fact)
+            continue
+        if pin is not None and pin.commit == release.commit:
+            instead = Range.parse(pin.request).newest(r.version for r in usable(releases))
+            yield Affected("lock", shown(path), pin.request, instead)
+
+
+def _runs(release: Release, tracking: str | None) -> Iterator[Affected]:
+    """Runs that MLflow has of the release, where a store is known; that it can't be asked is told."""
+    from dreg.adapters.mlflow.connecting import store_here
+    from dreg.adapters.mlflow.reading import Tracking
+
+    uri = store_here(tracking)
+    if uri is None:
+        return
+    digest = (release.manifest or release.commit)[:32]
+    try:
+        for run in Tracking(uri).runs_with(release.dataset, str(release.version), digest):
+            yield Affected("run", run.id, run.name, None)
+    except DregError as error:
+        out.warn(f"which runs are affected is not known: {error.fact}")

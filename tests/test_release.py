@@ -559,7 +559,7 @@ def test_the_answer_as_json_has_the_documented_fields(ready):
     (released,) = json.loads(ready.ok("release", NAME, "--json", "--quiet").stdout)["releases"]
     assert sorted(released) == [
         "bump", "changelog", "commit", "dataset", "exceptions", "files", "findings", "manifest", "objects_pushed", "previous",
-        "pushed_to", "pushes", "samples", "size", "state", "tag", "version",
+        "pushed_to", "pushes", "samples", "size", "state", "tag", "unpushed", "version",
     ]  # fmt: skip
 
 

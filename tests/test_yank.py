@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreg.core.manifest import manifest_key
 from dreg.core.version import parse_tag
 from dreg.core.yank import Records, Yank, record_message, records, yank_of_tag
 from tests.hand_made import WINE, HandMade, tree
@@ -364,6 +367,69 @@ def test_the_lock_here_and_what_is_made_from_it_are_named(ready):
     told = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON).stdout
     assert "  affected  dreg.lock has it; `^1.0` has nothing else\n" in told
     assert f"  affected  pipelines/report is made from {NAME}\n" in told
+
+
+def test_releases_made_from_it_are_named_by_their_bytes(ready, tmp_path):
+    """A downstream dataset reads a file of the release; the pin is the release that has its bytes."""
+    first = ready.release()
+    ready.ok("new", "report", "--kind", "tabular")
+    ready.edit(
+        "pipelines/report/dvc.yaml",
+        r"^( +)- scripts/process.py$",
+        rf"\1- scripts/process.py\n\1- ../../data/{NAME}/processed/val.csv",
+    )
+    contract = ready.path / "pipelines/report/dataset.yaml"
+    contract.write_text(f"{contract.read_text()}\nupstream: [{NAME}@^1.0]\n")
+    ready.ok("run", "report")
+    (made,) = ready.ok("release", "report", "--json").json["releases"]
+    message = ready.git("cat-file", "tag", "report-v1.0.0")
+    assert "Dreg-Upstream: toy-v1.0.0" in message
+    manifest = json.loads((ready.store / manifest_key(made["manifest"])).read_text())
+    (pin,) = manifest["upstream"]
+    assert pin == {
+        "dataset": NAME, "version": "1.0.0", "tag": "toy-v1.0.0", "commit": first["commit"],
+        "manifest": first["manifest"],
+    }  # fmt: skip
+    done = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON, "--json")
+    assert {
+        "kind": "release",
+        "who": "report-v1.0.0",
+        "how": "upstream",
+        "instead": None,
+    } in done.json["affected"]
+    told = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON).stdout
+    assert "  affected  report-v1.0.0 was made from it\n" in told
+
+
+def test_locks_elsewhere_and_runs_are_named(ready, tmp_path):
+    ready.release()
+    training = tmp_path / "trainings" / "one"
+    training.mkdir(parents=True)
+    ready.ok("fetch", f"{NAME}@^1.0", "--repo", str(ready.remote), "-o", "data", folder=training)
+    store = tmp_path / "mlruns"
+    code = (
+        f"import mlflow; mlflow.set_tracking_uri({store.as_uri()!r})\n"
+        "with mlflow.start_run(run_name='baseline'): mlflow.log_param('data_version', 'toy-v1.0.0')\n"
+    )
+    quiet = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    subprocess.run(
+        [sys.executable, "-c", code], env={**ready.environment, **quiet}, check=True, cwd=tmp_path
+    )
+    done = ready.ok(
+        "yank", f"{NAME}@1.0.0", "--reason", REASON, "--json",
+        "--locks", str(tmp_path / "trainings"), "--tracking", store.as_uri(),
+    )  # fmt: skip
+    lock, run = done.json["affected"]
+    assert (lock["kind"], lock["how"]) == ("lock", "^1.0")
+    assert lock["who"].endswith("trainings/one/dreg.lock")
+    assert (run["kind"], run["how"]) == ("run", "baseline")
+
+
+def test_a_store_of_runs_that_does_not_answer_keeps_nobody_from_yanking(ready):
+    ready.release()
+    done = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON, "--tracking", "http://127.0.0.1:9")
+    assert "yanked toy 1.0.0" in done.stdout
+    assert "which runs are affected is not known" in done.stderr
 
 
 # The next release

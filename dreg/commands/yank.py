@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,6 +22,16 @@ def yank(
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Why, on one line; consumers are shown it.")
     ],
+    locks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR", help="Look for dreg.lock in and below here; default: the registry."
+        ),
+    ] = None,
+    tracking: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="MLflow's store, for runs; default: MLFLOW_TRACKING_URI."),
+    ] = None,
 ) -> None:
     """Let no range resolve to a release any more.
 
@@ -30,8 +41,10 @@ def yank(
     \b
     Example:
       dreg yank wine-quality@1.2.0 --reason "labels shifted"
+      dreg yank wine-quality@1.2.0 --reason "labels shifted" --locks ~/trainings
     """
     from dreg.registry import Registry
-    from dreg.yank import yank
+    from dreg.yank import Places, yank
 
-    out.answer(yank(Registry.here(), request, reason))
+    places = Places(tuple(locks or ()), tracking)
+    out.answer(yank(Registry.here(), request, reason, places))
