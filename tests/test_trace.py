@@ -16,6 +16,7 @@ import pytest
 
 import dreg
 from dreg.cli import run
+from dreg.core.lineage import Input, read
 from dreg.errors import BadRequest, Refused
 from dreg.output import out
 from tests.done import Done
@@ -137,7 +138,7 @@ def test_what_exact_samples_were_in_the_training_data_of_a_model(models, tmp_pat
 def test_ways_to_name_a_model(models, version, expected):
     (data,) = models.trace(f"models:/{models.name}{version}")["data"]
     assert data["version"] == expected
-    assert data["forms"] == ["dataset input", "param data_version", "tag data_version"]
+    assert data["forms"] == ["param data_version", "tag data_version", "dataset input"]
 
 
 def test_a_run_without_a_model(models):
@@ -159,7 +160,7 @@ def test_for_people(models):
     ).stdout
     assert f"model     models:/{models.name}/2, alias champion, registered 20" in said
     assert f"run       {models.runs[1]} (on 1.1.0, experiment Default" in said
-    assert "data      words 1.1.0, by dataset input, param data_version, tag data_version" in said
+    assert "data      words 1.1.0, by param data_version, tag data_version, dataset input" in said
     assert "(recorded by the run)" in said
     assert f"samples   {ROWS}, of train" in said
     assert "\ntrain    0  " in said
@@ -455,3 +456,12 @@ def test_mlflow_is_not_needed_to_trace_samples(registry):
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_what_a_run_says_itself_comes_before_the_source_of_an_input():
+    """MLflow keeps one source for a name and digest: it may be that of another copy of the registry."""
+    mine = {"data_version": "words-v1.0.0", "data_repo": "https://git.example.com/mine"}
+    source = json.dumps({"tag": "words-v1.0.0", "repo": "https://git.example.com/other"})
+    (told,) = read(mine, {}, [Input("words", "0" * 32, "dreg", source, "train")])
+    assert told.repo == "https://git.example.com/mine"
+    assert told.splits == ("train",)

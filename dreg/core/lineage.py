@@ -138,10 +138,12 @@ def read(
     params: Mapping[str, str], tags: Mapping[str, str], inputs: Sequence[Input] = ()
 ) -> tuple[Lineage, ...]:
     """The releases that a run names, each once, in whatever forms; none if it names none."""
+    # Of inputs with one name and digest MLflow keeps the first source, which may be another run's
+    # and name a copy of the registry: params and tags are this run's own.
     found = [
-        *_of_inputs(inputs),
         *_of_keys(params, "param"),
         *_of_keys(tags, "tag"),
+        *_of_inputs(inputs),
     ]
     merged: dict[tuple[str, Version], Lineage] = {}
     for one in found:
