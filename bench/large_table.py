@@ -2,7 +2,7 @@
 
 Not among what `make bench` runs: it writes 5 GB, and takes minutes.
 
-    python -m bench.large_table FOLDER [GIGABYTES]   # makes it, measures it, removes it
+    python -m bench.large_table FOLDER [GIGABYTES] [csv|jsonl]   # makes it, measures it, removes it
 
 The table has 20 columns of numbers, wide texts, and row groups of a million rows, which is the
 hardest case for whoever reads a group at a time.
@@ -24,6 +24,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from pyarrow import csv
 
 ROWS = 1_000_000
 WIDE = 600  # characters
@@ -46,42 +47,67 @@ def table(rng: np.random.Generator, first: int) -> pa.Table:
 def write(path: Path, gigabytes: float) -> tuple[int, list[str]]:
     """The file, of so many bytes; how many rows it has, and its columns."""
     rng = np.random.default_rng(7)
-    writer, rows = None, 0
-    while writer is None or path.stat().st_size < gigabytes * 1e9:
-        part = table(rng, rows)
-        writer = writer or pq.ParquetWriter(path, part.schema, compression="none")
-        writer.write_table(part, row_group_size=ROWS)
-        rows += ROWS
-    writer.close()
-    return rows, part.schema.names
+    schema = table(rng, 0).schema
+    rows = 0
+    with WRITERS[path.suffix](path, schema) as writer:
+        while not path.exists() or path.stat().st_size < gigabytes * 1e9:
+            writer.write_table(table(rng, rows), ROWS)
+            rows += ROWS
+    return rows, schema.names
+
+
+class JsonLines:
+    """A writer like Arrow's, which has none for this format."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.file = path.open("w")
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.file.close()
+
+    def write_table(self, part: pa.Table, size: int) -> None:
+        for batch in part.to_batches(max_chunksize=10_000):
+            for row in batch.to_pylist():
+                self.file.write(json.dumps(row) + "\n")
+
+
+WRITERS = {
+    ".parquet": lambda path, schema: pq.ParquetWriter(path, schema, compression="none"),
+    ".csv": csv.CSVWriter,
+    ".jsonl": JsonLines,
+}
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
     gigabytes = float(sys.argv[2]) if len(sys.argv) > 2 else 5.0
+    name = f"train.{sys.argv[3] if len(sys.argv) > 3 else 'parquet'}"
     pipeline, data = folder / "pipelines/large", folder / "data/large"
     pipeline.mkdir(parents=True)
     data.mkdir(parents=True)
     try:
         # In a process of its own: on Linux a child's peak is at least what its parent had.
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            rows, names = pool.submit(write, data / "train.parquet", gigabytes).result()
-        columns = dict.fromkeys(names, "float64")
+            rows, names = pool.submit(write, data / name, gigabytes).result()
+        columns = dict.fromkeys(names, "float64") | {"id": "int64", "text": "string"}
         contract = {
             "title": "Large",
             "description": "Large",
             "licence": "CC0-1.0",
-            "splits": {"train": {"files": ["train.parquet"]}},
+            "splits": {"train": {"files": [name]}},
             "columns": columns,
             "key": "id",
         }
         (pipeline / "dataset.yaml").write_text(yaml.safe_dump(contract))
-        stages = {"stages": {"process": {"outs": ["../../data/large/train.parquet"]}}}
+        stages = {"stages": {"process": {"outs": [f"../../data/large/{name}"]}}}
         (pipeline / "dvc.yaml").write_text(yaml.safe_dump(stages))
         started = time.perf_counter()
         child = subprocess.Popen([sys.executable, "-c", MEASURE], cwd=pipeline)
         _, status, usage = os.wait4(child.pid, 0)
-        size = (data / "train.parquet").stat().st_size
+        size = (data / name).stat().st_size
         found = {
             "rows": rows,
             "gigabytes": round(size / 1e9, 2),

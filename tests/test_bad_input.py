@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +86,21 @@ def test_a_text_that_is_not_utf8_where_the_contract_says_text(dataset):
 
     assert fact.startswith("`all.csv` row 2 cannot be read: column `y`: ")
     assert "invalid UTF8" in fact
+
+
+def test_a_bad_value_at_the_start_of_a_large_file(dataset):
+    path = dataset.write("all.csv", "x,y\none,a\n" + "1,a\n" * 5_000_000)
+    os.truncate(path, 4_000_000_000)  # a hole takes no disk
+    dataset.contract(X | {"y": "string"}, "all.csv")
+    for _ in range(2):  # Python must not end while Arrow is still reading ahead
+        done = subprocess.run(
+            [sys.executable, "-c", "from dreg.stages import profile; profile.write()"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode, done.stderr[:7]) == (3, "error: "), done.stderr
+        assert "Fatal" not in done.stderr
 
 
 def test_rows_are_counted_across_blocks(dataset, monkeypatch):

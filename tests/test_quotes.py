@@ -8,16 +8,13 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreg.adapters.formats.quotes import Quotes
+from dreg.adapters.formats import quotes
 
 TEXT = st.text(alphabet='ab",\n\r', max_size=20)
 
 
 def odd(text: str, step: int) -> bool:
-    quotes = Quotes(io.BytesIO(text.encode()), ",")
-    while quotes.read(step):
-        pass
-    return quotes.odd
+    return quotes.odd(io.BytesIO(text.encode()), ",", step)
 
 
 @given(TEXT, st.integers(1, 5))

@@ -13,10 +13,9 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from dreg.adapters.formats import rows
+from dreg.adapters.formats import quotes, rows
 from dreg.adapters.formats.piece import Piece
 from dreg.adapters.formats.promised import cast, read_as, typed
-from dreg.adapters.formats.quotes import Quotes
 from dreg.adapters.formats.rows import Rows
 from dreg.adapters.formats.type_names import from_csv
 from dreg.adapters.yaml_files import shown
@@ -34,12 +33,12 @@ HINT = "see how the pipeline writes it, then run it again"
 def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     from pyarrow import csv
 
-    watched = Quotes(file, DELIMITERS[piece.path.suffix])
     types = read_as(contract.columns, from_csv)
     _check_start(file, piece)
     try:
         reader = csv.open_csv(
-            pa.PythonFile(watched, mode="r"),
+            # Arrow reads ahead in a thread of its own, which must not be in Python when Python ends.
+            pa.OSFile(str(piece.path)),
             # Arrow tells a bad value's row only when it reads with one thread.
             read_options=csv.ReadOptions(use_threads=False, block_size=rows.BATCH_BYTES),
             parse_options=csv.ParseOptions(
@@ -60,7 +59,7 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
             if pa.types.is_binary(field.type) and field.name not in types:
                 raise _not_text(piece, field.name)
         final = typed(reader.schema, contract.columns, from_csv)
-        yield Rows(final, cast(_batches(reader, watched, piece), final, piece))
+        yield Rows(final, cast(_batches(reader, file, piece), final, piece))
 
 
 def _check_start(file: BinaryIO, piece: Piece) -> None:
@@ -79,13 +78,13 @@ def _check_start(file: BinaryIO, piece: Piece) -> None:
 
 
 def _batches(
-    reader: Iterator[pa.RecordBatch], watched: Quotes, piece: Piece
+    reader: Iterator[pa.RecordBatch], file: BinaryIO, piece: Piece
 ) -> Iterator[pa.RecordBatch]:
     try:
         yield from reader
     except pa.ArrowInvalid as error:
         raise _wrong(error, piece) from error
-    if watched.odd:
+    if quotes.odd(file, DELIMITERS[piece.path.suffix]):
         _refuse_odd_quotes(piece)
 
 

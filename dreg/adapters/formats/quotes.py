@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-import io
 from typing import BinaryIO
 
 import numpy as np
 
 QUOTE = ord('"')
+CHUNK = 4 * 1024 * 1024
 
 
-class Quotes(io.RawIOBase):
-    """A file that looks at the quotes in what is read of it.
+def odd(file: BinaryIO, delimiter: str, chunk: int = CHUNK) -> bool:
+    """Whether a quote in the file is where none should be, so that it needs a closer look."""
+    quotes = _Quotes(delimiter)
+    while not quotes.found and (text := file.read(chunk)):
+        quotes.look(np.frombuffer(text, np.uint8))
+    return quotes.found or quotes.inside
+
+
+class _Quotes:
+    """The quotes in a text that is looked at part by part.
 
     Where quotes open and close by turns, an opening one follows a delimiter or the end of a line,
-    or a quote (two within quotes stand for one), and a closing one is followed by them. `odd` once
-    one isn't, or the last was never closed: then the file needs a closer look.
+    or a quote (two within quotes stand for one), and a closing one is followed by them. `found`
+    once one isn't; `inside` after one that is still to be closed.
     """
 
-    def __init__(self, file: BinaryIO, delimiter: str) -> None:
-        super().__init__()
-        self.file = file
+    def __init__(self, delimiter: str) -> None:
         self.around = np.zeros(256, np.bool_)
         self.around[[*b'"\r\n', ord(delimiter)]] = True
         self.inside = self.found = False
         self.before = ord("\n")  # the file's start is a line's
 
-    @property
-    def odd(self) -> bool:
-        return self.found or self.inside
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        text = self.file.read(size)
-        if text and not self.found:
-            self._look(np.frombuffer(text, np.uint8))
-        return text
-
-    def _look(self, text: np.ndarray) -> None:
+    def look(self, text: np.ndarray) -> None:
         places = np.flatnonzero(text == QUOTE)
         if self.before == QUOTE and not self.inside and not self.around[text[0]]:
             self.found = True  # the last quote of what was read before closed within a field
