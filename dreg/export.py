@@ -23,6 +23,7 @@ from dreg.adapters.git.whole import Scratch
 from dreg.adapters.objects import Advance, Checksums, Store, open_store
 from dreg.adapters.objects.place import CHUNK
 from dreg.adapters.scratch import scratch_folder
+from dreg.adapters.through_dvc import open_own
 from dreg.catalog import choose
 from dreg.core.bundle import (
     ABOUT,
@@ -164,7 +165,7 @@ def _wanted(request: str, repo: str | None) -> _Wanted:
 
 def _store(wanted: _Wanted, scratch: Scratch, remote: str | None) -> Store:
     if wanted.root is not None:
-        return open_store(remote_of(wanted.root, remote))
+        return open_own(remote_of(wanted.root, remote))
     config = scratch.read(wanted.release.commit, ".dvc/config")
     return open_store(remotes_at(wanted.repo, config).choose(wanted_remote(remote)))
 

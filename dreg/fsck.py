@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from dreg.adapters import git
 from dreg.adapters.dvc_config import read_remotes, remote_of, wanted_remote
 from dreg.adapters.git.publish import Publisher
-from dreg.adapters.objects import Store, open_store
+from dreg.adapters.objects import Store
+from dreg.adapters.through_dvc import open_own
 from dreg.core.release import Release
 from dreg.core.soundness import Problem, of_dataset, tag_problem
 from dreg.core.version import Range, parse_request
@@ -77,7 +78,7 @@ def fsck(
         problems += [problem] if problem else []
         releases += [release] if release else []
     if remote:
-        store = open_store(remote_of(registry.root))
+        store = open_own(remote_of(registry.root))
         source = _source(registry, repair_from, store) if repair_from else None
         found = check_remote(store, releases, deep=deep, source=source)
         answer = Checked(
@@ -165,7 +166,7 @@ def _source(registry: Registry, repair_from: str, store: Store) -> Store:
         raise BadRequest(
             f"`{repair_from}` is the remote to be repaired", hint="name another one with --from"
         )
-    return open_store(remote)
+    return open_own(remote)
 
 
 def _plural(number: int, what: str) -> str:

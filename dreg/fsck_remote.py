@@ -16,9 +16,10 @@ from dreg.core.release import Release
 from dreg.core.soundness import Needed, Problem, needed
 from dreg.core.stored import State
 from dreg.errors import DregError
+from dreg.manifests import MANIFEST_LIMIT
 from dreg.output import out
+from dreg.pushing import write_manifest
 
-LIMIT = 256 * 1024 * 1024
 REPAIRS = 16  # at once: each may have one file on this disk
 
 
@@ -38,11 +39,10 @@ def check_remote(
     """Check (and with `source` repair) all that the releases need. Raises Outside when the store
     cannot be asked."""
     read = many([functools.partial(_manifest, store, release, source) for release in releases])
-    problems = [problem for _, problem in read if problem]
     objects = needed(
-        (release.tag, manifest)
-        for release, (manifest, _) in zip(releases, read, strict=True)
-        if manifest
+        (release.tag, each.manifest)
+        for release, each in zip(releases, read, strict=True)
+        if each.manifest
     )
     wanted = [Wanted(o.key, o.md5, o.size, o.sha256) for o in objects]
     with out.progress("checking", len(wanted)) as advance:
@@ -54,23 +54,34 @@ def check_remote(
     ]
     # A folder's object only after the files that it names, as everywhere.
     bad.sort(key=lambda pair: pair[0].path.endswith("/"))
-    problems += _objects(store, bad, source)
+    of_objects = _objects(store, bad, source)
+    unsound = {tag for each in of_objects if not each.repaired for tag in each.releases}
+    of_manifests = [
+        _bring_back(store, each, each.problem, unsound) for each in read if each.problem is not None
+    ]
     return Remotely(
         objects=len(objects) + len(releases),
         size=sum(each.size or 0 for each in objects),
         unread=states.count(State.UNREAD),
-        problems=tuple(problems),
+        problems=(*of_manifests, *of_objects),
     )
 
 
-def _manifest(
-    store: Store, release: Release, source: Store | None
-) -> tuple[Manifest | None, Problem | None]:
-    """The manifest, if it is there or was brought back, and what is or was wrong with it."""
+@dataclass(frozen=True)
+class _Read:
+    """A manifest, and what is wrong with it on the remote; then the `text` may be from elsewhere."""
+
+    manifest: Manifest | None
+    problem: Problem | None = None
+    text: bytes = b""
+
+
+def _manifest(store: Store, release: Release, source: Store | None) -> _Read:
+    """The manifest, if it is there or the `source` has it, and what is wrong with it there."""
     assert release.manifest is not None
     key = manifest_key(release.manifest)
     try:
-        return _parsed(store.get_bytes(key, LIMIT), release), None
+        return _Read(_parsed(store.get_bytes(key, MANIFEST_LIMIT), release))
     except Missing:
         problem = Problem("manifest-missing", (release.tag,), "its manifest is not there", key)
     except DregError as error:
@@ -78,14 +89,22 @@ def _manifest(
             raise
         problem = Problem("manifest-wrong", (release.tag,), error.fact, key)
     if source is None:
-        return None, problem
+        return _Read(None, problem)
     try:
-        text = source.get_bytes(key, LIMIT)
-        manifest = _parsed(text, release)
+        text = source.get_bytes(key, MANIFEST_LIMIT)
+        return _Read(_parsed(text, release), problem, text)
     except DregError as error:
-        return None, replace(problem, text=f"{problem.text}; not repaired: {error.fact}")
-    store.put_bytes(key, text)
-    return manifest, replace(problem, repaired=True)
+        return _Read(None, replace(problem, text=f"{problem.text}; not repaired: {error.fact}"))
+
+
+def _bring_back(store: Store, read: _Read, problem: Problem, unsound: set[str]) -> Problem:
+    """Write a manifest that was not there: last, as its presence says that all it names is there."""
+    if not read.text:
+        return problem
+    if unsound & set(problem.releases):
+        return replace(problem, text=f"{problem.text}; not repaired: objects that it names are not")
+    write_manifest(store, read.text)
+    return replace(problem, repaired=True)
 
 
 def _parsed(text: bytes, release: Release) -> Manifest:

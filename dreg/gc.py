@@ -15,7 +15,8 @@ from datetime import UTC, datetime
 
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
-from dreg.adapters.objects import Missing, Store, many, open_store
+from dreg.adapters.objects import Missing, Store, many
+from dreg.adapters.through_dvc import open_own
 from dreg.announcing import Sweep, sweeping
 from dreg.core.garbage import (
     ANNOUNCED,
@@ -100,7 +101,7 @@ def gc(
     don't count (other than with their objects they never go). Raises Refused or Outside,
     with nothing deleted, when what is needed cannot be known.
     """
-    store = open_store(remote_of(registry.root, remote))
+    store = open_own(remote_of(registry.root, remote))
     needs = Needs(registry.root, store, (*_origin(registry), *also), unreleased)
     out.note("reading what releases, branches and locks need")
     there, written = _there(store, unreleased)

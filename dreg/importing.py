@@ -21,8 +21,9 @@ from dreg.adapters.git.bare_cache import BareCache
 from dreg.adapters.git.publish import LostRace, Published, Publisher
 from dreg.adapters.git.whole import Scratch
 from dreg.adapters.inspection import Wanted, inspect
-from dreg.adapters.objects import Advance, Store, many, open_store
+from dreg.adapters.objects import Advance, Store, many
 from dreg.adapters.scratch import tidy
+from dreg.adapters.through_dvc import open_own
 from dreg.announcing import announced
 from dreg.core.bundle import (
     ABOUT,
@@ -109,7 +110,7 @@ def bring(
             checked = _check(reader, about, scratch, signers)
             tags = _tags(about)
             there = _refuse_other_tag(registry, tags)
-            store = open_store(remote_of(registry.root, remote))
+            store = open_own(remote_of(registry.root, remote))
             new = [tag for tag in tags if tag.tag not in there]
             with announced(store, checked.manifest):
                 pushed = _push(reader, checked, store)

@@ -7,7 +7,6 @@ any step leaves nothing half-visible: the same command again finishes the work.
 
 from __future__ import annotations
 
-import functools
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,24 +15,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from dreg.adapters.claims import Claims, patience
+from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.making import making_path
-from dreg.adapters.objects import Store, many
+from dreg.adapters.objects import Store
 from dreg.adapters.scratch import tidy
 from dreg.adapters.written import written
 from dreg.announcing import announced
 from dreg.core.choices import Choices
-from dreg.core.manifest import manifest_key
 from dreg.core.release import commit_message
 from dreg.core.wording import numbered
-from dreg.errors import DregError, Outside, Refused
+from dreg.errors import DregError, Refused
 from dreg.fetchable import refuse_uncommitted
 from dreg.history import published
-from dreg.holdings import Holdings
 from dreg.output import count, out
 from dreg.pipeline import needed
+from dreg.pushing import push, verify, write_manifest
 from dreg.registry import Dataset, Registry
 from dreg.release_base import GIT_REMOTE, release_base
 from dreg.release_plan import Plan, plan
@@ -179,11 +178,11 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
             f"and are written again: {', '.join(entry.path for entry in wrong[:5])}"
         )
     yield f"pushing {numbered(len(plan.holdings.missing), 'object')} to {store.location}"
-    _push(plan.holdings)
+    sent = push(dataset, store, plan.holdings.missing, Processes(dataset.root))
     yield "checking that they are on the remote"
-    _verify(plan.holdings)
+    verify(plan.holdings, sent)
     # The manifest goes last: its presence proves that every object above is there.
-    store.put_bytes(manifest_key(plan.manifest.digest), plan.manifest.to_text().encode())
+    write_manifest(store, plan.manifest.to_text().encode())
     yield f"tagging {plan.tag}"
     publisher = Publisher(dataset.root)
     commit = publisher.commit(
@@ -252,37 +251,16 @@ def _answer(plan: Plan, state: str, dataset: Dataset, *, pushed: bool = True) ->
         findings=plan.decision.findings,
         exceptions=plan.exceptions,
         samples=plan.samples,
-        files=len(plan.manifest.snapshot.data.files),
-        size=plan.manifest.snapshot.data.size,
-        objects_pushed=len(plan.holdings.missing) if state != "unchanged" else 0,
+        files=plan.files,
+        size=plan.size,
+        objects_pushed=len(plan.holdings.missing),
         pushes=tuple(
             Pushed(f"{entry.path}{'/' if entry.is_directory else ''}", entry.size)
             for entry in plan.holdings.missing
-        )
-        if state != "unchanged"
-        else (),
+        ),
         manifest=plan.manifest.digest if plan.needed else plan.released,
         changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
         commit=repository.tags().get(plan.tag),
         pushed_to=remote if pushed else None,
         unpushed=remote is not None and not pushed,
     )
-
-
-def _push(held: Holdings) -> None:
-    files = [entry for entry in held.missing if not entry.is_directory]
-    with out.progress("pushing", sum(entry.size for entry in files), "bytes") as advance:
-        many([functools.partial(held.push, entry, advance) for entry in files])
-    for entry in held.missing:  # a `.dir` object only once every file it names is there
-        if entry.is_directory:
-            held.push(entry, lambda n: None)
-
-
-def _verify(held: Holdings) -> None:
-    absent = held.absent()
-    if absent:
-        raise Outside(
-            f"{count(len(absent))} objects are not on {held.store.location} as they were pushed",
-            hint="check the remote: dreg remote check; then release again",
-            details=[entry.path for entry in absent[:10]],
-        )

@@ -30,7 +30,7 @@ from dreg.history import (
     refuse_yanked,
     tell_of_new_prices,
 )
-from dreg.holdings import Holdings, holdings
+from dreg.holdings import Holdings, holdings, nothing
 from dreg.inspection import breached, violated
 from dreg.output import out
 from dreg.pipeline import refuse_unfinished
@@ -60,6 +60,8 @@ class Plan:
     reason: str
     allowed: tuple[str, ...]
     samples: int
+    files: int
+    size: int
     base: Base
     holdings: Holdings
     manifest: Manifest
@@ -84,7 +86,7 @@ class Plan:
             bump=self.bump,
             reasons=self.reasons,
             samples=self.samples,
-            size=self.manifest.snapshot.data.size,
+            size=self.size,
             manifest=self.manifest.digest,
             exceptions=self.exceptions,
             reason=self.reason,
@@ -137,7 +139,8 @@ def plan(
         raise diverged(base.branch)
     if needed and base.branch is not None:
         _refuse_tag_only_here(repository, tag_of(dataset.name, version))
-    held = holdings(dataset)
+    before = last or newest(releases)
+    held = holdings(dataset, before and fetched(dataset, before)) if needed else nothing(dataset)
     refuse_unplaceable(dataset, held.snapshot)
     made_from = upstream(dataset) if needed else ()
     manifest = Manifest(
@@ -154,7 +157,9 @@ def plan(
             previous=last.version if last else None,
             exceptions=excepted,
             upstream=made_from,
-        ),
+        )
+        if needed
+        else None,
     )
     entry = Entry(
         version=version,
@@ -180,6 +185,8 @@ def plan(
         reason=choices.reason if excepted else "",
         allowed=tuple(dict.fromkeys(breach.gate for breach in broken)),
         samples=profile.num_samples,
+        files=profile.snapshot.files,
+        size=profile.snapshot.size,
         base=base,
         holdings=held,
         manifest=manifest,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dreg.adapters.dvc_config import read_remotes, remote_of, write_default
-from dreg.adapters.objects import open_store
+from dreg.adapters.through_dvc import open_own
 from dreg.errors import Outside
 from dreg.output import table
 from dreg.registry import Registry
@@ -97,7 +97,7 @@ def check(registry: Registry, name: str | None = None) -> Checked:
     Raises Outside when the remote cannot be reached, refuses, or gives other bytes back.
     """
     remote = remote_of(registry.root, name)
-    store = open_store(remote)
+    store = open_own(remote)
     key, data = f"dreg-check-{secrets.token_hex(8)}", secrets.token_bytes(64)
     started = time.monotonic()
     store.put_bytes(key, data)

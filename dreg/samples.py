@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dreg.adapters import dvc
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
-from dreg.adapters.index.comparing import IndexDiff
-from dreg.adapters.objects import open_store
+from dreg.adapters.through_dvc import open_own
 from dreg.adapters.yaml_files import parse_yaml, shown
 from dreg.core.profile import Profile
 from dreg.core.release import Release
@@ -27,6 +27,9 @@ from dreg.core.stages import Record, below, parse_lock
 from dreg.errors import Outside
 from dreg.output import count, out
 from dreg.registry import Dataset
+
+if TYPE_CHECKING:
+    from dreg.adapters.index.comparing import IndexDiff
 
 OTHER_KEYS = "they are told apart by another key"
 
@@ -169,6 +172,8 @@ def samples_since(
             )
     if indexes[0] is None or indexes[1] is None:
         return None
+    from dreg.adapters.index.comparing import IndexDiff  # Arrow: most releases need none of it
+
     contents = same_contents(before, after)
     diff = IndexDiff(indexes[0], indexes[1], contents=contents)
     changes = diff.changes()
@@ -227,7 +232,7 @@ def _index(dataset: Dataset, release: Release | None) -> Path | None:
     cached = dvc.cache_path(dataset.root, record.md5)
     if not dvc.cached(dataset.root, record.md5):
         version = f"{dataset.name} {release.version}" if release else dataset.name
-        store = open_store(remote_of(dataset.root))
+        store = open_own(remote_of(dataset.root))
         what, size = f"getting the sample index of {version}", record.size or 0
         cached.parent.mkdir(parents=True, exist_ok=True)
         with out.progress(what, size, "bytes") as advance:

@@ -17,6 +17,8 @@ from dreg.adapters.dvc.reproduce import Attempt
 from dreg.adapters.yaml_files import shown
 from dreg.errors import BadRequest, DregError
 from dreg.output import out
+from dreg.pushing import push_outputs
+from dreg.registry import Dataset
 
 
 @dataclass
@@ -142,7 +144,8 @@ class Schedule:
                 state, stages = attempt.reproduce(force=name in self.forced)
                 fate = replace(fate, state=state, stages=stages)
                 if self.push:
-                    attempt.push()
+                    tell("pushing")
+                    push_outputs(Dataset(self.root, name), processes)
                     fate = replace(fate, pushed=True)
         except DregError as error:
             fate = replace(fate, state="failed", error=error)

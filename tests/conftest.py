@@ -19,7 +19,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "people")
 
 pytest_plugins = [
     "tests.s3_server",
+    "tests.sftp_server",
     "tests.small_registry",
+    "tests.many_files",  # imports the one above
     "tests.kinds",
     "tests.mlflow_server",
     "tests.faults.table",

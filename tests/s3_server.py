@@ -50,7 +50,7 @@ class S3:
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     folder = tmp_path_factory.mktemp("s3")
     for _ in range(3):  # a port may be taken between finding and using it
-        started = _start(folder)
+        started = start(folder)
         if started is not None:
             break
     else:
@@ -68,7 +68,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 def s3(s3_server: S3) -> S3:
     """A bucket of the test's own."""
     bucket = f"bucket-{uuid.uuid4().hex[:12]}"
-    _make_bucket(s3_server, bucket)
+    make_bucket(s3_server, bucket)
     return replace(s3_server, bucket=bucket)
 
 
@@ -83,7 +83,7 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
-def _start(folder: Path) -> tuple[subprocess.Popen[bytes], S3] | None:
+def start(folder: Path) -> tuple[subprocess.Popen[bytes], S3] | None:
     keys = {"accessKey": KEY, "secretKey": SECRET}
     rights = ["Admin", "Read", "Write", "List", "Tagging"]
     (folder / "s3.json").write_text(
@@ -133,7 +133,7 @@ def _ready(server: S3) -> bool:
     return True
 
 
-def _make_bucket(server: S3, bucket: str) -> None:
+def make_bucket(server: S3, bucket: str) -> None:
     """SeaweedFS makes the bucket of a first object written by an administrator."""
     _put(replace(server, bucket=bucket), ".made")
 

@@ -11,9 +11,10 @@ import obstore
 import pytest
 
 from dreg.adapters.inspection import Wanted, inspect
-from dreg.adapters.objects import open_store
+from dreg.adapters.objects import many, open_store
 from dreg.core.remotes import Remote, object_key
-from dreg.core.stored import State, Stored, parts_etag
+from dreg.core.stored import MOST_PARTS, State, Stored, part_size, parts_etag
+from dreg.errors import Outside
 
 LARGE = bytes(range(256)) * (80 * 1024)  # 20 MB: in several parts on S3
 
@@ -95,15 +96,49 @@ def test_a_few_objects_are_asked_for_one_by_one(bucket, questions):
     assert questions == ["head", "head"]
 
 
-def test_a_listing_much_longer_than_what_is_asked_for_is_given_up(bucket, questions, monkeypatch):
-    monkeypatch.setattr("dreg.adapters.objects.bucket.PAGE", 10)
-    objects = [b"%d" % n for n in range(200)]
-    for data in objects:
-        bucket.put_bytes(wanted(data).key, data)
+@pytest.fixture
+def small_pages(monkeypatch):
+    monkeypatch.setattr("dreg.adapters.objects.bucket.PAGE", 20)
+    monkeypatch.setattr("dreg.adapters.looking_up.PAGE", 20)
+
+
+def test_the_first_page_tells_that_a_listing_is_much_longer_than_what_is_asked_for(
+    bucket, questions, small_pages
+):
+    objects = fill(bucket, 600)
     asked = [wanted(data) for data in [*objects[:20], b"gone"]]
     assert inspect(bucket, asked) == [State.RIGHT] * 20 + [State.MISSING]
-    assert questions.count("page") == len(asked) // 8
-    assert questions.count("head") <= len(asked)
+    assert questions.count("page") == 1
+    assert questions.count("head") == len(asked)
+
+
+def test_a_long_listing_is_read_in_stretches_and_each_object_is_found(
+    bucket, questions, small_pages
+):
+    objects = fill(bucket, 600)
+    bucket.put_bytes("files/md5/zz-not-of-dvc", b"")
+    asked = [wanted(data) for data in [*objects, b"gone"]]
+    assert inspect(bucket, asked) == [State.RIGHT] * 600 + [State.MISSING]
+    assert "head" not in questions
+    assert 31 <= questions.count("page") <= 31 + 16
+
+
+def test_a_listing_without_an_order_is_read_to_its_end(bucket, monkeypatch):
+    objects = fill(bucket, 100)
+    real = bucket._place.pages
+
+    def shuffled(prefix, after=""):
+        assert not after
+        yield from ([*page[50:], *page[:50]] for page in real(prefix))
+
+    monkeypatch.setattr(bucket._place, "pages", shuffled)
+    assert set(inspect(bucket, [wanted(data) for data in objects])) == {State.RIGHT}
+
+
+def fill(store, number: int) -> list[bytes]:
+    objects = [b"%d" % n for n in range(number)]
+    many([partial(store.put_bytes, wanted(data).key, data) for data in objects])
+    return objects
 
 
 def test_an_upload_in_parts_is_proven_by_its_local_bytes_else_read(bucket, tmp_path, questions):
@@ -165,3 +200,55 @@ def test_an_etag_in_parts_is_the_md5_of_md5s():
     assert Stored(20_000_000, "0" * 32 + "-3").part_sizes == (8 * 1024 * 1024,)
     assert Stored(20_000_000, "0" * 32 + "-7").part_sizes == ()
     assert Stored(5, "W/xyz").md5 is None
+
+
+@pytest.mark.parametrize("size", [1, 80 * 10**9, 5 * 1024**4])
+def test_an_object_has_no_more_parts_than_s3_takes(size):
+    part = part_size(size)
+    assert -(-size // part) <= MOST_PARTS
+    assert Stored(size, f"{'0' * 32}-{-(-size // part)}").part_sizes[0] == part
+
+
+def test_a_manifest_on_the_store_vouches_for_bytes_not_for_presence(store, tmp_path):
+    """What was verified when it was written is not read again; that it is there still is asked."""
+    (tmp_path / "large").write_bytes(LARGE)
+    here = wanted(LARGE, vouched=True)
+    store.put_file(here.key, tmp_path / "large")
+    gone, short = wanted(b"gone", vouched=True), wanted(b"short", vouched=True)
+    store.put_bytes(short.key, b"shor")
+    reads = []
+    store._place.read = reads.append
+    states = inspect(store, [here, gone, short], read=True)
+    assert states == [State.RIGHT, State.MISSING, State.WRONG_SIZE]
+    assert reads == []
+
+
+def test_what_was_sent_in_parts_is_proven_by_the_etag_that_the_store_gave(bucket, tmp_path):
+    (tmp_path / "large").write_bytes(LARGE)
+    here = wanted(LARGE)
+    said = bucket.put_file(here.key, tmp_path / "large", md5=here.md5)
+    assert said is not None and said.etag.endswith("-3")
+    assert inspect(bucket, [wanted(LARGE, sent=said.etag)]) == [State.RIGHT]
+    assert inspect(bucket, [wanted(LARGE, sent="0" * 32 + "-3")]) == [State.UNREAD]
+
+
+@pytest.mark.parametrize("data", [b"small", LARGE], ids=["one part", "several parts"])
+def test_damaged_local_bytes_leave_no_object(store, tmp_path, data):
+    (tmp_path / "file").write_bytes(data[:-1] + b"x")
+    each = wanted(data)
+    with pytest.raises(Outside, match="is damaged: it has md5"):
+        store.put_file(each.key, tmp_path / "file", md5=each.md5)
+    assert store.stat(each.key) is None
+
+
+def test_where_etags_mean_nothing_what_a_manifest_vouches_for_is_not_read(bucket, monkeypatch):
+    """AWS with KMS: each ETag looks like an MD5, and none is that of the bytes."""
+    old, new = wanted(b"old", vouched=True), wanted(b"new")
+    for each, data in ((old, b"old"), (new, b"new")):
+        bucket.put_bytes(each.key, data)
+    monkeypatch.setattr(bucket._place, "stat", lambda key: Stored(3, "0" * 32))
+    reads = []
+    real = bucket._place.read
+    monkeypatch.setattr(bucket._place, "read", lambda key: reads.append(key) or real(key))
+    assert inspect(bucket, [old, new], read=True, opaque=True) == [State.RIGHT, State.RIGHT]
+    assert reads == [new.key]

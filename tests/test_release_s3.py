@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
-import http.server
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from dreg.adapters.objects import open_store
 from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.remotes import Remote, object_key
+from tests.counting_proxy import recording
 from tests.s3_server import SECRET
 from tests.small_registry import NAME
 from tests.test_diff_samples import index_key, more_validation
@@ -125,54 +123,20 @@ def test_a_release_replaces_an_object_of_the_right_size_with_other_bytes(on_s3, 
     assert store.get_bytes(key, len(train)) == train
 
 
-class Recorder(http.server.BaseHTTPRequestHandler):
-    """Passes requests on to the S3 server as they are, and notes them."""
-
-    server: Recording
-
-    def do_GET(self) -> None:
-        self.server.asked.append((self.command, self.path))
-        there = http.client.HTTPConnection("127.0.0.1", self.server.port)
-        there.request(self.command, self.path, headers=dict(self.headers.items()))
-        answer = there.getresponse()
-        body = answer.read()
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("transfer-encoding", "connection", "date", "server"):
-                self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class Recording(http.server.ThreadingHTTPServer):
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", 0), Recorder)
-        self.port = port
-        self.asked: list[tuple[str, str]] = []
-
-
 def test_two_releases_are_compared_by_two_objects_and_no_other_request(on_s3, s3, tmp_path):
     on_s3.ok("release", NAME)
     more_validation(on_s3)
     on_s3.release()
     on_s3.git("clone", "-q", "registry.git", "clone", folder=tmp_path)
     clone = tmp_path / "clone"
-    with Recording(s3.port) as recording:
-        threading.Thread(target=recording.serve_forever, daemon=True).start()
+    with recording(s3.port) as proxy:
         config = clone / ".dvc" / "config"
-        through = f"http://127.0.0.1:{recording.server_address[1]}"
-        config.write_text(config.read_text().replace(s3.endpoint, through))
+        config.write_text(config.read_text().replace(s3.endpoint, proxy.endpoint))
         diff = ("diff", f"{NAME}@1.0.0", f"{NAME}@2.0.0", "--json")
         done = on_s3.ok(*diff, folder=clone).json
         keys = {index_key(on_s3, f"{NAME}-v{version}") for version in ("1.0.0", "2.0.0")}
-        assert {path for _, path in recording.asked} == {f"/{s3.bucket}/{key}" for key in keys}
-        assert len(recording.asked) == 2
+        assert {path for _, path in proxy.asked} == {f"/{s3.bucket}/{key}" for key in keys}
+        assert len(proxy.asked) == 2
         assert on_s3.ok(*diff, folder=clone).json == done
-        assert len(recording.asked) == 2
-        recording.shutdown()
+        assert len(proxy.asked) == 2
     assert done["samples"]["moved"]

@@ -9,25 +9,22 @@ encrypted bytes: AWS with KMS), so that nothing is called wrong which isn't.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
-from dreg.adapters.objects import Checksums, Missing, Store, T, many
-from dreg.core.remotes import OBJECTS
+from dreg.adapters.looking_up import stored
+from dreg.adapters.objects import Checksums, Missing, Store, many
 from dreg.core.stored import State, Stored, parts_etag
-
-FEW = 16
-PAGES_FOR = 8  # a listing may cost one page for as many single questions
-WINDOW = 4096
 
 
 @dataclass(frozen=True)
 class Wanted:
     """An object that should be there: `size` and `sha256` where they are known.
 
-    `source` is a local file with the very bytes (checked by who says so), if there is one.
+    `source` is a local file with the very bytes (checked by who says so), if there is one. `sent`
+    is the ETag under which the store took them. `vouched`: the store has a manifest that names
+    the object, so it was verified there before; that it is there still is to be found out.
     """
 
     key: str
@@ -35,6 +32,8 @@ class Wanted:
     size: int | None = None
     sha256: str | None = None
     source: Path | None = None
+    sent: str = ""
+    vouched: bool = False
 
 
 def inspect(
@@ -43,56 +42,53 @@ def inspect(
     *,
     read: bool = False,
     deep: bool = False,
+    opaque: bool = False,
     done: Callable[[int], None] = lambda n: None,
 ) -> list[State]:
-    """The state of each object, in order. `read`: what the store doesn't prove is read back,
-    `deep`: everything is. Raises Outside when the store cannot be asked."""
+    """The state of each object, in order. `read`: what neither the store nor a manifest on it
+    proves is read back, `deep`: everything is. `opaque`: ETags mean nothing here. Raises Outside when the store cannot be asked."""
     found = stored(store, [each.key for each in wanted])
-    states: list[State] = []
+    if opaque:
+        found = [Stored(seen.size) if seen else None for seen in found]
+    states = [_told(each, seen, deep) for each, seen in zip(wanted, found, strict=True)]
+    unknown = [at for at, state in enumerate(states) if state is None]
+    done(len(states) - len(unknown))
 
-    def one(each: Wanted, seen: Stored | None) -> State:
-        state = _state(store, each, seen, read=read, deep=deep)
+    def one(at: int) -> State:
+        state = _found_out(store, wanted[at], found[at], deep=deep, read=read)
         done(1)
         return state
 
-    for window in _windows(list(zip(wanted, found, strict=True))):
-        states += many([functools.partial(one, *pair) for pair in window])
-    return states
+    for at, state in zip(
+        unknown, many([functools.partial(one, at) for at in unknown]), strict=True
+    ):
+        states[at] = state
+    return [state for state in states if state is not None]
 
 
-def stored(store: Store, keys: Sequence[str]) -> list[Stored | None]:
-    """What the store says of each object, None of those it lacks.
-
-    Many are looked up in one listing of DVC's folder. Where it is much longer than what is asked
-    for, the listing is given up and the rest are asked for one by one.
-    """
-    seen: dict[str, Stored] = {}
-    complete = False
-    if len(keys) > FEW:
-        asked = set(keys)
-        pages = store.listed(OBJECTS)
-        for page in islice(pages, max(1, len(keys) // PAGES_FOR)):
-            seen.update((key, one) for key, one in page if key in asked)
-        complete = pages.complete
-    left = [] if complete else [key for key in keys if key not in seen]
-    for window in _windows(left):
-        one_by_one = many([functools.partial(store.stat, key) for key in window])
-        seen.update((k, one) for k, one in zip(window, one_by_one, strict=True) if one)
-    return [seen.get(key) for key in keys]
-
-
-def _state(store: Store, each: Wanted, seen: Stored | None, *, read: bool, deep: bool) -> State:
+def _told(each: Wanted, seen: Stored | None, deep: bool) -> State | None:
+    """The state, if what the store says of the object is enough."""
     if seen is None:
         return State.MISSING
     if each.size is not None and seen.size != each.size:
         return State.WRONG_SIZE
     if deep:
-        return _by_reading(store, each)
+        return None
     if seen.md5 is not None:
-        return State.RIGHT if seen.md5 == each.md5 else _by_reading(store, each)
-    if _as_uploaded(each, seen):
+        return State.RIGHT if seen.md5 == each.md5 else None
+    if each.vouched or (each.sent and seen.etag == each.sent):
         return State.RIGHT
-    return _by_reading(store, each) if store.near or read else State.UNREAD
+    return None
+
+
+def _found_out(store: Store, each: Wanted, seen: Stored | None, *, deep: bool, read: bool) -> State:
+    """The state by the local bytes' ETag or by reading, where that is allowed."""
+    another_md5 = seen is not None and seen.md5 is not None
+    if not deep and seen is not None and _as_uploaded(each, seen):
+        return State.RIGHT
+    if deep or read or store.near or another_md5:
+        return _by_reading(store, each)
+    return State.UNREAD
 
 
 def _as_uploaded(each: Wanted, seen: Stored) -> bool:
@@ -116,8 +112,3 @@ def _by_reading(store: Store, each: Wanted) -> State:
         return State.WRONG_SIZE
     right = sums.md5 == each.md5 and each.sha256 in (None, sums.sha256)
     return State.RIGHT if right else State.WRONG_BYTES
-
-
-def _windows(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    """Bounds how many questions wait at once."""
-    return (items[at : at + WINDOW] for at in range(0, len(items), WINDOW))

@@ -36,7 +36,8 @@ class Remote:
     """A place for bytes. `url` is `s3://bucket/prefix`, `http(s)://...` or a folder's path.
 
     The path may be relative: `Remotes` resolves it, or says that it cannot. `credentials` is the
-    path of a shared credentials file; keys themselves are never read from DVC's configuration.
+    path of a shared credentials file; S3's keys themselves are never read from DVC's configuration.
+    `options` are all that it says, for remotes that only DVC opens; there may be secrets in them.
     """
 
     name: str
@@ -46,6 +47,12 @@ class Remote:
     profile: str = ""
     credentials: str = ""
     anonymous: bool = False
+    options: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether dreg opens it without DVC."""
+        return self.scheme in ("", *SCHEMES)
 
     @property
     def scheme(self) -> str:
@@ -182,6 +189,7 @@ def _remote(name: str, entries: Mapping[str, Mapping[str, str]], folder: str | N
         profile=entry.get("profile", ""),
         credentials=entry.get("credentialpath", ""),
         anonymous=entry.get("allow_anonymous_login", "").lower() == "true",
+        options=entry,
     )
 
 

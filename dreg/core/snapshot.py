@@ -13,6 +13,7 @@ RAW = "raw/"
 INDEX = "samples.parquet"  # the sample index, derived from the data as the profile is
 DIGEST = re.compile(r"[0-9a-f]{64}")
 MD5 = re.compile(r"[0-9a-f]{32}")
+_UPWARD = frozenset(("", ".", ".."))
 
 
 @dataclass(frozen=True, order=True)
@@ -89,7 +90,7 @@ def check_path(path: str) -> str:
         and "\0" not in path
         and "\\" not in path
         and ":" not in parts[0]
-        and not any(part in ("", ".", "..") for part in parts)
+        and _UPWARD.isdisjoint(parts)
     )
     if not harmless:
         raise Refused(

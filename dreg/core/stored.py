@@ -10,8 +10,18 @@ from enum import Enum
 
 ETAG = re.compile(r"([0-9a-f]{32})(?:-([1-9][0-9]{0,4}))?")
 MIB = 1024 * 1024
-# dreg uploads in parts of 8 MiB as the AWS tools do, DVC (s3fs) in parts of 50 MiB.
-PART_SIZES = (8 * MIB, 50 * MIB)
+PART = 8 * MIB
+MOST_PARTS = 10_000  # S3 takes no more
+DVC_PART = 50 * MIB  # s3fs
+
+
+def part_size(size: int) -> int:
+    """Bytes in each part of an object that dreg uploads: 8 MiB as the AWS tools have it, doubled
+    until S3 takes as many parts."""
+    part = PART
+    while size > part * MOST_PARTS:
+        part *= 2
+    return part
 
 
 class State(Enum):
@@ -48,7 +58,8 @@ class Stored:
         match = ETAG.fullmatch(self.etag)
         if match is None or match.group(2) is None:
             return ()
-        return tuple(size for size in PART_SIZES if -(-self.size // size) == int(match.group(2)))
+        sizes = (part_size(self.size), DVC_PART)
+        return tuple(part for part in sizes if -(-self.size // part) == int(match.group(2)))
 
 
 def parts_etag(read: Callable[[int], bytes], part_size: int) -> str:

@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,12 +95,13 @@ class _Found:
 
     def md5s(self, fresh: dict[str, str], memory: Memory) -> dict[str, str] | None:
         """By path below; None if a file is not any more as it was when its stamp was taken."""
-        known = {
-            below: fresh.get(name) or memory.get(name, stamp)
-            for below, (name, stamp) in self.files.items()
-        }
-        whole = {below: md5 for below, md5 in known.items() if md5}
-        return whole if len(whole) == len(known) else None
+        whole = {}
+        for below, (name, stamp) in self.files.items():
+            md5 = fresh.get(name) or memory.get(name, stamp)
+            if md5 is None:
+                return None
+            whole[below] = md5
+        return whole
 
 
 def digests(
@@ -195,8 +196,12 @@ def file_md5(path: Path, memory: Memory) -> str | None:
 
 def directory_md5(files: Mapping[str, str]) -> str:
     """DVC's md5 of a folder with these files: md5 by path below the folder."""
-    listed = [{"md5": md5, "relpath": path} for path, md5 in sorted(files.items())]
-    return hashlib.md5(json.dumps(listed).encode(), usedforsecurity=False).hexdigest() + ".dir"
+    quoted = json.encoder.encode_basestring_ascii
+    listed = (
+        f'{{"md5": "{md5}", "relpath": {quoted(path)}}}' for path, md5 in sorted(files.items())
+    )
+    text = f"[{', '.join(listed)}]"
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 
 def _find(root: Path, path: str) -> _Found | None:
@@ -216,16 +221,19 @@ def _find(root: Path, path: str) -> _Found | None:
         return _Found(False, {"": (str(top), _stamp(info))})
     if not stat.S_ISDIR(info.st_mode):
         raise Puzzling(f"`{path}` is neither file nor folder")
-    return _Found(True, dict(_walk(str(top), "")))
+    found: dict[str, tuple[str, Stamp]] = {}
+    _walk(str(top), "", found)
+    return _Found(True, found)
 
 
-def _walk(folder: str, below: str) -> Iterator[tuple[str, tuple[str, Stamp]]]:
+def _walk(folder: str, below: str, found: dict[str, tuple[str, Stamp]]) -> None:
+    """Put every file into `found`; no generators, as there may be many thousands."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name in _SPECIAL or entry.name == ".dvcignore":
                 raise Puzzling(f"a `{entry.name}` in `{folder}`")
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{below}{entry.name}/")
+                _walk(entry.path, f"{below}{entry.name}/", found)
                 continue
             try:
                 info = entry.stat()
@@ -235,7 +243,7 @@ def _walk(folder: str, below: str) -> Iterator[tuple[str, tuple[str, Stamp]]]:
                 continue  # DVC does not follow a link to a folder
             if not stat.S_ISREG(info.st_mode):
                 raise Puzzling(f"`{entry.path}` is neither file nor folder")
-            yield f"{below}{entry.name}", (entry.path, _stamp(info))
+            found[below + entry.name] = entry.path, _stamp(info)
 
 
 def _stamp(info: os.stat_result) -> Stamp:

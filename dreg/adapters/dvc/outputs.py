@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters.dvc.cache import cache_folder, cache_path, read_dir_object
 from dreg.adapters.dvc.digests import Memory, Puzzling, directory_md5, files_in
 from dreg.adapters.yaml_files import read_yaml, shown
+from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
 from dreg.core.stages import LockedStage, Record, Stage, below, parse_lock, parse_pipeline
 from dreg.errors import Refused
@@ -69,16 +72,18 @@ def _output(root: Path, name: str, stage: Stage, record: Record) -> Output:
     return Output(stage.name, path, record.md5, record.size, record.nfiles, cached, pushed)
 
 
-def tracked_files(root: Path, name: str) -> tuple[File, ...]:
+def tracked_files(
+    root: Path, name: str, sizes: Mapping[str, int] | None = None
+) -> tuple[File, ...]:
     """Every file that dvc.lock records below `data/<name>/`, with size and md5, sorted by path.
 
-    Sizes come from the cache, else from the work tree. Raises Refused for an output elsewhere,
-    and for one of which neither has the bytes.
+    `sizes` are known ones by md5; others come from the cache, else from the work tree. Raises
+    Refused for an output elsewhere, and for one of which neither has the bytes.
     """
     files = []
     for output in lock_outputs(root, name):
         if not output.cached or output.pushed:
-            files += _files(root, name, output)
+            files += _files(root, name, output, sizes or {})
     return tuple(sorted(files))
 
 
@@ -91,6 +96,18 @@ def directories(root: Path, name: str) -> dict[str, str]:
     }
 
 
+def objects(root: Path, name: str) -> Iterator[tuple[str, str]]:
+    """The md5 (of a folder with `.dir`) and path of everything that DVC would push, wherever it is
+    in the registry; a folder behind its files. Raises Refused where that is not known here."""
+    for output in lock_outputs(root, name):
+        if not output.cached or not output.pushed:
+            continue
+        if output.is_directory:
+            for child, md5 in _listed(root, name, output).items():
+                yield md5, f"{output.path}/{child}"
+        yield output.md5, output.path
+
+
 def _inside(name: str, output: Output) -> str:
     prefix = f"data/{name}/"
     if not output.path.startswith(prefix):
@@ -101,35 +118,44 @@ def _inside(name: str, output: Output) -> str:
     return output.path.removeprefix(prefix)
 
 
-def _files(root: Path, name: str, output: Output) -> list[File]:
+def _files(root: Path, name: str, output: Output, sizes: Mapping[str, int]) -> list[File]:
     path = _inside(name, output)
     if not output.is_directory:
-        size = _size(root, output.md5, root / output.path) if output.cached else None
+        size = sizes.get(output.md5) if output.cached else None
+        if size is None and output.cached:
+            size = _size(root, output.md5, f"{root}/{output.path}")
         size = output.size if size is None else size
         if size is None:
             raise _not_here(name, output.path)
         return [File(path, size, output.md5, in_git=not output.cached)]
-    listed = read_dir_object(cache_folder(root), output.md5) if output.cached else None
-    if listed is None:
-        listed = _listed_by_tree(root, output)
-    if listed is None:
-        raise _not_here(name, output.path)
     files = []
-    for child, md5 in listed.items():
-        size = _size(root, md5, root / output.path / child)
+    for child, md5 in _listed(root, name, output).items():
+        size = sizes.get(md5)
+        if size is None:
+            size = _size(root, md5, f"{root}/{output.path}/{child}")
         if size is None:
             raise _not_here(name, f"{output.path}/{child}")
         files.append(File(f"{path}/{child}", size, md5, in_git=not output.cached))
     return files
 
 
-def _size(root: Path, md5: str, placed: Path) -> int | None:
-    for candidate in (cache_path(root, md5), placed):
+def _size(root: Path, md5: str, placed: str) -> int | None:
+    for candidate in (f"{cache_folder(root)}/{object_key(md5)}", placed):
         try:
-            return candidate.stat().st_size
+            return os.stat(candidate).st_size  # noqa: PTH116 - no Path: there may be many thousands
         except OSError:
             continue
     return None
+
+
+def _listed(root: Path, name: str, output: Output) -> dict[str, str]:
+    """The md5 of every file in the folder, by path below it."""
+    listed = read_dir_object(cache_folder(root), output.md5) if output.cached else None
+    if listed is None:
+        listed = _listed_by_tree(root, output)
+    if listed is None:
+        raise _not_here(name, output.path)
+    return listed
 
 
 def _listed_by_tree(root: Path, output: Output) -> dict[str, str] | None:

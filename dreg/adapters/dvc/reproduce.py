@@ -100,13 +100,13 @@ class Attempt:
                 self.tell(f"not all could be got{why}; making the rest again")
         return self.pipeline.verdicts()
 
-    def push(self) -> None:
-        """Push what dvc.lock records to the default remote. Raises Outside; Stopped."""
+    def push(self, remote: str) -> None:
+        """Push what dvc.lock records to the remote of that name. Raises Outside; Stopped."""
         pipeline = self.pipeline
         targets = pipeline.targets(pipeline.order) if pipeline.is_plain else [pipeline.file]
-        self.tell("pushing")
         transcript = Transcript()
-        if self._dvc([WAITING, "push", *targets], transcript, quietly=True) != 0:
+        arguments = [WAITING, "push", "--remote", remote, *targets]
+        if self._dvc(arguments, transcript, quietly=True) != 0:
             raise Outside(
                 f"`{pipeline.name}` could not be pushed: {transcript.reason or 'DVC failed'}",
                 hint="dreg remote check; then run the command again",

@@ -6,17 +6,20 @@ there and checks out. A store may be used from many threads at once. Kinds of re
 """
 
 from dreg.adapters.objects.checksums import Checksums, Corrupt, corrupt
-from dreg.adapters.objects.in_flight import T, for_each, many
-from dreg.adapters.objects.place import Advance, Missing, Unsteady, missing
+from dreg.adapters.objects.in_flight import Room, T, for_each, many
+from dreg.adapters.objects.place import PAGE, Advance, Missing, Page, Unsteady, missing
 from dreg.adapters.objects.store import Store, open_store
 from dreg.adapters.objects.stores import Stores
 from dreg.adapters.objects.transfer import Wanted, fetch_all, fetch_one
 
 __all__ = [
+    "PAGE",
     "Advance",
     "Checksums",
     "Corrupt",
     "Missing",
+    "Page",
+    "Room",
     "Store",
     "Stores",
     "T",

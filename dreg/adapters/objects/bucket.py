@@ -10,15 +10,13 @@ from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedErr
 from obstore.store import HTTPStore, S3Store
 
 from dreg.adapters.objects.failures import Failures
-from dreg.adapters.objects.place import CHUNK, Kept, Page, missing, unlistable
+from dreg.adapters.objects.place import CHUNK, PAGE, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
 from dreg.errors import DregError
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
-
-PAGE = 1000
 
 
 class Bucket:
@@ -40,12 +38,12 @@ class Bucket:
         except BaseError as error:
             raise self._failures.of(error) from error
 
-    def pages(self, prefix: str) -> Iterator[Page | None]:
+    def pages(self, prefix: str, after: str = "") -> Iterator[Page | None]:
         if isinstance(self._store, HTTPStore):
             yield None
             return
         try:
-            for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+            for page in obstore.list(self._store, prefix, offset=after or None, chunk_size=PAGE):
                 yield [(one["path"], self._stored(one)) for one in page]
         except FileNotFoundError as error:
             raise self._failures.no_bucket() from error
@@ -99,8 +97,9 @@ class Bucket:
             return self._failures.no_bucket()
         return missing(key, self.location)
 
-    def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
-        upload(self._store, key, chunks, size, self._failures)
+    def write(self, key: str, chunks: Iterator[bytes], size: int) -> Stored | None:
+        etag = upload(self._store, key, chunks, size, self._failures)
+        return Stored(size, etag) if isinstance(self._store, S3Store) else None
 
     def delete(self, key: str) -> None:
         try:

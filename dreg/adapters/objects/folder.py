@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from dreg.adapters.objects.half_written import half_written
-from dreg.adapters.objects.place import CHUNK, Advance, Kept, Page, missing
+from dreg.adapters.objects.place import CHUNK, Kept, Page, missing
 from dreg.core.stored import Stored
 from dreg.errors import Outside
 
@@ -33,7 +33,7 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def pages(self, prefix: str) -> Iterator[Page | None]:
+    def pages(self, prefix: str, after: str = "") -> Iterator[Page | None]:
         yield None  # asking for single files is as quick
 
     def every(self, prefix: str) -> Iterator[Kept]:
@@ -48,7 +48,8 @@ class Folder:
 
     def read(self, key: str) -> Iterator[bytes]:
         with self._opened(key) as file:
-            yield from chunks(file.read)
+            while chunk := file.read(CHUNK):
+                yield chunk
 
     def _opened(self, key: str) -> BinaryIO:
         try:
@@ -81,9 +82,3 @@ class Folder:
 def _raise(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
         raise error
-
-
-def chunks(read: Callable[[int], bytes], advance: Advance = lambda n: None) -> Iterator[bytes]:
-    while chunk := read(CHUNK):
-        yield chunk
-        advance(len(chunk))

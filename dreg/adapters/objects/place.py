@@ -11,6 +11,7 @@ from dreg.core.stored import Stored
 from dreg.errors import Outside
 
 CHUNK = 1024 * 1024
+PAGE = 1000  # objects in one answer of a listing; S3 gives no more
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class Place(Protocol):
     """What a kind of remote must be able to do; `location` says in messages which it is.
 
     `near`: reading an object costs no more than asking for it. `pages` yields None
-    where the remote cannot list (further); `identity` is whose credentials are used, empty where none
-    are; `read_range` gives None where it has no ranges.
+    where the remote cannot list (further), and starts behind the key `after`; `identity` is whose
+    credentials are used, empty where none are; `read_range` gives None where it has no ranges.
+    `write` returns what the remote says that it has now, None if it says nothing.
     """
 
     location: str
@@ -47,11 +49,11 @@ class Place(Protocol):
     near: bool
 
     def stat(self, key: str) -> Stored | None: ...
-    def pages(self, prefix: str) -> Iterator[Page | None]: ...
+    def pages(self, prefix: str, after: str = "") -> Iterator[Page | None]: ...
     def every(self, prefix: str) -> Iterator[Kept]: ...
     def read(self, key: str) -> Iterator[bytes]: ...
     def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None: ...
-    def write(self, key: str, chunks: Iterator[bytes], size: int) -> None: ...
+    def write(self, key: str, chunks: Iterator[bytes], size: int) -> Stored | None: ...
     def delete(self, key: str) -> None: ...
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dreg.adapters.objects.folder import Folder, chunks
+from dreg.adapters.objects.failures import without_password
+from dreg.adapters.objects.folder import Folder
 from dreg.adapters.objects.place import Advance, Kept, Page, Place, missing
+from dreg.adapters.objects.sending import Sending
 from dreg.adapters.objects.transfer import Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
 from dreg.core.stored import Stored
@@ -21,8 +23,9 @@ def open_store(remote: Remote) -> Store:
         return Store(remote, open_bucket(remote))
     if remote.scheme:
         raise BadRequest(
-            f"dreg cannot open the remote `{remote.name}` at {remote.url}",
-            hint="dreg opens s3://, http://, https:// and folders; choose one with --remote",
+            f"dreg cannot open the remote `{remote.name}` at {without_password(remote.url)}",
+            hint="dreg opens s3://, http://, https:// and folders; choose one with --remote, "
+            "or clone the registry at the tag: dvc pull",
         )
     folder = Path(remote.url).expanduser()
     if not remote.url or not folder.is_absolute():
@@ -90,9 +93,10 @@ class Store:
         """What the store says of the object, None if it is not there."""
         return self._place.stat(key)
 
-    def listed(self, prefix: str) -> Listing:
-        """Every object whose key starts with `prefix` (ending in `/`)."""
-        return Listing(self._place.pages(prefix))
+    def listed(self, prefix: str, after: str = "") -> Listing:
+        """Every object whose key starts with `prefix` (ending in `/`), in the order of their keys
+        if the store has one; behind the key `after`."""
+        return Listing(self._place.pages(prefix, after))
 
     def every(self, prefix: str) -> Iterator[Kept]:
         """All objects whose key starts with `prefix` (ending in `/`). Raises Outside where the
@@ -123,10 +127,23 @@ class Store:
         """Write an object; readers see the old one or all of the new one."""
         self._place.write(key, iter((data,)), len(data))
 
-    def put_file(self, key: str, path: Path, advance: Advance = lambda n: None) -> None:
-        """Write the file's bytes as an object."""
-        with path.open("rb") as file:
-            self._place.write(key, chunks(file.read, advance), path.stat().st_size)
+    def put_file(
+        self,
+        key: str,
+        path: Path,
+        advance: Advance = lambda n: None,
+        *,
+        md5: str | None = None,
+    ) -> Stored | None:
+        """Write the file's bytes as an object. With `md5`, only if they have it: Outside is raised
+        before readers could see any of them.
+
+        Returns what the store says that it has if those are the very bytes, else None: not every
+        store tells.
+        """
+        sending = Sending(path, md5, advance)
+        said = self._place.write(key, sending.chunks(), sending.size)
+        return said if sending.arrived(said) else None
 
     def put_chunks(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         """Write `size` bytes as an object; none if `chunks` raises before its end."""
