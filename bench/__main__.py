@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench import pushes
 from bench.measure import Job, Result, run
 
 BENCH = Path(__file__).resolve().parent
@@ -157,7 +158,7 @@ def table(results: list[Result]) -> str:
         limit = f"{r.megabytes:.0f}" + (f" (<= {r.memory_bar:.0f})" if r.memory_bar else "")
         rows.append(
             [named(r), r.peer, f"{r.seconds:.3f}", f"{r.peer_seconds:.3f}", f"{r.ratio:.2f}",
-             f"<= {r.bar:.2f}", limit, f"{r.peer_megabytes:.0f}", "yes" if r.met else "NO"]
+             allowed(r), limit, f"{r.peer_megabytes:.0f}", "yes" if r.met else "NO"]
         )  # fmt: skip
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     return "\n".join(
@@ -165,8 +166,31 @@ def table(results: list[Result]) -> str:
     )
 
 
+def allowed(result: Result) -> str:
+    """The bar in words."""
+    if result.most is not None:
+        return f"<= {result.most:g} s"
+    if result.more is not None:
+        return f"<= {result.more:g} s more"
+    return f"<= {result.bar:.2f}" if result.bar is not None else ""
+
+
 def named(result: Result) -> str:
     return f"{result.name}: {result.rate / 1e6:.1f}M/s" if result.rows else result.name
+
+
+def measured(
+    jobs: list[Job], environment: dict[str, str], only: list[str], runs: int | None
+) -> list[Result]:
+    """The results of the jobs whose name contains one of `only`, of all if that is empty."""
+    results = []
+    for job in jobs:
+        if only and not any(word in job.name for word in only):
+            continue
+        print(f"{job.name} | {job.peer}", file=sys.stderr, flush=True)
+        results.append(run(dataclasses.replace(job, runs=runs or job.runs), environment))
+        print(table(results[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    return results
 
 
 def main() -> None:
@@ -178,16 +202,12 @@ def main() -> None:
     environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}
     # As users have it: a module is compiled once, not in every run.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    results = []
     with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
         registry = prepare(Path(scratch), environment)
-        for job in jobs(registry):
-            if given.only and not any(word in job.name for word in given.only):
-                continue
-            if given.runs:
-                job = dataclasses.replace(job, runs=given.runs)
-            print(f"{job.name} | {job.peer}", file=sys.stderr, flush=True)
-            results.append(run(job, environment))
+        results = measured(jobs(registry), environment, given.only, given.runs)
+        with pushes.set_up(Path(scratch), environment) as many:
+            found = pushes.jobs(many, Path(PYTHON).parent)
+            results += measured(found, many.environment, given.only, given.runs)
     print(table(results))
     if not given.only:
         machine = {

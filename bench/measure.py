@@ -14,20 +14,23 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Job:
-    """One bar: `ours` beside `peer`. `bar` is the highest allowed ratio of our time to theirs;
-    `memory` the most megabytes that our process may take. With `rows`, `rate` is the least of them
-    that we may do in a second."""
+    """One bar: `ours` beside `peer`. `bar` is the highest allowed ratio of our time to theirs, if any;
+    `memory` the most megabytes that our process may take, `most` the most seconds and `more` the
+    most seconds beyond theirs. With `rows`, `rate` is the least of them that we may do in a second.
+    `before` is called before each command, and not counted."""
 
     name: str
     peer: str
     ours_command: list[str]
     peer_command: list[str]
     folder: Path
-    bar: float
+    bar: float | None = None
     memory: float | None = None
     runs: int = 7
     rows: int = 0
     rate: float = 0
+    most: float | None = None
+    more: float | None = None
     before: Callable[[], None] = field(default=lambda: None)
 
 
@@ -41,12 +44,14 @@ class Result:
     seconds: float
     peer_seconds: float
     ratio: float
-    bar: float
+    bar: float | None
     megabytes: float
     peer_megabytes: float
     memory_bar: float | None
     rows: int = 0
     rate_bar: float = 0
+    most: float | None = None
+    more: float | None = None
 
     @property
     def rate(self) -> float:
@@ -56,9 +61,11 @@ class Result:
     @property
     def met(self) -> bool:
         return (
-            self.ratio <= self.bar
+            (self.bar is None or self.ratio <= self.bar)
             and (self.memory_bar is None or self.megabytes <= self.memory_bar)
             and self.rate >= self.rate_bar
+            and (self.most is None or self.seconds <= self.most)
+            and (self.more is None or self.seconds <= self.peer_seconds + self.more)
         )
 
 
@@ -90,6 +97,8 @@ def run(job: Job, environment: dict[str, str]) -> Result:
         memory_bar=job.memory,
         rows=job.rows,
         rate_bar=job.rate,
+        most=job.most,
+        more=job.more,
     )
 
 
