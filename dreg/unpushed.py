@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Published, Publisher
-from dreg.adapters.objects import open_store
+from dreg.adapters.through_dvc import open_own
 from dreg.catalog import releases_of
 from dreg.core.about import About
 from dreg.core.release import Release
@@ -54,7 +54,7 @@ def push_release(dataset: Dataset, release: Release, branch: str, tip: str | Non
     """
     repository, publisher = Repository(dataset.root), Publisher(dataset.root)
     anew = f"git tag -d {release.tag}; git pull --rebase; then release again"
-    store = open_store(remote_of(dataset.root))
+    store = open_own(remote_of(dataset.root))
     problems = check_remote(store, [release], deep=False, source=None).problems
     if problems:
         raise Outside(
