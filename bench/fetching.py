@@ -178,7 +178,7 @@ def measured(files: int, megabytes: int, only: list[str]) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
         home = Path(scratch)
         (home / "s3").mkdir()
-        started = s3_server._start(home / "s3")
+        started = s3_server.start(home / "s3")
         assert started is not None, "the S3 server did not start"
         process, server = started
         try:
