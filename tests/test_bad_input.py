@@ -116,7 +116,7 @@ def test_rows_are_counted_across_blocks(dataset, monkeypatch):
 
 
 def test_a_row_that_is_larger_than_what_is_read_at_once(dataset, monkeypatch):
-    monkeypatch.setattr(rows, "BATCH_BYTES", 1 << 20)
+    monkeypatch.setattr(rows, "BATCH_BYTES", 2 << 20)
     fact = refusal(dataset, "all.csv", f"x,y\n1,a\n2,{'b' * (3 << 20)}\n", X)
     assert fact == "`all.csv` cannot be read: a row has more than 1 MB, or a quote is never closed"
 

@@ -40,7 +40,7 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
             # Arrow reads ahead in a thread of its own, which must not be in Python when Python ends.
             pa.OSFile(str(piece.path)),
             # Arrow tells a bad value's row only when it reads with one thread.
-            read_options=csv.ReadOptions(use_threads=False, block_size=rows.BATCH_BYTES),
+            read_options=csv.ReadOptions(use_threads=False, block_size=_block_bytes()),
             parse_options=csv.ParseOptions(
                 delimiter=DELIMITERS[piece.path.suffix], newlines_in_values=True
             ),
@@ -62,9 +62,14 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
         yield Rows(final, cast(_batches(reader, file, piece), final, piece))
 
 
+def _block_bytes() -> int:
+    """What is parsed at once. Arrow reads up to 32 blocks ahead, which is most of what a CSV takes."""
+    return rows.BATCH_BYTES // 2
+
+
 def _check_start(file: BinaryIO, piece: Piece) -> None:
     """Raises Outside for a file without a header, or with one in another encoding."""
-    header = file.readline(rows.BATCH_BYTES)
+    header = file.readline(_block_bytes())
     file.seek(0)
     if not header.strip():
         raise Outside(f"`{shown(piece.path)}` is empty: it has no header", hint=HINT)
@@ -92,7 +97,7 @@ def _wrong(error: pa.ArrowInvalid, piece: Piece) -> Outside:
     """Arrow's words with the row's place, and with a column's name for its number."""
     words = " ".join(str(error).split()).rstrip(".").removeprefix("CSV parse error: ")
     if "straddl" in words:
-        most = rows.BATCH_BYTES >> 20
+        most = _block_bytes() >> 20
         words = f"a row has more than {most} MB, or a quote is never closed"
     column = COLUMN.search(words)
     row = ROW.search(words)
