@@ -115,6 +115,9 @@ KEPT = [
     ({"type": "string", "classes": ["a", "b"]}, ["a"], ["b"]),
     ({"type": "int64", "classes": ["a", "b"]}, [0], [1]),
     ({"type": "float64", "range": [0, 1]}, [0.0, 1.0], [0.5]),
+    # The profile rounds it to 10, beyond the bound; the data does not.
+    ({"type": "float64", "range": [0, 9.99999999999999]}, [9.99999999999999], [0.5]),
+    ({"type": "float32", "range": [0, 0.5]}, *(pa.array([0.5], pa.float32()),) * 2),
 ]
 
 
@@ -183,6 +186,17 @@ BROKEN = [
             "  processed/train.parquet row 3: -1",
             "column `x` goes up to 11 in split `train`, promised at most 10",
             "  processed/train.parquet row 2: 11",
+        ],
+    ),
+    (
+        {"type": "float64", "range": [-10, 10]},  # beyond by less than a profile's digits tell
+        [1.0, 10.0000000000001, -10.0000000000001],
+        [10.0],
+        [
+            "column `x` has 1 value above 10.0 in split `train`",
+            "  processed/train.parquet row 2: 10.0000000000001",
+            "column `x` has 1 value below -10.0 in split `train`",
+            "  processed/train.parquet row 3: -10.0000000000001",
         ],
     ),
     (

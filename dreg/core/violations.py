@@ -6,11 +6,14 @@ cannot decide, and the samples to be named for what it found broken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from ctypes import c_float
 from dataclasses import dataclass
 
 from dreg.core.contract import Column, Contract
 from dreg.core.evidence import Evidence, Problem
+from dreg.core.numbers import rounded
 from dreg.core.profile import Feature, Number, Profile, Split
 from dreg.core.types import spelled
 from dreg.core.wording import numbered, tick
@@ -26,13 +29,14 @@ class Question:
     """Which samples of `split` break one promise about a column; of all splits if it is empty.
 
     The promises: nulls, finite, least, most, classes, values, pattern, unique. `decided` is one
-    that the profile knows to be broken.
+    that the profile knows to be broken, `near` one that its rounded figures leave open.
     """
 
     column: str
     promise: str
     split: str
     decided: bool = False
+    near: bool = False
 
 
 Answers = Mapping[tuple[str, str, str], Evidence]  # by column, promise, split
@@ -74,6 +78,10 @@ def _only_in_data(
     for split in profile.splits:
         if split in contract.splits:
             yield from (Question(name, promise, split) for promise in wanted if wanted[promise])
+            figures = profile.splits[split].columns.get(name, {})
+            for promise, bound, figure in _ends(promised, figures):
+                if _near(bound, figure, profile.features[name].type):
+                    yield Question(name, promise, split, near=True)
 
 
 def violations(
@@ -125,6 +133,7 @@ def _violation(about: str, text: str, evidence: Evidence | None) -> Violation:
 def _told(question: Question, promised: Column, count: int) -> str:
     """What is wrong with so many values."""
     low, high = promised.range or ("", "")
+    below, above = ("before", "after") if isinstance(low, str) else ("below", "above")
     noun = "text" if question.promise == "pattern" else "value"
     return (
         f"has {numbered(count, noun)} "
@@ -133,8 +142,8 @@ def _told(question: Question, promised: Column, count: int) -> str:
             "pattern": f"not matching {tick(promised.pattern)}",
             "unique": "that came before, promised unique",
             "classes": f"not among the {numbered(len(promised.classes), 'class')}",
-            "least": f"before {low}",
-            "most": f"after {high}",
+            "least": f"{below} {low}",
+            "most": f"{above} {high}",
         }[question.promise]
     )
 
@@ -172,22 +181,40 @@ def _measured(name: str, promised: Column, profile: Profile) -> Iterator[tuple[s
         if odd := figures.get("not_finite", 0):
             values = numbered(int(odd), "NaN or infinite value")
             yield "finite", split_name, f"has {values} {where}, promised a range"
-        low, high = promised.range
-        if not isinstance(low, str) and not isinstance(high, str):
-            ends = _range((low, high), figures.get("min"), figures.get("max"))
-            yield from ((promise, split_name, text.format(where)) for promise, text in ends)
+        for promise, bound, figure in _ends(promised, figures):
+            if not _near(bound, figure, profile.features[name].type):
+                for text in _beyond(promise, bound, figure):
+                    yield promise, split_name, text.format(where)
     if profile.features[name].nullable and not promised.nullable and not counted:
         yield "", "", "is nullable, promised not to be"
 
 
-def _range(
-    bounds: tuple[float, float], low: Number | None, high: Number | None
-) -> Iterator[tuple[str, str]]:
+def _ends(promised: Column, figures: Mapping[str, Number]) -> Iterator[tuple[str, float, Number]]:
+    """Promise, bound and figure of each end of a range of numbers that was measured."""
+    low, high = promised.range or ("", "")
+    if isinstance(low, str) or isinstance(high, str):
+        return
+    for promise, bound, figure in (("least", low, "min"), ("most", high, "max")):
+        if figure in figures:
+            yield promise, bound, figures[figure]
+
+
+def _near(bound: float, figure: Number, kind: str) -> bool:
+    """Whether the figure, which is rounded, may be of a value on either side of the bound."""
+    exact = isinstance(figure, int) or figure == 0 or not math.isfinite(bound)
+    if exact or figure != rounded(float(bound)):
+        return False
+    # Twelve digits tell all values of the narrower types apart: the bound is one of them, or between.
+    narrow = spelled(kind) in ("float16", "float32")
+    return not (narrow and c_float(bound).value == bound)
+
+
+def _beyond(promise: str, bound: float, figure: Number) -> Iterator[str]:
     # Asked this way round, NaN is outside of every range.
-    if low is not None and not low >= bounds[0]:
-        yield "least", f"goes down to {low:g} {{}}, promised at least {bounds[0]:g}"
-    if high is not None and not high <= bounds[1]:
-        yield "most", f"goes up to {high:g} {{}}, promised at most {bounds[1]:g}"
+    if promise == "least" and not figure >= bound:
+        yield f"goes down to {figure:g} {{}}, promised at least {bound:g}"
+    if promise == "most" and not figure <= bound:
+        yield f"goes up to {figure:g} {{}}, promised at most {bound:g}"
 
 
 def _splits(contract: Contract, profile: Profile) -> Iterator[Violation]:
