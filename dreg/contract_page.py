@@ -97,11 +97,16 @@ def contract_page() -> Iterator[str]:
         "releases",
         "datasets behind those that they are made from.",
         "",
+        "Another promise about the same data (range, values, pattern, nullable, unique, a split's samples), owner "
+        "or homepage costs a patch, with the",
+        "finding `contract-changed`, which has no rule. Another gate, price or threshold alone is nothing to release.",
+        "",
         "## check",
         "",
         "`dreg check` and `dreg release` decide by the profile what it can decide. For `values`, "
         "`pattern`, `unique`,",
-        "classes of a column that is not the label and ranges of dates, and to name samples of what is "
+        "classes of a column that is not the label, ranges of dates and floats that are at their bound to "
+        "the twelve digits of a profile, and to name samples of what is "
         "broken, they read",
         "the data in the tree: just those columns, in batches. What is broken names up to five samples "
         "by file, row and",

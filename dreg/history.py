@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from dreg.adapters.git import Repository, remote_tags
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.catalog import releases_of
+from dreg.core.contract import Contract
+from dreg.core.contract_changes import contract_changes
+from dreg.core.decision import Decision
 from dreg.core.json_text import parse_json
 from dreg.core.profile import FORMAT, Profile
-from dreg.core.release import Release, marked
-from dreg.core.rules import Pricing, assess
+from dreg.core.release import Release, marked, newest
+from dreg.core.rules import Finding, Pricing, assess
+from dreg.core.version import Bump
 from dreg.core.yank import tags_about
 from dreg.errors import BadRequest, Refused
 from dreg.output import out
@@ -62,11 +67,18 @@ def profile_of(dataset: Dataset, release: Release) -> Profile | None:
         return None
 
 
-def refuse_yanked(dataset: Dataset, profile: Profile, releases: Iterable[Release]) -> None:
-    """Raises Refused when the tree has what a yanked release had: it would only come back."""
+def refuse_yanked(
+    dataset: Dataset, profile: Profile, releases: Iterable[Release], *, promises: bool = False
+) -> None:
+    """Raises Refused when the tree has what a yanked release had: it would only come back.
+
+    With `promises`, data that is promised otherwise is something else: a good release has it, too.
+    """
     for release in releases:
         before = profile_of(dataset, fetched(dataset, release)) if release.yanked else None
-        if before is not None and not assess(before, profile):
+        if before is None or assess(before, profile):
+            continue
+        if not (promises and promised_otherwise(dataset, fetched(dataset, release))):
             raise Refused(
                 f"the tree has the data of `{dataset.name}` {release.version}, which is yanked",
                 hint=f"correct the data, then: dreg run {dataset.name}; or take the yank back: "
@@ -90,6 +102,31 @@ def pricing_of(dataset: Dataset, release: Release) -> Pricing:
         return Pricing()
 
 
+def promised_otherwise(
+    dataset: Dataset, old: Release, new: Release | None = None
+) -> tuple[Finding, ...]:
+    """What the contract of release `new`, or of the tree, promises otherwise than that of `old`.
+
+    Nothing where one of the two can't be read any more: the profiles still tell what they can.
+    """
+    path = f"{dataset.folders[0]}/dataset.yaml"
+    repository = Repository(dataset.root)
+    before = repository.read(old.commit, path)
+    after = repository.read(new.commit, path) if new else None
+    if before is None or (new and (after is None or after == before)):
+        return ()
+    try:
+        was = _contract(before, f"{old.tag}:{path}")
+        now = _contract(after, f"{new.tag}:{path}") if new and after else dataset.contract()
+    except (BadRequest, UnicodeDecodeError):
+        return ()
+    return contract_changes(was, now)
+
+
+def _contract(text: bytes, where: str) -> Contract:
+    return Contract.parse(parse_yaml(text.decode(), where), where)
+
+
 def tell_of_new_prices(dataset: Dataset, pricing: Pricing) -> None:
     """Note that the tree's prices are not those that count yet."""
     if dataset.contract().pricing != pricing:
@@ -97,3 +134,23 @@ def tell_of_new_prices(dataset: Dataset, pricing: Pricing) -> None:
             f"overrides and thresholds in {dataset.folders[0]}/dataset.yaml count from the next "
             "release on; this one is priced by the last release's"
         )
+
+
+def unless_repeated(
+    dataset: Dataset, decision: Decision, releases: list[Release], profile: Profile
+) -> Decision:
+    """The decision on a prerelease; nothing to release if the one before is of the same data."""
+    word = str(decision.version.prerelease).rpartition(".")[0]
+    before = newest(
+        release
+        for release in releases
+        if release.version < decision.version
+        and release.version.finalize_version() == decision.version.finalize_version()
+        and str(release.version.prerelease).rpartition(".")[0] == word
+    )
+    if before is None:
+        return decision
+    before = fetched(dataset, before)
+    if profile_of(dataset, before) != profile or promised_otherwise(dataset, before):
+        return decision
+    return replace(decision, findings=(), bump=Bump.NONE, version=before.version, computed=None)

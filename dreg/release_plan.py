@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from semver import Version
 
@@ -26,9 +26,11 @@ from dreg.history import (
     fetched,
     pricing_of,
     profile_of,
+    promised_otherwise,
     published,
     refuse_yanked,
     tell_of_new_prices,
+    unless_repeated,
 )
 from dreg.holdings import Holdings, holdings, nothing
 from dreg.inspection import breached, violated
@@ -121,14 +123,16 @@ def plan(
     initial = choices.initial or first_version(releases)
     compared = samples_since(dataset, last, old, None, profile) if last and old else None
     changes = compared.changes if compared else None
-    decision = decide(old, profile, last.version if last else None, initial, pricing, changes)
+    promised = promised_otherwise(dataset, last) if last else ()
+    version = last.version if last else None
+    decision = decide(old, profile, version, initial, pricing, changes, promised)
     if decision.bump is not Bump.NONE or (last and last.yanked):
-        refuse_yanked(dataset, profile, releases)
+        refuse_yanked(dataset, profile, releases, promises=decision.only_promises)
     decision = chosen(above(decision, highest_final(releases)), choices, dataset.name)
     if choices.prerelease and decision.bump is not Bump.NONE:
         versions = [release.version for release in releases]
         decision = as_prerelease(decision, choices, versions, dataset.name)
-        decision = _unless_repeated(dataset, decision, releases, profile)
+        decision = unless_repeated(dataset, decision, releases, profile)
     broken = _breaches(dataset, decision, profile, old)
     for gate in set(choices.allow) - {breach.gate for breach in broken}:
         out.note(f"`{dataset.name}` passes its gate `{gate}`: there is nothing to allow")
@@ -285,20 +289,3 @@ def _before(
     pricing = pricing_of(dataset, last)
     tell_of_new_prices(dataset, pricing)
     return last, profile_of(dataset, last), pricing
-
-
-def _unless_repeated(
-    dataset: Dataset, decision: Decision, releases: list[Release], profile: Profile
-) -> Decision:
-    """The decision on a prerelease; nothing to release if the one before is of the same data."""
-    word = str(decision.version.prerelease).rpartition(".")[0]
-    before = newest(
-        release
-        for release in releases
-        if release.version < decision.version
-        and release.version.finalize_version() == decision.version.finalize_version()
-        and str(release.version.prerelease).rpartition(".")[0] == word
-    )
-    if before is None or profile_of(dataset, fetched(dataset, before)) != profile:
-        return decision
-    return replace(decision, findings=(), bump=Bump.NONE, version=before.version, computed=None)

@@ -17,7 +17,7 @@ from dreg.core.samples import KINDS, Entry
 from dreg.core.version import Bump, parse_request
 from dreg.core.wording import as_markdown, printable, tick
 from dreg.errors import BadRequest
-from dreg.history import pricing_of, profile_of, tell_of_new_prices
+from dreg.history import pricing_of, profile_of, promised_otherwise, tell_of_new_prices
 from dreg.output import table
 from dreg.registry import Dataset, Registry
 from dreg.samples import Samples, samples_since
@@ -160,6 +160,7 @@ def compare(
         first_version(releases),
         pricing,
         compared.changes if compared else None,
+        promised_otherwise(dataset, old, new) if old else (),
     )
     if old == last_final(releases):
         decision = above(decision, highest_final(releases))

@@ -139,6 +139,32 @@ def test_nothing_changed_is_nothing_to_release(ready):
     )
 
 
+def test_a_contract_that_promises_otherwise_is_released(ready):
+    ready.release()
+    ready.edit("pipelines/toy/dataset.yaml", r"range: \[0, 500\]", "range: [0, 900]")
+    candidate = ready.release("--prerelease", "rc")
+    assert candidate["version"] == "1.0.1-rc.1"
+    ready.edit("pipelines/toy/dataset.yaml", r'owner: ""', 'owner: "b@example.com"')
+    assert ready.release("--prerelease", "rc")["version"] == "1.0.1-rc.2"
+    released = ready.release()
+    assert released["version"] == "1.0.1"
+    assert {finding["rule"] for finding in released["findings"]} == {"contract-changed"}
+    assert r"promised the range \[0.0, 900.0]" in (ready.path / "data/toy/CHANGELOG.md").read_text()
+    assert ready.release()["bump"] == "none"
+
+
+def test_a_yanked_promise_comes_back_as_another_one_only(ready):
+    ready.release()
+    ready.edit("pipelines/toy/dataset.yaml", r"range: \[0, 500\]", "range: [0, 900]")
+    ready.release()
+    ready.ok("yank", "toy@1.0.1", "--reason", "no plant is that high")
+    refused = ready.dreg("release", "toy")
+    assert refused.code == 1
+    assert "has the data of `toy` 1.0.1, which is yanked" in refused.stderr
+    ready.edit("pipelines/toy/dataset.yaml", r"range: \[0, 900\]", "range: [0, 600]")
+    assert ready.release()["version"] == "1.0.2"
+
+
 def test_the_plan_of_a_dry_run_is_what_is_then_done(ready):
     before = state(ready)
     (planned,) = ready.ok("release", NAME, "--dry-run", "--json").json["releases"]

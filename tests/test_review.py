@@ -31,7 +31,7 @@ METADATA: dict[str, Any] = {
         "train": {
             "num_samples": 800,
             "role": "train",
-            "columns": {"alcohol": {"nulls": 0, "min": 8.0, "max": 14.9}},
+            "columns": {"alcohol": {"nulls": 0, "min": 8.4, "max": 14.9}},
         },
         "val": {"num_samples": 200, "role": "evaluation"},
     },
@@ -142,6 +142,41 @@ def test_json_has_the_findings(wine):
         "next": "1.1.0",
         "samples": None,
     }
+
+
+@pytest.mark.parametrize(
+    ("was", "is_now", "told"),
+    [
+        (
+            "alcohol: {type: float64, range: [8, 15]}",
+            "alcohol: {type: float64, range: [8, 20]}",
+            "column `alcohol` is promised the range [8.0, 20.0] instead of the range [8.0, 15.0]",
+        ),
+        ("pH: float64", "pH: {type: float64, unique: true}", "unique values instead of"),
+        ("licence:", "owner: A <a@example.com>\nlicence:", "the owner is A <a@example.com>"),
+        ("val: {", "val: {samples: 200, ", "promised 200 samples instead of any number of samples"),
+    ],
+)
+def test_another_promise_about_the_same_data_is_a_patch(wine, was, is_now, told):
+    wine.release("1.0.0")
+    assert was in CONTRACT
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT.replace(was, is_now))
+    for said in (wine.dreg("diff", "wine-quality")[1], _between(wine)):
+        assert "contract-changed" in said
+        assert told in said
+        assert "(patch)" in said
+
+
+def _between(wine) -> str:
+    """The difference between the last release and one of what is in the tree."""
+    wine.release("1.0.1")
+    return wine.dreg("diff", "wine-quality@1.0.0", "wine-quality@1.0.1")[1]
+
+
+def test_gates_are_no_promise(wine):
+    wine.release("1.0.0")
+    wine.write("pipelines/wine-quality/dataset.yaml", CONTRACT + "gates: {min_samples: 1}\n")
+    assert "nothing changed" in wine.dreg("diff", "wine-quality")[1]
 
 
 def test_the_newest_release_is_compared_with_unless_another_is_named(wine):
@@ -297,6 +332,14 @@ def test_a_kept_contract_is_told_with_what_was_checked(wine):
         "wine-quality: keeps its contract (2 columns, 2 splits, 1,000 samples)\n",
         "",
     )
+
+
+def test_a_bound_that_only_the_data_decides_is_told_where_the_data_is_not_here(wine):
+    wine.metadata["splits"]["train"]["columns"]["alcohol"]["max"] = 15.0
+    wine.measure()
+    code, _, said = wine.dreg("check", "wine-quality")
+    assert code == 0
+    assert "column `alcohol` reaches its bound in split `train`" in said
 
 
 def test_a_broken_contract_is_refused_with_every_violation(wine):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from semver import Version
 
+from dreg.core.contract_changes import CONTRACT_CHANGED
 from dreg.core.profile import Profile
-from dreg.core.rules import USUAL, Finding, Pricing, assess
+from dreg.core.rules import USUAL, Finding, Pricing, assess, dearest_first
 from dreg.core.samples import SampleChanges
 from dreg.core.version import FIRST, Bump
 
@@ -37,6 +38,12 @@ class Decision:
             return "first release"
         return priced(self.bump, self.version) if self.findings else "nothing changed"
 
+    @property
+    def only_promises(self) -> bool:
+        """Whether the data is as before, and the contract promises something else of it."""
+        costly = {finding.rule for finding in self.findings if finding.bump is not Bump.NONE}
+        return costly == {CONTRACT_CHANGED}
+
     def lines(self) -> Iterator[str]:
         """The findings for people: per rule its price, who is hurt, and what it saw."""
         return explained(self.findings)
@@ -49,10 +56,12 @@ def decide(
     initial: Version = FIRST,
     pricing: Pricing = USUAL,
     changes: SampleChanges | None = None,
+    promised: Sequence[Finding] = (),
 ) -> Decision:
     """The decision on `new`, given the profile and the prices of release `last`.
 
-    `changes` is what became of single samples since, if that is known.
+    `changes` is what became of single samples since, if that is known; `promised` what the contract
+    promises otherwise.
 
     `old` is None if there is no release, or if that release has no profile that dreg reads:
     then anything may have changed.
@@ -66,6 +75,7 @@ def decide(
         )
     else:
         findings = assess(old, new, pricing, changes)
+    findings = dearest_first((*findings, *promised))
     bump = max((finding.bump for finding in findings), default=Bump.NONE)
     return Decision(findings, bump, bump.after(last), last)
 

@@ -6,6 +6,8 @@ example that a test proves. To add one, write it here and a case in `tests/rules
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dreg.core.profile import Profile
 from dreg.core.rules import (
     classes,
@@ -24,7 +26,17 @@ from dreg.core.rules.rule import RULES, Finding, Rule, rule
 from dreg.core.samples import SampleChanges
 from dreg.core.wording import printable
 
-__all__ = ["RULES", "USUAL", "Finding", "Override", "Pricing", "Rule", "assess", "rule"]
+__all__ = [
+    "RULES",
+    "USUAL",
+    "Finding",
+    "Override",
+    "Pricing",
+    "Rule",
+    "assess",
+    "dearest_first",
+    "rule",
+]
 
 # Imported for the rules that they register.
 _ = (columns, classes, splits, samples, layout, metrics, figures, units, documents)
@@ -59,6 +71,11 @@ def assess(
         for before, told in [sides.get(rule.id, (same, known))]
         for text in rule.check(before, new, told, **pricing.tolerated(rule))
     ]
+    return dearest_first(findings)
+
+
+def dearest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by price, then by rule, in their order."""
     return tuple(sorted(findings, key=lambda finding: (-finding.bump, finding.rule)))
 
 
