@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -139,6 +141,26 @@ def test_images_in_colour_take_a_shape_with_three_channels(soil):
     assert train["image"].combine_chunks().to_numpy_ndarray().shape[1:] == (8, 12, 3)
     dataset = Registry(soil).dataset("shapes")
     assert violations(dataset.contract(), dataset.profile()) == ()
+
+
+def test_an_image_that_does_not_decode_is_named_without_a_traceback(soil):
+    new_dataset(Registry(soil), "shapes", "image")
+    archive = soil / "pipelines/shapes/sample/shapes.zip"
+    with zipfile.ZipFile(archive) as whole:
+        members = {name: whole.read(name) for name in whole.namelist()}
+    members["circle/03.png"] = members["circle/03.png"][:60]
+    with zipfile.ZipFile(archive, "w") as damaged:
+        for name, content in members.items():
+            damaged.writestr(name, content)
+    params = soil / "pipelines/shapes/params.yaml"
+    checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
+    told = re.sub(r"sha256: \w+", f"sha256: {checksum}", params.read_text())
+    params.write_text(re.sub(r"size: \d+", f"size: {archive.stat().st_size}", told))
+    command = (sys.executable, "-m", "dreg", "run", "shapes")
+    done = subprocess.run(command, cwd=soil, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "shapes.zip: circle/03.png is no image that can be decoded" in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_title_can_change_without_processing_everything_again(soil):

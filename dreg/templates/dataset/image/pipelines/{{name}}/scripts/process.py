@@ -29,8 +29,11 @@ def read(archive):
                 continue
             if path.parent.name not in classes:
                 sys.exit(f"{archive.name}: the folder of {name} is no class in dataset.yaml")
-            with members.open(name) as file, Image.open(file) as image:
-                sized = image.convert("RGB" if channels else "L").resize((width, height))
+            try:
+                with members.open(name) as file, Image.open(file) as image:
+                    sized = image.convert("RGB" if channels else "L").resize((width, height))
+            except Exception as error:  # decoders raise anything for bytes that are no image
+                sys.exit(f"{archive.name}: {name} is no image that can be decoded: {error}")
             yield np.asarray(sized), classes.index(path.parent.name)
 
 
