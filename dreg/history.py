@@ -112,12 +112,12 @@ def promised_otherwise(
     path = f"{dataset.folders[0]}/dataset.yaml"
     repository = Repository(dataset.root)
     before = repository.read(old.commit, path)
-    after = repository.read(new.commit, path) if new else None
-    if before is None or (new and (after is None or after == before)):
+    after = repository.read(new.commit, path) if new else (dataset.root / path).read_bytes()
+    if before is None or after is None or before == after:
         return ()
     try:
         was = _contract(before, f"{old.tag}:{path}")
-        now = _contract(after, f"{new.tag}:{path}") if new and after else dataset.contract()
+        now = _contract(after, f"{new.tag}:{path}") if new else dataset.contract()
     except (BadRequest, UnicodeDecodeError):
         return ()
     return contract_changes(was, now)
