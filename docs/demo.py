@@ -30,7 +30,7 @@ class Story:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         outer = ("DREG_REPO", "DVC_REPO", "DREG_REMOTE", "DVC_REMOTE", "DVC_DATA_VERSION")
         self.environment = {k: v for k, v in os.environ.items() if k not in outer}
-        self.environment |= {"PATH": path}
+        self.environment |= {"PATH": path, "DREG_CACHE": str(scratch / "cache")}
 
     def tell(self, text: str) -> None:
         bold = f"\x1b[1m{text}\x1b[0m" if self.colour else text

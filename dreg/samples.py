@@ -191,6 +191,8 @@ def between(old: Path, new: Path, before: Profile, after: Profile, *, limit: int
 
     None where they cannot be compared. The files are not needed afterwards.
     """
+    from dreg.adapters.index.comparing import IndexDiff
+
     if other_keys(before, after):
         return None
     diff = IndexDiff(old, new, contents=same_contents(before, after))

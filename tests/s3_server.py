@@ -96,7 +96,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], S3] | None:
     options = [
         "-logtostderr=true", "mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={folder}",
         f"-s3.config={folder}/s3.json", "-webdav=false", "-admin.ui=false",
-        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false", "-volume.max=5000",
     ]  # fmt: skip
     for part, (port, grpc) in ports.items():
         options += [f"-{part}.port={port}", f"-{part}.port.grpc={grpc}"]

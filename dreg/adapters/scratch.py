@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from pathlib import Path
 
 PREFIX = "dreg-scratch-"
 NAME = re.compile(PREFIX + r"[0-9a-f]{16}")
+REFERENCE_LOCKS = "reference-locks"  # in one, the paths of locks that git takes for our references
+ORPHANED = 1.0  # seconds; a git that we started and that outlived us is through by then
 INDEX_LOCK = "index.lock"  # in a scratch folder, a second name of the lock that git takes for ours
 
 
@@ -38,7 +41,7 @@ def scratch_folder(inside: Path | None = None) -> Iterator[Path]:
 def tidy(place: Path | None = None) -> None:
     """Remove the scratch folders in `place`, as above, of processes that ended without doing so.
 
-    If one of them had git's index locked, `place` being git's folder, that ends too.
+    If one of them had git's index or references locked, `place` being git's folder, that ends too.
     """
     place = place or Path(tempfile.gettempdir())
     for folder in place.glob(f"{PREFIX}*"):
@@ -53,9 +56,20 @@ def tidy(place: Path | None = None) -> None:
             with contextlib.suppress(FileNotFoundError):
                 if lock.samefile(folder / INDEX_LOCK):
                     lock.unlink()
+            _unlock_references(folder)
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(handle)
+
+
+def _unlock_references(folder: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        locks = [Path(line) for line in (folder / REFERENCE_LOCKS).read_text().splitlines()]
+        deadline = time.monotonic() + ORPHANED
+        while any(lock.exists() for lock in locks) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for lock in locks:
+            lock.unlink(missing_ok=True)
 
 
 def _made(place: Path) -> tuple[Path, int]:

@@ -18,7 +18,7 @@ from tests.faults.worlds import Ran, differences
 from tests.small_registry import NAME
 
 # How many of the steps are tried, and how often at any moment; `make faults` tries every step.
-EVERY = 1 if os.environ.get("FAULTS") == "all" else 4
+EVERY = 1 if os.environ.get("FAULTS") == "all" else 8
 PARTS = 4
 
 

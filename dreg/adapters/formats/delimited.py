@@ -37,8 +37,7 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     _check_start(file, piece)
     try:
         reader = csv.open_csv(
-            # Arrow reads ahead in a thread of its own, which must not be in Python when Python ends.
-            pa.OSFile(str(piece.path)),
+            _source(file),
             # Arrow tells a bad value's row only when it reads with one thread.
             read_options=csv.ReadOptions(use_threads=False, block_size=_block_bytes()),
             parse_options=csv.ParseOptions(
@@ -60,6 +59,12 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
                 raise _not_text(piece, field.name)
         final = typed(reader.schema, contract.columns, from_csv)
         yield Rows(final, cast(_batches(reader, file, piece), final, piece))
+
+
+def _source(file: BinaryIO) -> pa.NativeFile:
+    """Arrow reads ahead in a thread of its own, which had better not be in Python when Python ends."""
+    on_disk = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO)
+    return pa.OSFile(file.name) if on_disk else pa.PythonFile(file, mode="r")
 
 
 def _block_bytes() -> int:
@@ -89,6 +94,7 @@ def _batches(
         yield from reader
     except pa.ArrowInvalid as error:
         raise _wrong(error, piece) from error
+    file.seek(0)
     if quotes.odd(file, DELIMITERS[piece.path.suffix]):
         _refuse_odd_quotes(piece)
 

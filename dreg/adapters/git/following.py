@@ -16,7 +16,7 @@ from pathlib import Path
 
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
-from dreg.adapters.scratch import INDEX_LOCK, scratch_folder
+from dreg.adapters.scratch import INDEX_LOCK, REFERENCE_LOCKS, scratch_folder
 from dreg.errors import Outside, Refused
 
 PATIENCE = 10.0  # seconds; a git command of the user's holds the index for moments
@@ -28,7 +28,8 @@ def follow_branch(root: Path, reference: str, commit: str) -> None:
     repository = Repository(root)
     here = repository.try_("rev-parse", "--verify", "--quiet", reference)
     if here is None or not repository.is_ancestor(commit, here):
-        repository.ask("update-ref", reference, commit)
+        with moving(root, reference):
+            repository.ask("update-ref", reference, commit)
 
 
 def fast_forward(root: Path, commit: str) -> None:
@@ -66,8 +67,23 @@ def fast_forward(root: Path, commit: str) -> None:
                 hint="commit or stash them, then: git pull",
                 details=done.stderr.decode(errors="replace").strip().splitlines()[-3:],
             )
-        index.replace(repository.git_folder / "index")
-        repository.ask("update-ref", "-m", "dreg release", "HEAD", commit, head)
+        branch = repository.branch()
+        with moving(root, "HEAD", *((f"refs/heads/{branch}",) if branch else ())):
+            index.replace(repository.git_folder / "index")
+            repository.ask("update-ref", "-m", "dreg release", "HEAD", commit, head)
+
+
+@contextmanager
+def moving(root: Path, *references: str) -> Iterator[None]:
+    """While git moves the references: its locks on them go with the next command if we die."""
+    repository = Repository(root)
+    asked = [word for name in references for word in ("--git-path", f"{name}.lock")]
+    locks = [
+        str((root / path).absolute()) for path in repository.ask("rev-parse", *asked).split("\n")
+    ]
+    with scratch_folder(repository.git_folder) as scratch:
+        (scratch / REFERENCE_LOCKS).write_text("\n".join(locks))
+        yield
 
 
 def _already(root: Path, head: str, commit: str) -> Iterator[str]:

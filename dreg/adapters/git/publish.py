@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dreg.adapters.git.following import fast_forward, follow_branch
+from dreg.adapters.git.following import fast_forward, follow_branch, moving
 from dreg.adapters.git.process import FOREIGN, failure
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.git.signing import scratch_repository
@@ -212,8 +212,10 @@ class Publisher:
 
         `mark` is a reference of dreg's own to the same tag, made before it.
         """
-        for reference in (*((mark,) if mark else ()), f"refs/tags/{published.tag}"):
-            self._git("update-ref", reference, published.tag_object)
+        references = (*((mark,) if mark else ()), f"refs/tags/{published.tag}")
+        with moving(self.root, *references):
+            for reference in references:
+                self._git("update-ref", reference, published.tag_object)
         self.catch_up(published.commit, remote_branch)
 
     def catch_up(self, commit: str, remote_branch: str | None) -> None:
@@ -236,10 +238,10 @@ class Publisher:
     def adopt_tag(self, published: Published) -> None:
         """The tag's reference here; one that is here already stays. Raises LostRace for another."""
         reference = f"refs/tags/{published.tag}"
+        nothing = "0" * len(published.tag_object)
         try:
-            self._git(
-                "update-ref", reference, published.tag_object, "0" * len(published.tag_object)
-            )
+            with moving(self.root, reference):
+                self._git("update-ref", reference, published.tag_object, nothing)
         except Outside as error:
             raise LostRace("\n".join(error.details)) from error
 
