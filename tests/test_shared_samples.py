@@ -168,3 +168,26 @@ def test_documents_in_folders_are_named_by_their_files(shop):  # noqa: F811
     assert [line for line in shop.problems() if line.startswith("  ")] == [
         '  train/b.md: "Two!", as val/d.md',
     ]
+
+
+def test_files_of_one_content_leak_under_whatever_names(shop):  # noqa: F811
+    shop.contract(
+        {"file": "string", "text": "document"},
+        splits={"train": {"files": ["train/*.md"]}, "val": {"files": ["val/*.md"]}},
+        gates=NONE,
+        key="file",
+    )
+    for name, text in {
+        "train/a": "One.",
+        "train/b": "Two.",
+        "val/c": "Three.",
+        "val/d": "Two.",
+    }.items():
+        path = shop.data / f"{name}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    shop.measure()
+    assert shop.problems() == [
+        "max_leakage: samples are in more than one split: 1, at most 0 may be",
+        "  train/b.md (key b.md), as val/d.md (key d.md)",
+    ]

@@ -161,7 +161,7 @@ def _gates() -> Schema:
             ),
             "max_leakage": _said(
                 "Most samples that are in more than one split: of equal keys where the contract has a "
-                "`key`, else of equal content.",
+                "`key`, else of equal content; of files with the key `file`, of either.",
                 {"type": ["integer", "null"], "minimum": 0},
             ),
             "max_near_duplicates": _said(

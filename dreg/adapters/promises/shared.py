@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.adapters.figures import plain
+from dreg.adapters.formats.loose_files import FILE
 from dreg.adapters.hashing.fingerprints import fingerprints
+from dreg.adapters.hashing.lanes import Lanes
 from dreg.adapters.index.keys import key_texts
-from dreg.adapters.index.reading import opened_index
+from dreg.adapters.index.reading import Block, opened_index
 from dreg.adapters.promises.repeats import Repeats
 from dreg.adapters.promises.scan import Files, Places, named, parts, remember
 from dreg.adapters.scratch import scratch_folder
@@ -68,7 +70,8 @@ def normal_form(texts: pa.Array) -> pa.Array:
 
 def leaked(index: Path, contract: Contract, files: Files | None, root: Path) -> Evidence:
     """The samples that are in more than one split: of one key where the contract has a key, else of
-    one content. (Equal contents have equal keys: a key is part of the content.)
+    one content. Equal contents have equal keys, as a key is part of the content; except for a
+    file's name, so where that is the key, files of one content count as well.
 
     Without `files` they are named by split and key alone. Raises Outside for an index that is
     damaged.
@@ -76,13 +79,19 @@ def leaked(index: Path, contract: Contract, files: Files | None, root: Path) -> 
     starts: dict[str, int] = {}
     number = 0
     with scratch_folder() as folder, opened_index(index) as rows:
-        repeats = Repeats(folder / "ids")
+        ways = [_ids, _contents, _both] if rows.keyed and FILE in contract.key else [_ids]
+        repeats = [Repeats(folder / way.__name__) for way in ways]
         for block in rows.blocks(keys=rows.keyed):
             starts.setdefault(block.split, number)
             numbers = np.arange(number, number + len(block), dtype=np.int64)
-            repeats.add(block.ids(), numbers)
+            for found, way in zip(repeats, ways, strict=True):
+                found.add(way(block), numbers)
             number += len(block)
-        count, pairs = repeats.across(list(starts.values()), MOST_NAMED)
+        (count, pairs), *more = (r.across(list(starts.values()), MOST_NAMED) for r in repeats)
+        if more:
+            (contents, alike), (both, _) = more
+            count += max(0, contents - both)
+            pairs = sorted({*pairs, *alike})[:MOST_NAMED]
     if not count:
         return Evidence()
     known = _identities(index, {number for pair in pairs for number in pair})
@@ -94,6 +103,19 @@ def leaked(index: Path, contract: Contract, files: Files | None, root: Path) -> 
         )
         samples.append(replace(first, like=second.place))
     return Evidence(count, tuple(samples))
+
+
+def _ids(block: Block) -> Lanes:
+    return block.ids()
+
+
+def _contents(block: Block) -> Lanes:
+    return block.first, block.second
+
+
+def _both(block: Block) -> Lanes:
+    first, second = block.ids()
+    return first ^ block.first, second ^ block.second
 
 
 def _identities(index: Path, numbers: set[int]) -> dict[int, Identity]:
