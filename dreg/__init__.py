@@ -13,12 +13,16 @@ __version__ = "0.1.0"
 __all__ = ["Dataset", "autolog", "load"]
 
 if TYPE_CHECKING:
-    from dreg.dataset import Dataset
-    from dreg.loading import load
-    from dreg.tracking import autolog
+    from dreg.api.dataset import Dataset
+    from dreg.api.loading import load
+    from dreg.api.tracking import autolog
 else:
     # `import dreg` costs what an empty module costs; type checkers see the names above.
-    _PLACES = {"Dataset": "dreg.dataset", "load": "dreg.loading", "autolog": "dreg.tracking"}
+    _PLACES = {
+        "Dataset": "dreg.api.dataset",
+        "load": "dreg.api.loading",
+        "autolog": "dreg.api.tracking",
+    }
 
     def __getattr__(name):
         if name not in _PLACES:

@@ -21,9 +21,9 @@ from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.release import Release
 from dreg.core.remotes import Remote
 from dreg.errors import DregError, Outside
+from dreg.fetch.requested import default_repo, refuse_uncovered
 from dreg.manifests import remotes_at
 from dreg.output import size, table
-from dreg.requested import default_repo, refuse_uncovered
 
 MOST_SKEW = 300.0  # seconds; S3 refuses at 900
 

@@ -21,7 +21,7 @@ from dreg.core.yank import tags_about
 from dreg.errors import BadRequest, Refused
 from dreg.output import out
 from dreg.registry import Dataset
-from dreg.release_base import GIT_REMOTE
+from dreg.release.branch_tip import GIT_REMOTE
 
 
 def published(dataset: Dataset) -> list[Release]:

@@ -16,7 +16,7 @@ from dreg.core.version import parse_request
 from dreg.errors import Refused
 from dreg.manifests import read_manifest, store_of
 from dreg.registry import Registry
-from dreg.release_base import GIT_REMOTE
+from dreg.release.branch_tip import GIT_REMOTE
 
 
 @dataclass(frozen=True)

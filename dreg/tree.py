@@ -11,9 +11,9 @@ from dreg.catalog import choose
 from dreg.core.about import Upstream
 from dreg.core.release import Release, newest, usable
 from dreg.core.version import Range, parse_request
+from dreg.fetch.requested import default_repo
 from dreg.registry import unknown_dataset
 from dreg.released_manifests import Manifests
-from dreg.requested import default_repo
 
 
 @dataclass(frozen=True)

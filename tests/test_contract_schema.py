@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from dreg.adapters.yaml_files import parse_yaml
-from dreg.contract_page import EXAMPLE
 from dreg.core.contract import KEYS, Column, Contract, ContractSplit
 from dreg.core.contract_schema import contract_schema
 from dreg.core.gates import DRIFTS, GATES
 from dreg.core.rules import RULES
+from dreg.reference.contract import EXAMPLE
 from tests.test_contract import MISTAKES, TEXT
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -297,7 +297,7 @@ def test_the_package_is_typed(tmp_path):
         [sys.executable, "-m", "mypy", "--strict", "use.py"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    for told in ("dreg.dataset.Dataset", "semver.version.Version", "pathlib.Path"):
+    for told in ("dreg.api.dataset.Dataset", "semver.version.Version", "pathlib.Path"):
         assert f'Revealed type is "{told}"' in done.stdout
     assert 'Module has no attribute "nothing"' in done.stdout
     assert 'incompatible type "int"; expected "str"' in done.stdout

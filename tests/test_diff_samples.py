@@ -11,8 +11,8 @@ from semver import Version
 from dreg.core.remotes import object_key
 from dreg.core.samples import Entry
 from dreg.core.version import Bump
-from dreg.review import Difference
-from dreg.samples import InSplit, Samples
+from dreg.diff.review import Difference
+from dreg.diff.samples import InSplit, Samples
 from tests.small_registry import NAME, SmallRegistry
 
 PARAMS, PROCESS = f"pipelines/{NAME}/params.yaml", f"pipelines/{NAME}/scripts/process.py"

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from dreg import cli, reference
+from dreg import cli
 from dreg.core.rules import RULES
+from dreg.reference import pages as reference
 
 
 def check() -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from dreg.adapters.objects import Store, open_store
-from dreg.announcing import _wait_for_sweeps, announced, sweeping
 from dreg.core.garbage import (
     ANNOUNCED,
     HOUR,
@@ -28,7 +27,8 @@ from dreg.core.garbage import (
 from dreg.core.manifest import manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.errors import BadRequest, DregError, Outside, Refused
-from dreg.gc import Collected, gc
+from dreg.gc.collecting import Collected, gc
+from dreg.push.announcing import _wait_for_sweeps, announced, sweeping
 from dreg.registry import Registry
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
 from tests.small_registry import NAME

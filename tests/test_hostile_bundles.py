@@ -19,6 +19,8 @@ from pathlib import Path
 import pytest
 
 from dreg.adapters.bundle_file import BundleReader, BundleWriter
+from dreg.bundle.export import export
+from dreg.bundle.importing import bring
 from dreg.core.bundle import ABOUT, GIT, MANIFEST, About
 from dreg.core.manifest import manifest_key
 from dreg.core.packs import bundle_header
@@ -26,8 +28,6 @@ from dreg.core.remotes import Remote, object_key
 from dreg.core.tar import BLOCK, END, header, padding
 from dreg.core.wording import printable
 from dreg.errors import DregError, Outside, Refused
-from dreg.export import export
-from dreg.importing import bring
 from dreg.registry import Registry
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
 

@@ -12,8 +12,8 @@ from dreg.core.choices import Choices
 from dreg.core.remotes import object_key
 from dreg.errors import Outside
 from dreg.registry import Registry
-from dreg.release import Manner, carry_out
-from dreg.release_plan import plan
+from dreg.release.plan import plan
+from dreg.release.releasing import Manner, carry_out
 from tests.small_registry import NAME
 from tests.test_release import manifest_of, refused, state
 

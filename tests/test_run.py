@@ -578,8 +578,8 @@ def test_without_dvc_the_hint_says_what_to_install(
     import importlib.util
 
     from dreg.errors import Outside
-    from dreg.pipeline import run
     from dreg.registry import Registry
+    from dreg.run.running import run
 
     find = importlib.util.find_spec
     monkeypatch.setattr(

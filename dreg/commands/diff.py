@@ -32,7 +32,7 @@ class Form(enum.StrEnum):
     MARKDOWN = "markdown"
 
 
-@answers("dreg.review:Difference")
+@answers("dreg.diff.review:Difference")
 def diff(
     request: RequestArg,
     other: OtherArg = None,
@@ -61,8 +61,8 @@ def diff(
       dreg diff wine-quality@1.0.0 wine-quality@1.1.0
       dreg diff wine-quality --samples --limit 5
     """
+    from dreg.diff.review import compare
     from dreg.registry import Registry
-    from dreg.review import compare
 
     most = LISTED if samples and limit is None else limit
     difference = compare(Registry.here(), request, other, limit=most)

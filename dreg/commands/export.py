@@ -10,7 +10,7 @@ from dreg.commands import RepoOpt, answers, complete_request
 from dreg.output import out
 
 
-@answers("dreg.export:Exported")
+@answers("dreg.bundle.export:Exported")
 def export(
     request: Annotated[
         str,
@@ -39,6 +39,6 @@ def export(
     Example:
       dreg export wine-quality@1.0.0 -o bundle.tar
     """
-    from dreg.export import export
+    from dreg.bundle.export import export
 
     out.answer(export(request, repo=repo, remote=remote, output=output))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def complete_locked(incomplete: str) -> list[str]:
     """Datasets in dreg.lock and, inside a registry, what it has; for shell completion."""
     from dreg.errors import DregError
-    from dreg.fetch import locked
+    from dreg.fetch.fetching import locked
 
     try:
         names = [name for name in locked() if name.startswith(incomplete)]
@@ -25,7 +25,7 @@ def complete_locked(incomplete: str) -> list[str]:
     return sorted({*names, *complete_request(incomplete)})
 
 
-@answers("dreg.fetch:Fetches | dreg.get:Got")
+@answers("dreg.fetch.fetching:Fetches | dreg.fetch.getting:Got")
 def fetch(
     request: Annotated[
         str | None,
@@ -114,11 +114,11 @@ def fetch(
       dreg fetch wine-quality --split train --columns quality,alcohol
       dreg fetch --repo https://github.com/acme/models --path models/bert --rev v2.1
     """
-    from dreg.fetch import fetch
-    from dreg.pin import signers_of
+    from dreg.fetch.fetching import fetch
+    from dreg.fetch.pin import signers_of
 
     if request is None and path and (repo is not None or rev is not None):
-        from dreg.get import get
+        from dreg.fetch.getting import get
 
         out.answer(get(path, repo=repo, revision=rev, output=output, remote=remote, force=force))
         return

@@ -10,7 +10,7 @@ from dreg.commands import answers, complete_request
 from dreg.output import out
 
 
-@answers("dreg.fsck:Checked")
+@answers("dreg.fsck.checking:Checked")
 def fsck(
     requests: Annotated[
         list[str] | None,
@@ -46,7 +46,7 @@ def fsck(
       dreg fsck wine-quality --repair --from backup
     """
     from dreg.errors import BadRequest
-    from dreg.fsck import fsck
+    from dreg.fsck.checking import fsck
     from dreg.registry import Registry
 
     if repair != (source is not None):

@@ -10,7 +10,7 @@ from dreg.commands import answers
 from dreg.output import out
 
 
-@answers("dreg.gc:Collected")
+@answers("dreg.gc.collecting:Collected")
 def gc(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be marked and deleted.")
@@ -46,7 +46,7 @@ def gc(
       dreg gc --older-than 30d --remote minio
     """
     from dreg.core.garbage import parse_age
-    from dreg.gc import gc
+    from dreg.gc.collecting import gc
     from dreg.registry import Registry
 
     collected = gc(

@@ -11,7 +11,7 @@ from dreg.commands import answers
 from dreg.output import out
 
 
-@answers("dreg.importing:Imported")
+@answers("dreg.bundle.importing:Imported")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `dreg export` wrote.")],
     remote: Annotated[
@@ -35,8 +35,8 @@ def import_(
     Example:
       dreg import bundle.tar
     """
-    from dreg.importing import bring
-    from dreg.pin import signers_of
+    from dreg.bundle.importing import bring
+    from dreg.fetch.pin import signers_of
     from dreg.registry import Registry
 
     signers = signers_of(required=require_signed, allowed=allowed_signers)

@@ -6,7 +6,7 @@ from dreg.commands import RepoOpt, answers
 from dreg.output import out
 
 
-@answers("dreg.outdated:Outdated")
+@answers("dreg.fetch.outdated:Outdated")
 def outdated(repo: RepoOpt = None) -> None:
     """Show which locked releases have newer ones, or are yanked.
 
@@ -16,6 +16,6 @@ def outdated(repo: RepoOpt = None) -> None:
     Example:
       dreg outdated
     """
-    from dreg.outdated import outdated as ask
+    from dreg.fetch.outdated import outdated as ask
 
     out.answer(ask(repo))

@@ -11,7 +11,7 @@ from dreg.commands import DatasetsArg, WaitOpt, answers
 from dreg.output import out
 
 if TYPE_CHECKING:
-    from dreg.released import Released
+    from dreg.release.answer import Released
 
 
 class BumpName(StrEnum):
@@ -36,7 +36,7 @@ def agreed(plan: Released) -> bool:
     return out.ask(f"release {plan.dataset} {plan.version}?")
 
 
-@answers("dreg.released:Releases")
+@answers("dreg.release.answer:Releases")
 def release(
     names: DatasetsArg = None,
     bump: Annotated[
@@ -106,7 +106,7 @@ def release(
     from dreg.core.choices import Choices
     from dreg.core.version import Bump
     from dreg.registry import Registry
-    from dreg.release import Manner, release
+    from dreg.release.releasing import Manner, release
 
     choices = Choices.of(
         bump=Bump[bump.name.upper()] if bump else None,

@@ -11,7 +11,7 @@ from dreg.commands import RequestArg, answers
 from dreg.output import out
 
 
-@answers("dreg.reproduced:Reproduced")
+@answers("dreg.reproduce.answer:Reproduced")
 def reproduce(
     request: RequestArg,
     keep: Annotated[
@@ -40,7 +40,7 @@ def reproduce(
       dreg reproduce wine-quality@1.0.0 --keep /tmp/again
     """
     from dreg.registry import Registry
-    from dreg.reproduce import reproduce
+    from dreg.reproduce.reproducing import reproduce
 
     registry = Registry.here()
     out.answer(reproduce(registry, request, keep=keep, cached_sources=cached_sources, jobs=jobs))

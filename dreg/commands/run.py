@@ -10,7 +10,7 @@ from dreg.commands import DatasetsArg, WaitOpt, answers
 from dreg.output import out
 
 
-@answers("dreg.pipeline:Runs")
+@answers("dreg.run.running:Runs")
 def run(
     names: DatasetsArg = None,
     everything: Annotated[bool, typer.Option("--all", help="Every dataset.")] = False,
@@ -44,8 +44,8 @@ def run(
       dreg run wine-quality fashion-mnist
       dreg run --all --push
     """
-    from dreg.pipeline import run
     from dreg.registry import Registry
+    from dreg.run.running import run
 
     out.answer(
         run(

@@ -11,7 +11,9 @@ from dreg.commands import answers, complete_request
 from dreg.output import out
 
 
-@answers("dreg.trace:ModelTrace | dreg.trace:Versions | dreg.trace_release:ReleaseTrace")
+@answers(
+    "dreg.trace.model:ModelTrace | dreg.trace.model:Versions | dreg.trace.release:ReleaseTrace"
+)
 def trace(
     what: Annotated[
         str,
@@ -64,8 +66,8 @@ def trace(
       dreg trace fashion-mnist@1.1.0
       dreg trace fashion-mnist@1.1.0 --sample KEY
     """
-    from dreg.trace import Wanted, is_about_a_model, trace_model
-    from dreg.trace_release import trace_release
+    from dreg.trace.model import Wanted, is_about_a_model, trace_model
+    from dreg.trace.release import trace_release
 
     wanted = Wanted(tuple(split or ()), limit if samples else None, sample, export)
     where = {"repo": repo, "remote": remote, "tracking": tracking}

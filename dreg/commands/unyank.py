@@ -10,7 +10,7 @@ from dreg.commands import answers, complete_yanked
 from dreg.output import out
 
 
-@answers("dreg.yank:Yanked")
+@answers("dreg.yank.yanking:Yanked")
 def unyank(
     request: Annotated[
         str,
@@ -29,6 +29,6 @@ def unyank(
       dreg unyank wine-quality@1.2.0 --reason "the labels were right"
     """
     from dreg.registry import Registry
-    from dreg.yank import unyank
+    from dreg.yank.yanking import unyank
 
     out.answer(unyank(Registry.here(), request, reason))

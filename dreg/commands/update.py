@@ -13,7 +13,7 @@ from dreg.output import out
 def complete_locked(incomplete: str) -> list[str]:
     """Datasets in dreg.lock, for shell completion."""
     from dreg.errors import DregError
-    from dreg.fetch import locked
+    from dreg.fetch.fetching import locked
 
     try:
         return [name for name in locked() if name.startswith(incomplete)]
@@ -21,7 +21,7 @@ def complete_locked(incomplete: str) -> list[str]:
         return []
 
 
-@answers("dreg.fetch:Fetches | dreg.update:Changes")
+@answers("dreg.fetch.fetching:Fetches | dreg.fetch.update:Changes")
 def update(
     name: Annotated[
         str | None,
@@ -43,7 +43,7 @@ def update(
       dreg update --explain
       dreg update wine-quality
     """
-    from dreg import update as library
+    from dreg.fetch import update as library
 
     if explain:
         out.answer(library.explain(name, repo))

@@ -11,7 +11,7 @@ from dreg.commands import answers, complete_request
 from dreg.output import out
 
 
-@answers("dreg.yank:Yanked")
+@answers("dreg.yank.yanking:Yanked")
 def yank(
     request: Annotated[
         str,
@@ -44,7 +44,7 @@ def yank(
       dreg yank wine-quality@1.2.0 --reason "labels shifted" --locks ~/trainings
     """
     from dreg.registry import Registry
-    from dreg.yank import Places, yank
+    from dreg.yank.yanking import Places, yank
 
     places = Places(tuple(locks or ()), tracking)
     out.answer(yank(Registry.here(), request, reason, places))

@@ -45,11 +45,11 @@ def _import() -> None:
     import dreg.adapters.index.comparing
     import dreg.adapters.objects.bucket
     import dreg.cli
-    import dreg.fetch
-    import dreg.fsck
-    import dreg.pipeline
-    import dreg.release
-    import dreg.yank
+    import dreg.fetch.fetching
+    import dreg.fsck.checking
+    import dreg.release.releasing
+    import dreg.run.running
+    import dreg.yank.yanking
 
     for name in dreg.cli.COMMANDS:
         dreg.cli.load(name)

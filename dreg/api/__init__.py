@@ -1,0 +1,1 @@
+"""`dreg.load` and what it gives."""

@@ -1,0 +1,55 @@
+"""`dreg.load("wine-quality@^1.0")`: which release is meant. What dreg.lock pins is what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from dreg.adapters.lock_file import LOCK, read_lock
+from dreg.api.dataset import Dataset
+from dreg.api.files import ReleaseFiles
+from dreg.core.lock import Pin
+from dreg.core.release import Release
+from dreg.core.subset import Subset
+from dreg.fetch.pin import Request, resolve
+from dreg.fetch.requested import requests
+
+
+def load(request: str, *, repo: str | None = None, remote: str | None = None) -> Dataset:
+    """The newest release in the request's range; the locked one, if dreg.lock pins one that fits.
+
+    `request` is `name`, `name@^1.0`, `name@1.2.0` or a tag; `repo` the registry's URL or path (default:
+    DREG_REPO, DVC_REPO, dreg.lock); `remote` where the bytes are, if not where the registry says.
+
+    Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused for a tag
+    that moved, Outside when the registry can't be reached.
+    """
+    home = _lock_folder()
+    (wanted,) = requests(read_lock(home), request, repo=repo, output=None, raw=False, folder=home)
+    wanted = replace(wanted, subset=Subset())  # what a fetch was limited to is no limit here
+    pin = wanted.pin
+    if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
+        release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)
+    else:
+        release = resolve(wanted)
+    dataset = Dataset(ReleaseFiles(wanted, release, home, remote))
+    for tell in on_load:
+        tell(dataset)
+    return dataset
+
+
+on_load: list[Callable[[Dataset], None]] = []  # `dreg.autolog()` is told of every load
+
+
+def _is_meant(pin: Pin, wanted: Request) -> bool:
+    """Whether the locked version is one that was asked for; `latest`, in words, asks anew."""
+    return wanted.wanted.text == pin.request or (
+        wanted.wanted.text != "latest" and pin.version in wanted.wanted
+    )
+
+
+def _lock_folder() -> Path:
+    """The nearest folder upwards that has a dreg.lock: a notebook is often started below it."""
+    here = Path.cwd()
+    return next((f for f in (here, *here.parents) if (f / LOCK).is_file()), here)

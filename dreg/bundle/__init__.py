@@ -1,0 +1,1 @@
+"""Releases as one file, for places without a network between them."""

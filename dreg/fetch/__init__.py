@@ -1,0 +1,1 @@
+"""Getting exactly the bytes of a release, and knowing which newer ones there are."""

@@ -1,0 +1,276 @@
+"""Fetching: `name@range` -> tag -> manifest -> missing objects -> verify -> place -> lock.
+
+Without a clone and without DVC. Nothing in the target changes before everything has arrived and
+checks out; the lock is written last.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from semver import Version
+
+from dreg.adapters.dvc_config import Remotely
+from dreg.adapters.git import Signers
+from dreg.adapters.lock_file import read_lock, write_pin
+from dreg.adapters.placing import Contents, Staging, inspect
+from dreg.core.lock import Pin
+from dreg.core.receipt import Receipt, check_placeable
+from dreg.core.release import Release
+from dreg.core.subset import Subset
+from dreg.core.yank import Yank
+from dreg.errors import BadRequest, DregError, Refused
+from dreg.fetch.fill import fill
+from dreg.fetch.pin import Found, Request, check_signed, find, resolve
+from dreg.fetch.requested import refuse_uncovered, requests
+from dreg.output import count, out, size
+from dreg.yank.known import Yanks, warn, warn_as_known
+
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One dataset that is in place. `downloaded` is in bytes; `previous` the version locked before.
+
+    `protection` is `sha256`, or `md5` for a plain DVC repository, or `size` for columns of files. `backup` is where `--force`
+    moved a folder with local changes. `changed` is False when everything was in place. `yanked`
+    says why the release is, None if it isn't or the registry did not answer at once.
+    """
+
+    dataset: str
+    version: Version
+    previous: Version | None
+    tag: str
+    commit: str
+    manifest: str | None
+    output: str
+    files: int
+    size: int
+    downloaded: int
+    changed: bool
+    protection: str
+    backup: str | None = None
+    yanked: Yank | None = None
+
+    def lines(self) -> Iterator[str]:
+        moved = self.previous is not None and self.previous != self.version
+        name = f"{self.dataset} {f'{self.previous} -> ' if moved else ''}{self.version}"
+        amount = f"{count(self.files)} files, {size(self.size)}"
+        if self.changed:
+            yield f"fetched {name} into {self.output} ({amount}; downloaded {size(self.downloaded)})"
+        else:
+            yield f"{name} is in place in {self.output} ({amount})"
+        if self.backup:
+            yield f"  the old folder with local changes is {self.backup}"
+        if self.protection == "md5":
+            yield "  made without dreg: no manifest, so only md5 protects these files"
+
+
+@dataclass(frozen=True)
+class Fetches:
+    """The answer of `dreg fetch`: one entry a dataset."""
+
+    datasets: tuple[Fetched, ...]
+
+    def lines(self) -> Iterator[str]:
+        for fetched in self.datasets:
+            yield from fetched.lines()
+
+
+def fetch(
+    request: str | None = None,
+    *,
+    repo: str | None = None,
+    output: str | None = None,
+    remote: Remotely = None,
+    raw: bool = False,
+    subset: Subset | None = None,
+    force: bool = False,
+    only_locked: bool = False,
+    signers: Signers | None = None,
+) -> Fetches:
+    """Bring the newest release in the request's range; without one, what is asked for and locked.
+
+    `subset` is the part that is wanted, None what dreg.toml or dreg.lock says. With `only_locked`
+    dreg.lock has to cover dreg.toml, and stays as it is.
+
+    Raises BadRequest for what does not exist; Refused for local changes (unless `force`, which
+    moves them aside), a moved tag, unsafe paths or a signature that is not one of the `signers`'; Outside when a neighbour fails or bytes arrive
+    corrupt. The target then is as it was.
+    """
+    folder = Path.cwd()
+    lock = read_lock(folder)
+    if only_locked:
+        refuse_uncovered(lock, folder)
+    asked = requests(lock, request, repo=repo, output=output, raw=raw, subset=subset, folder=folder)
+    wanted, yanks = [replace(one, signers=signers) for one in asked], Yanks()
+    return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
+
+
+def locked() -> tuple[str, ...]:
+    """Names of the datasets that dreg.lock here pins."""
+    return tuple(read_lock(Path.cwd()).pins)
+
+
+@dataclass(frozen=True)
+class _Placement:
+    """A release in its folder, and what it took to bring it there."""
+
+    release: Release
+    digest: str
+    receipt: Receipt
+    changed: bool = False
+    downloaded: int = 0
+    backup: Path | None = None
+
+
+def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks: Yanks) -> Fetched:
+    target = _target(request.output, folder)
+    contents = inspect(target)
+    placement = _in_place(contents, request, request.settled)
+    if placement is not None:  # nobody is asked, so only what is known can be told
+        check_signed(request, placement.release)
+        Staging(target).tidy()
+        yank = warn_as_known(request.repo, placement.release)
+        return _settle(request, placement, folder, yank)
+    release = _wanted(request, yanks)
+    pin = request.pin
+    known = pin if pin is not None and pin.commit == release.commit else None
+    placement = _in_place(contents, request, known)
+    if placement is not None:
+        check_signed(request, placement.release)
+        Staging(target).tidy()
+    else:
+        if contents.changes and not force:
+            raise _changed(request, contents)
+        found = find(request, release, remote)
+        if yanks.answered(request.repo):
+            found.revision  # noqa: B018 (it refuses a tag that moved, even if all is in the cache)
+        placement = place(request, found, target, force)
+    return _settle(request, placement, folder, warn(request.repo, release))
+
+
+def _wanted(request: Request, yanks: Yanks) -> Release:
+    """The release to be brought; a locked one only as it was locked."""
+    pin = request.settled
+    if pin is None:
+        return resolve(request)
+    release = yanks.marked(request.repo, _release(pin))
+    pin.check_not_moved(release.commit, pin.manifest)
+    return release
+
+
+def place(request: Request, found: Found, target: Path, force: bool) -> _Placement:
+    """Bring the files into the target; another process may be doing so, and is awaited."""
+    check_placeable(found.files)
+    digest = found.snapshot.published.digest()
+    waiting = functools.partial(out.note, f"another dreg is filling {request.output}; waiting")
+    with Staging(target).locked(waiting) as staging:
+        contents = inspect(target)
+        if contents.changes and not force:
+            raise _changed(request, contents)
+        there = contents.complete
+        if there is not None and _is(there, request, found.release):
+            staging.discard()
+            return _Placement(found.release, digest, there)
+        downloaded = fill(found, staging, contents)
+        receipt = _receipt(request, found, staging)
+        backup = staging.swap(receipt, backup=bool(contents.changes))
+        return _Placement(found.release, digest, receipt, True, downloaded, backup)
+
+
+def _target(output: str, folder: Path) -> Path:
+    target = (folder / Path(output).expanduser()).resolve()
+    if target == folder or target in folder.parents:
+        raise BadRequest(
+            f"`{output}` is the folder you are in, and fetch replaces its target as a whole",
+            hint="name a folder for the dataset: -o data/NAME",
+        )
+    return target
+
+
+def _in_place(contents: Contents, request: Request, pin: Pin | None) -> _Placement | None:
+    """The placement, if the target has just what the pin says."""
+    receipt = contents.complete
+    if pin is None or receipt is None or not _is(receipt, request, _release(pin)):
+        return None
+    return _Placement(_release(pin), pin.digest, receipt)
+
+
+def _is(receipt: Receipt, request: Request, release: Release) -> bool:
+    placed = (receipt.dataset, receipt.commit, receipt.manifest, receipt.raw, receipt.subset)
+    wanted = (release.dataset, release.commit, release.manifest, request.raw, str(request.subset))
+    return placed == wanted
+
+
+def _release(pin: Pin) -> Release:
+    return Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)
+
+
+def _changed(request: Request, contents: Contents) -> DregError:
+    more = len(contents.changes) - SHOWN
+    return Refused(
+        f"`{request.output}` has changes that fetching would lose",
+        hint="move them away, or keep a backup of the folder: dreg fetch --force",
+        details=[*contents.changes[:SHOWN], *([f"and {more} more"] if more > 0 else [])],
+    )
+
+
+def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
+    release = found.release
+    return Receipt(
+        dataset=release.dataset,
+        version=str(release.version),
+        tag=release.tag,
+        commit=release.commit,
+        manifest=release.manifest,
+        raw=request.raw,
+        subset=str(request.subset),
+        files=staging.placed,
+    )
+
+
+def _protection(request: Request, release: Release) -> str:
+    if request.subset.columns:
+        return "size"
+    return "sha256" if release.manifest else "md5"
+
+
+def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | None) -> Fetched:
+    """Write the lock, unless it says so already, and answer."""
+    old, release, receipt = request.pin, placement.release, placement.receipt
+    pin = Pin(
+        dataset=release.dataset,
+        request=old.request if request.exact and old else request.revision or request.wanted.text,
+        repo=request.public_repo,
+        version=release.version,
+        tag=release.tag,
+        commit=release.commit,
+        manifest=release.manifest,
+        digest=placement.digest,
+        output=request.output,
+        raw=request.raw,
+        subset=request.subset,
+    )
+    if pin != old:
+        write_pin(folder, pin)
+    return Fetched(
+        dataset=release.dataset,
+        version=release.version,
+        previous=old.version if old else None,
+        tag=release.tag,
+        commit=release.commit,
+        manifest=release.manifest,
+        output=request.output,
+        files=len(receipt.files),
+        size=receipt.size,
+        downloaded=placement.downloaded,
+        changed=placement.changed,
+        protection=_protection(request, release),
+        backup=str(placement.backup) if placement.backup else None,
+        yanked=yank,
+    )

@@ -1,0 +1,137 @@
+"""What is newer than what dreg.lock has, by the registries' tags alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from semver import Version
+
+from dreg.adapters import git
+from dreg.adapters.lock_file import read_lock
+from dreg.adapters.requests_file import read_requests
+from dreg.core.lock import Lock, Pin
+from dreg.core.release import Release, finals, marked, newest, usable
+from dreg.core.requests import Requests
+from dreg.core.version import Range, range_or_revision
+from dreg.errors import BadRequest, DregError
+from dreg.output import out, table
+from dreg.yank.known import warn
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One locked dataset. `update` is the newest release in its range, `latest` the newest of all;
+    null where that is the locked one, or nothing is newer. `yanked` says whether the locked one is.
+    """
+
+    dataset: str
+    request: str
+    locked: Version
+    update: Version | None
+    latest: Version | None
+    yanked: bool = False
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """Every locked dataset, and which have something newer."""
+
+    datasets: tuple[Standing, ...]
+
+    def lines(self) -> Iterator[str]:
+        behind = [one for one in self.datasets if one.update or one.latest or one.yanked]
+        if not behind:
+            yield "everything in dreg.lock is up to date"
+            return
+        yield from table(
+            ("DATASET", "REQUEST", "LOCKED", "IN RANGE", "LATEST"),
+            [
+                (
+                    one.dataset,
+                    one.request,
+                    f"{one.locked}{' (yanked)' if one.yanked else ''}",
+                    one.update or "-",
+                    one.latest or "-",
+                )
+                for one in behind
+            ],
+        )
+        if any(one.update for one in behind):
+            yield ""
+            yield "see what changed: dreg update --explain"
+
+
+@dataclass
+class Known:
+    """The releases of the registries that are asked, each of them once."""
+
+    releases: dict[str, list[Release]] = field(default_factory=dict)
+
+    def of(self, repo: str, dataset: str) -> list[Release]:
+        """The dataset's releases, marked where yanked. Raises Outside when nobody answers."""
+        if repo not in self.releases:
+            tags = git.remote_tags(repo, "*-v*")
+            found = [(Release.of(t.name, t.commit), t.object) for t in tags.values()]
+            self.releases[repo] = marked((r for r, _ in found if r is not None), list(tags))
+        return [one for one in self.releases[repo] if one.dataset == dataset]
+
+
+def outdated(repo: str | None = None) -> Outdated:
+    """How the locked releases stand. Raises BadRequest without a lock, Outside when nobody answers."""
+    lock, asked, known = read_lock(Path.cwd()), read_requests(Path.cwd()), Known()
+    return Outdated(tuple(standing(pin, asked, known, repo) for pin in pins_of(lock, None)))
+
+
+def pins_of(lock: Lock, name: str | None) -> list[Pin]:
+    """The locked datasets, or the one named. Raises BadRequest when there is none such."""
+    if not lock.pins:
+        raise BadRequest(
+            "there is no dreg.lock here, or nothing in it",
+            hint="name a dataset: dreg fetch NAME@^1.0 --repo URL",
+        )
+    if name is None:
+        return [pin for _, pin in sorted(lock.pins.items())]
+    if name not in lock.pins:
+        raise BadRequest(
+            f"dreg.lock has no `{name}`", hint=f"it has {', '.join(sorted(lock.pins))}"
+        )
+    return [lock.pins[name]]
+
+
+def standing(pin: Pin, asked: Requests, known: Known, repo: str | None = None) -> Standing:
+    """How one locked release stands."""
+    releases = known.of(repo or pin.repo, pin.dataset)
+    own = next((r for r in releases if r.tag == pin.tag), None)
+    if own is not None:
+        pin.check_not_moved(own.commit, pin.manifest)
+        _tell(repo or pin.repo, own)
+    good = usable(releases)
+    wanted = wanted_of(pin, asked)
+    update = wanted.newest(r.version for r in good) if wanted else None
+    last = newest(finals(good))
+    return Standing(
+        dataset=pin.dataset,
+        request=pin.request,
+        locked=pin.version,
+        update=update if update not in (None, pin.version) else None,
+        latest=last.version if last and last.version > pin.version else None,
+        yanked=own is not None and own.yanked is not None,
+    )
+
+
+def wanted_of(pin: Pin, asked: Requests) -> Range | None:
+    """The range that the dataset is asked for in; None if it is a branch or commit."""
+    entry = asked.datasets.get(pin.dataset)
+    if entry is not None:
+        return entry.wanted if entry.revision is None else None
+    wanted, revision = range_or_revision(pin.request)
+    return wanted if revision is None else None
+
+
+def _tell(repo: str, release: Release) -> None:
+    try:
+        warn(repo, release)
+    except DregError as error:
+        out.note(f"note: {error.fact}")

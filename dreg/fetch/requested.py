@@ -1,0 +1,212 @@
+"""What `dreg fetch` is to bring, by its arguments, the environment, dreg.toml and dreg.lock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from dreg.adapters import git
+from dreg.adapters.requests_file import read_requests
+from dreg.core.lock import Lock, Pin
+from dreg.core.requests import Asked, Requests
+from dreg.core.subset import Subset
+from dreg.core.version import Range, check_name, parse_tag, range_or_revision
+from dreg.errors import BadRequest, DregError, Refused
+from dreg.fetch.pin import Request
+from dreg.registry import Registry
+
+
+def requests(
+    lock: Lock,
+    text: str | None,
+    *,
+    repo: str | None,
+    output: str | None,
+    raw: bool,
+    subset: Subset | None = None,
+    folder: Path | None = None,
+) -> list[Request]:
+    """What is to be brought: `text`, or all that dreg.toml in `folder` asks for and is locked.
+
+    Raises BadRequest when that is nothing, or no registry is known.
+    """
+    asked = read_requests(folder or Path.cwd())
+    if text is not None:
+        return [_named(text, lock, asked, repo=repo, output=output, raw=raw, subset=subset)]
+    if not (lock.pins or asked.datasets):
+        environment = os.environ.get("DVC_DATA_VERSION")
+        if not environment:
+            raise BadRequest(
+                "there is no dreg.lock here that says what to fetch",
+                hint="name a dataset: dreg fetch NAME@^1.0 --repo URL",
+            )
+        return [_named(environment, lock, asked, repo=repo, output=output, raw=raw, subset=subset)]
+    if output is not None:
+        raise BadRequest("-o is the folder of one dataset", hint="name it: dreg fetch NAME -o DIR")
+    if subset is not None:
+        raise BadRequest(
+            "a part is of one dataset",
+            hint="name it: dreg fetch NAME --split train, or in dreg.toml",
+        )
+    found = []
+    for name in sorted({*lock.pins, *asked.datasets}):
+        pin, entry = lock.pins.get(name), asked.datasets.get(name)
+        if entry is None or (pin is not None and not differs(entry, pin, asked)):
+            assert pin is not None
+            found.append(_locked(pin, repo, raw, asked))
+        else:
+            found.append(
+                _named(
+                    name, lock, asked, repo=repo, output=None, raw=raw, subset=None, by_file=True
+                )
+            )
+    _refuse_overlaps(found)
+    return found
+
+
+def refuse_uncovered(lock: Lock, folder: Path) -> None:
+    """Raises Refused unless dreg.lock has just what dreg.toml asks for."""
+    asked = read_requests(folder)
+    wrong = []
+    for name, entry in sorted(asked.datasets.items()):
+        pin = lock.pins.get(name)
+        why = "is not in dreg.lock" if pin is None else differs(entry, pin, asked)
+        if why:
+            wrong.append(f"{name} {why}")
+    if wrong:
+        raise Refused(
+            "dreg.lock does not cover what is asked for",
+            hint="bring it up to date and commit it: dreg fetch",
+            details=wrong,
+        )
+
+
+def differs(entry: Asked, pin: Pin, asked: Requests) -> str:
+    """In what the pin is not what was asked for, in words; empty if it is."""
+    repo = entry.repo or asked.repo
+    if entry.revision is None:
+        exact = entry.wanted.bounds == (("=", pin.version),)
+        if pin.version not in entry.wanted and not exact:
+            return f"is locked at {pin.version}, which is not in `{entry.wanted}`"
+    elif pin.request != entry.revision:
+        return f"is locked for `{pin.request}`, and asked for at `{entry.revision}`"
+    if repo is not None and git.public_url(repo) != pin.repo:
+        return f"is locked from {pin.repo}, and asked for from {git.public_url(repo)}"
+    if entry.output is not None and entry.output != pin.output:
+        return f"is locked in {pin.output}, and asked for in {entry.output}"
+    if (entry.raw, entry.subset) != (pin.raw, pin.subset):
+        return "is locked with other parts than are asked for"
+    return ""
+
+
+def _named(
+    text: str,
+    lock: Lock,
+    asked: Requests,
+    *,
+    repo: str | None,
+    output: str | None,
+    raw: bool,
+    subset: Subset | None,
+    by_file: bool = False,
+) -> Request:
+    name, wanted, revision = _parsed(text, lock, asked, by_file)
+    pin, entry = lock.pins.get(name), asked.datasets.get(name)
+    usual = entry.repo if entry else None
+    place = output or (entry.output if entry else None) or (pin.output if pin else f"data/{name}")
+    if entry is not None:
+        raw, part = raw or entry.raw, entry.subset
+    else:
+        part = pin.subset if pin else Subset()
+    _refuse_shared(name, place, lock)
+    return Request(
+        name,
+        wanted,
+        repo or usual or default_repo(pin, asked),
+        place,
+        raw,
+        pin,
+        subset=part if subset is None else subset,
+        asked=asked,
+        revision=revision,
+    )
+
+
+def _refuse_overlaps(found: list[Request]) -> None:
+    for number, one in enumerate(found):
+        for other in found[:number]:
+            _refuse_same(one.output, other.dataset, other.output, one.dataset)
+
+
+def _refuse_shared(name: str, place: str, lock: Lock) -> None:
+    """Raises BadRequest for a folder that holds, or lies in, the one of another locked dataset."""
+    for other, pin in lock.pins.items():
+        if other != name:
+            _refuse_same(place, other, pin.output, name)
+
+
+def _refuse_same(place: str, other: str, theirs: str, name: str) -> None:
+    folder, taken = (Path(path).expanduser().resolve() for path in (place, theirs))
+    if folder in (taken, *taken.parents) or taken in folder.parents:
+        raise BadRequest(
+            f"`{place}` and `{theirs}`, where `{other}` is, would replace each other",
+            hint=f"give each dataset a folder of its own: -o data/{name}",
+        )
+
+
+def _locked(pin: Pin, repo: str | None, raw: bool, asked: Requests) -> Request:
+    if repo is not None:  # a mirror of the registry: the commit and manifest must be the same
+        pin = replace(pin, repo=git.public_url(repo))
+    return Request(
+        pin.dataset,
+        Range.exactly(pin.version),
+        repo or pin.repo,
+        pin.output,
+        raw or pin.raw,
+        pin,
+        exact=True,
+        subset=pin.subset,
+        asked=asked,
+    )
+
+
+def _parsed(text: str, lock: Lock, asked: Requests, by_file: bool) -> tuple[str, Range, str | None]:
+    """Dataset, range and revision of `name@range`, `name@branch` or a tag.
+
+    A bare name asks the environment, then dreg.toml, then the lock.
+    """
+    environment = parse_tag(os.environ.get("DVC_DATA_VERSION", ""))
+    tag = parse_tag(text)
+    if tag is not None:
+        return tag[0], Range.exactly(tag[1]), None
+    name, at, wanted = text.partition("@")
+    check_name(name)
+    if at:
+        return name, *range_or_revision(wanted)
+    if environment is not None and environment[0] == name and not by_file:
+        return name, Range.exactly(environment[1]), None
+    if name in asked.datasets:
+        entry = asked.datasets[name]
+        return name, entry.wanted, entry.revision
+    pin = lock.pins.get(name)
+    return name, *range_or_revision(pin.request if pin else "latest")
+
+
+def default_repo(pin: Pin | None, asked: Requests | None = None) -> str:
+    """The registry where none is named: by the environment, dreg.toml, dreg.lock, or the one around us.
+
+    Raises BadRequest when there is none.
+    """
+    asked = read_requests(Path.cwd()) if asked is None else asked
+    given = os.environ.get("DREG_REPO") or os.environ.get("DVC_REPO") or asked.repo
+    if given:
+        return given
+    if pin is not None:
+        return pin.repo
+    try:
+        return str(Registry.here().root)
+    except DregError as error:
+        raise BadRequest(
+            "no registry to fetch from", hint="name it with --repo URL, or set DREG_REPO"
+        ) from error

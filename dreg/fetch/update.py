@@ -1,0 +1,166 @@
+"""Taking newer releases into dreg.lock, and what that would change, before taking it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from semver import Version
+
+from dreg.adapters import git
+from dreg.adapters.dvc_config import Remotely
+from dreg.adapters.lock_file import read_lock
+from dreg.adapters.requests_file import read_requests
+from dreg.core.decision import explained
+from dreg.core.lock import Pin
+from dreg.core.profile import Profile
+from dreg.core.release import Release, usable
+from dreg.core.rules import Finding, assess
+from dreg.core.version import Bump
+from dreg.errors import DregError
+from dreg.fetch.fetching import Fetched, Fetches, fetch
+from dreg.fetch.outdated import Known, pins_of, standing
+from dreg.output import count
+
+
+@dataclass(frozen=True)
+class Step:
+    """One release on the way: its version, and what its tag says of it, without trailers."""
+
+    version: Version
+    message: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What taking the newer release would change. `new` is null when the locked one is the newest.
+
+    `bump` is the highest price among the `findings`, which hold the two profiles against each other;
+    both are null where one of them has no profile that dreg reads. `steps` are the releases between.
+    """
+
+    dataset: str
+    old: Version
+    new: Version | None
+    bump: Bump | None = None
+    findings: tuple[Finding, ...] | None = None
+    samples: tuple[int, int] | None = None
+    steps: tuple[Step, ...] = ()
+
+    def lines(self) -> Iterator[str]:
+        if self.new is None:
+            yield f"{self.dataset} {self.old} is the newest in its range"
+            return
+        price = "no profile to compare" if self.bump is None else str(self.bump)
+        yield f"{self.dataset} {self.old} -> {self.new} ({price})"
+        if self.samples:
+            yield f"  samples  {count(self.samples[0])} -> {count(self.samples[1])}"
+        if self.findings:
+            yield ""
+            yield from explained(self.findings)
+        for step in self.steps:
+            yield ""
+            yield f"{step.version} says"
+            yield from (f"  {line}".rstrip() for line in step.message.splitlines())
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The answer of `dreg update --explain`: nothing was changed."""
+
+    datasets: tuple[Change, ...]
+
+    def lines(self) -> Iterator[str]:
+        for number, change in enumerate(self.datasets):
+            if number:
+                yield ""
+            yield from change.lines()
+        if any(change.new for change in self.datasets):
+            yield ""
+            yield "take it: dreg update"
+
+
+def explain(name: str | None = None, repo: str | None = None) -> Changes:
+    """What `update` would change, by the profiles at the tags; no data is read.
+
+    Raises BadRequest for what is not locked, Outside when a registry does not answer.
+    """
+    lock, asked, known = read_lock(Path.cwd()), read_requests(Path.cwd()), Known()
+    changes = []
+    for pin in pins_of(lock, name):
+        new = standing(pin, asked, known, repo).update
+        if new is None:
+            changes.append(Change(pin.dataset, pin.version, None))
+        else:
+            changes.append(_change(pin, new, known.of(repo or pin.repo, pin.dataset), repo))
+    return Changes(tuple(changes))
+
+
+def _change(pin: Pin, new: Version, releases: list[Release], repo: str | None) -> Change:
+    place = repo or pin.repo
+    between = sorted(
+        (r for r in usable(releases) if _between(pin.version, r.version, new)),
+        key=lambda r: r.version,
+    )
+    said = {tag.name: tag.message or "" for tag in git.fetch_tags(place, [r.tag for r in between])}
+    steps = tuple(Step(r.version, _body(said.get(r.tag, ""))) for r in between)
+    target = next(r for r in releases if r.version == new)
+    before = _profile(place, pin.dataset, pin.commit)
+    after = _profile(place, pin.dataset, target.tag)
+    if before is None or after is None:
+        return Change(pin.dataset, pin.version, new, steps=steps)
+    findings = assess(before, after)
+    return Change(
+        dataset=pin.dataset,
+        old=pin.version,
+        new=new,
+        bump=max((finding.bump for finding in findings), default=Bump.NONE),
+        findings=findings,
+        samples=(before.num_samples, after.num_samples),
+        steps=steps,
+    )
+
+
+def _between(old: Version, version: Version, new: Version) -> bool:
+    final = version.prerelease is None or version == new
+    return final and old < version <= new
+
+
+def _body(message: str) -> str:
+    """A tag's message without its trailers and signature."""
+    text = message.split("-----BEGIN ", 1)[0].rstrip()
+    paragraphs = text.split("\n\n")
+    if paragraphs and all(line.startswith("Dreg-") for line in paragraphs[-1].splitlines()):
+        paragraphs.pop()
+    return "\n\n".join(paragraphs).strip()
+
+
+def _profile(repo: str, dataset: str, revision: str) -> Profile | None:
+    text = git.revision(repo, revision).read(f"data/{dataset}/metadata.json")
+    try:
+        return Profile.from_json(json.loads(text)) if text else None
+    except (DregError, ValueError):
+        return None
+
+
+def update(
+    name: str | None = None,
+    *,
+    repo: str | None = None,
+    remote: Remotely = None,
+    force: bool = False,
+) -> Fetches:
+    """Bring the newest releases in the ranges of what is locked, or of one dataset.
+
+    Raises as `fetch` does; what was brought before stays.
+    """
+    asked = read_requests(Path.cwd())
+    taken: list[Fetched] = []
+    for pin in pins_of(read_lock(Path.cwd()), name):
+        entry = asked.datasets.get(pin.dataset)
+        wanted = (entry.revision or entry.wanted.text) if entry else pin.request
+        found = fetch(f"{pin.dataset}@{wanted}", repo=repo or pin.repo, remote=remote, force=force)
+        taken += found.datasets
+    return Fetches(tuple(taken))

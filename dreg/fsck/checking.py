@@ -1,0 +1,173 @@
+"""Checking that releases are what their tags promise: tags, the local cache, the remote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dreg.adapters import git
+from dreg.adapters.dvc_config import read_remotes, remote_of, wanted_remote
+from dreg.adapters.git.publish import Publisher
+from dreg.adapters.objects import Store
+from dreg.adapters.through_dvc import open_own
+from dreg.core.release import Release
+from dreg.core.soundness import Problem, of_dataset, tag_problem
+from dreg.core.version import Range, parse_request
+from dreg.errors import BadRequest, Refused
+from dreg.fsck.cache import check_cache
+from dreg.fsck.remote import check_remote
+from dreg.output import count, size
+from dreg.registry import Registry, unknown_dataset
+from dreg.release.branch_tip import GIT_REMOTE
+
+SHOWN = 50
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was checked and what is wrong. `remote` is None when only tags and the local cache were.
+
+    `size` is in bytes, of the objects. `unread` objects have the right size and no checksum that
+    the remote reports; `not_here` are not in the local cache, which is no fault.
+    """
+
+    remote: str | None
+    deep: bool
+    releases: int
+    objects: int
+    size: int
+    unread: int
+    not_here: int
+    problems: tuple[Problem, ...]
+
+    def lines(self) -> Iterator[str]:
+        for problem in self.problems[:SHOWN]:
+            yield str(problem)
+        if len(self.problems) > SHOWN:
+            yield f"and {count(len(self.problems) - SHOWN)} more problems; --json has them all"
+        where = f"on {self.remote}" if self.remote else "in the local cache"
+        how = "read back" if self.deep else "checked"
+        yield f"{_plural(self.releases, 'release')}, {_plural(self.objects, 'object')} {where} {how}, {size(self.size)}"
+        if self.not_here:
+            yield f"{_plural(self.not_here, 'object')} not in the local cache; --remote checks the remote's"
+        if self.unread:
+            yield f"{_plural(self.unread, 'object')} with the right size and no checksum on the remote: --deep reads them"
+
+
+def fsck(
+    registry: Registry,
+    requests: Sequence[str] = (),
+    *,
+    remote: bool = False,
+    deep: bool = False,
+    repair_from: str | None = None,
+) -> Checked:
+    """Check the releases that were asked for, all by default.
+
+    Tags and the local cache, or with `remote` the remote. `repair_from` (a DVC remote's name, a URL
+    or a path) is where right bytes are copied from. Raises Refused with the answer when something
+    is wrong, and stays so; BadRequest for a dataset or release that there is not; Outside when the
+    remote cannot be asked.
+    """
+    wanted = _wanted(registry, requests)
+    tags, problems = _tags(registry, wanted, remote)
+    releases = []
+    for tag in tags:
+        problem = tag_problem(tag.name, tag.annotated, tag.message or "")
+        release = None if problem else Release.of(tag.name, tag.commit, tag.message)
+        problems += [problem] if problem else []
+        releases += [release] if release else []
+    if remote:
+        store = open_own(remote_of(registry.root))
+        source = _source(registry, repair_from, store) if repair_from else None
+        found = check_remote(store, releases, deep=deep, source=source)
+        answer = Checked(
+            store.location, deep, len(tags), found.objects, found.size, found.unread, 0,
+            (*problems, *found.problems),
+        )  # fmt: skip
+    else:
+        here = check_cache(registry.root, releases)
+        answer = Checked(
+            None, False, len(tags), here.objects, here.size, 0, here.not_here,
+            (*problems, *here.problems),
+        )  # fmt: skip
+    _refuse_unsound(answer, remote, repair_from)
+    return answer
+
+
+def _refuse_unsound(answer: Checked, remote: bool, repair_from: str | None) -> None:
+    left = [problem for problem in answer.problems if not problem.repaired]
+    if not left:
+        return
+    if any(problem.kind == "damaged-cache" for problem in left):
+        hint = "remove the damaged objects from the cache, then: dvc fetch"
+    elif remote and repair_from is None and any(problem.key for problem in left):
+        hint = "copy the right bytes from a remote that has them: dreg fsck --repair --from REMOTE"
+    elif remote and any(problem.key for problem in left):
+        hint = "try another remote that has them (--from), or push them from a clone that does: dvc push"
+    else:
+        hint = "delete such tags here and on the git remote, or release anew: dreg release NAME"
+    error = Refused(f"{_plural(len(left), 'problem')} found", hint=hint)
+    error.answer = answer
+    raise error
+
+
+def _wanted(registry: Registry, requests: Sequence[str]) -> dict[str, list[Range]]:
+    wanted: dict[str, list[Range]] = {}
+    for request in requests:
+        name, within = parse_request(request)
+        ranges = wanted.setdefault(name, [])
+        ranges += [within] if "@" in request else [Range.parse("*")]
+    return wanted
+
+
+def _tags(
+    registry: Registry, wanted: dict[str, list[Range]], remote: bool
+) -> tuple[list[git.Tag], list[Problem]]:
+    """Tags to check, by name. With `remote` those on the git remote count, and are got from there."""
+    repository = git.Repository(registry.root)
+    tags = {tag.name: tag for tag in repository.full_tags()}
+    problems: list[Problem] = []
+    if remote and repository.remote_url(GIT_REMOTE) is not None:
+        there = git.remote_tags(GIT_REMOTE, "*-v*", cwd=registry.root)
+        for name, tag in there.items():
+            if name not in tags and "/" not in name:
+                Publisher(registry.root).fetch_tag(GIT_REMOTE, name)
+            elif name in tags and tags[name].object != tag.object:
+                text = f"the tag here is not the one on {GIT_REMOTE}"
+                problems.append(Problem("moved-tag", (name,), text))
+        tags = {t.name: t for t in repository.full_tags() if t.name in there}
+    released = {r.dataset for name in tags if (r := Release.of(name, "")) is not None}
+    names = {*registry.names, *released}
+    if unknown := next((name for name in wanted if name not in names), None):
+        raise unknown_dataset(unknown, tuple(sorted(names)))
+    chosen = [tag for tag in tags.values() if of_dataset(tag.name, list(wanted or names))]
+    chosen = [tag for tag in chosen if not wanted or _asked(tag, wanted)]
+    for name, ranges in wanted.items():
+        if not any(tag.name.startswith(f"{name}-v") for tag in chosen):
+            raise BadRequest(
+                f"no release of `{name}` is in `{ranges[0]}`", hint=f"dreg list; dreg show {name}"
+            )
+    kept = {tag.name for tag in chosen}
+    return chosen, [problem for problem in problems if problem.releases[0] in kept]
+
+
+def _asked(tag: git.Tag, wanted: dict[str, list[Range]]) -> bool:
+    release = Release.of(tag.name, tag.commit)
+    if release is None:
+        return any(within.text == "*" for ranges in wanted.values() for within in ranges)
+    ranges = wanted.get(release.dataset, [])
+    return any(within.text == "*" or release.version in within for within in ranges)
+
+
+def _source(registry: Registry, repair_from: str, store: Store) -> Store:
+    remote = read_remotes(registry.root).choose(wanted_remote(repair_from))
+    if (remote.url, remote.endpoint) == (store.remote.url, store.remote.endpoint):
+        raise BadRequest(
+            f"`{repair_from}` is the remote to be repaired", hint="name another one with --from"
+        )
+    return open_own(remote)
+
+
+def _plural(number: int, what: str) -> str:
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"

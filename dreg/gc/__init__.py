@@ -1,0 +1,1 @@
+"""Deleting what no release, branch or lock needs, in two steps."""

@@ -1,0 +1,1 @@
+"""What a release holds, and bringing its bytes to the remote."""

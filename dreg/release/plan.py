@@ -1,0 +1,291 @@
+"""The plan of a release: everything it would do, decided before any of it is done."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from semver import Version
+
+from dreg.adapters.claims import Claims
+from dreg.adapters.git import Repository
+from dreg.core.changelog import Entry, with_entry
+from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
+from dreg.core.decision import Decision, above, decide
+from dreg.core.evidence import told
+from dreg.core.gates import Breach
+from dreg.core.links import tag_page
+from dreg.core.manifest import Manifest
+from dreg.core.profile import Profile
+from dreg.core.release import Release, first_version, highest_final, last_final, newest, tag_message
+from dreg.core.rules import USUAL, Pricing
+from dreg.core.version import Bump, tag_of
+from dreg.diff.samples import samples_since
+from dreg.errors import Refused
+from dreg.history import (
+    fetched,
+    pricing_of,
+    profile_of,
+    promised_otherwise,
+    published,
+    refuse_yanked,
+    tell_of_new_prices,
+    unless_repeated,
+)
+from dreg.inspection import breached, violated
+from dreg.output import out
+from dreg.push.holdings import Holdings, holdings, nothing
+from dreg.registry import Dataset, Registry
+from dreg.release.about import about
+from dreg.release.branch_tip import GIT_REMOTE, Base, diverged, release_base
+from dreg.release.fetchable import refuse_unplaceable, refuse_unreadable_name
+from dreg.run.running import refuse_unfinished
+from dreg.upstream import out_of_range, upstream
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A release before it is made.
+
+    `exceptions` are what a person decided against dreg, `reason` is why, `allowed` are the gates.
+    `released` is the manifest (SHA-256) of the release that has the tree's data already.
+    `changelog` is the file's whole text with the `entry`.
+    """
+
+    dataset: str
+    previous: Version | None
+    version: Version
+    tag: str
+    bump: Bump
+    decision: Decision
+    exceptions: tuple[str, ...]
+    reason: str
+    allowed: tuple[str, ...]
+    samples: int
+    files: int
+    size: int
+    base: Base
+    holdings: Holdings
+    manifest: Manifest
+    released: str | None
+    entry: Entry
+    changelog: str
+
+    @property
+    def needed(self) -> bool:
+        """False when what is in the tree was released already."""
+        return self.bump is not Bump.NONE
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(finding.told for finding in self.decision.findings)
+
+    def tag_message(self) -> str:
+        return tag_message(
+            dataset=self.dataset,
+            version=self.version,
+            previous=self.previous,
+            bump=self.bump,
+            reasons=self.reasons,
+            samples=self.samples,
+            size=self.size,
+            manifest=self.manifest.digest,
+            exceptions=self.exceptions,
+            reason=self.reason,
+            allowed=self.allowed,
+            upstream=[pin.tag for pin in self.manifest.made_from if pin.tag],
+        )
+
+
+def plan(
+    dataset: Dataset,
+    choices: Choices,
+    *,
+    date: str,
+    branch: str | None = None,
+    claims: Claims | None = None,
+) -> Plan:
+    """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`.
+
+    With `claims`, another release in this clone is let finish what it does to git's index.
+
+    Raises Refused when a promise would be broken: dirty tree, pipeline not up to date, contract
+    violated, gate not passed, bump lowered, branches diverged, bytes not here.
+    """
+    repository = Repository(dataset.root)
+    refuse_unreadable_name(dataset)
+    base = release_base(dataset, repository, branch)
+    with claims.clone() if claims else nullcontext():
+        _refuse_dirty(repository, base)
+    profile = _ready(dataset)
+    releases = published(dataset)
+    last, old, pricing = _before(dataset, releases)
+    initial = choices.initial or first_version(releases)
+    compared = samples_since(dataset, last, old, None, profile) if last and old else None
+    changes = compared.changes if compared else None
+    promised = promised_otherwise(dataset, last) if last else ()
+    version = last.version if last else None
+    decision = decide(old, profile, version, initial, pricing, changes, promised)
+    if decision.bump is not Bump.NONE or (last and last.yanked):
+        refuse_yanked(dataset, profile, releases, promises=decision.only_promises)
+    decision = chosen(above(decision, highest_final(releases)), choices, dataset.name)
+    if choices.prerelease and decision.bump is not Bump.NONE:
+        versions = [release.version for release in releases]
+        decision = as_prerelease(decision, choices, versions, dataset.name)
+        decision = unless_repeated(dataset, decision, releases, profile)
+    broken = _breaches(dataset, decision, profile, old)
+    for gate in set(choices.allow) - {breach.gate for breach in broken}:
+        out.note(f"`{dataset.name}` passes its gate `{gate}`: there is nothing to allow")
+    excepted = exceptions(decision, broken, choices, dataset.name)
+    version = decision.version
+    needed = decision.bump is not Bump.NONE
+    if needed and base.diverged:
+        raise diverged(base.branch)
+    if needed and base.branch is not None:
+        _refuse_tag_only_here(repository, tag_of(dataset.name, version))
+    before = last or newest(releases)
+    held = holdings(dataset, before and fetched(dataset, before)) if needed else nothing(dataset)
+    refuse_unplaceable(dataset, held.snapshot)
+    made_from = upstream(dataset) if needed else ()
+    manifest = Manifest(
+        dataset.name,
+        version,
+        held.snapshot,
+        held.directories,
+        about(
+            dataset,
+            decision,
+            profile,
+            held.snapshot,
+            base=base.commit,
+            previous=last.version if last else None,
+            exceptions=excepted,
+            upstream=made_from,
+        )
+        if needed
+        else None,
+    )
+    entry = Entry(
+        version=version,
+        date=date,
+        findings=decision.findings,
+        samples=_samples(profile),
+        before=_samples(old) if old else None,
+        exceptions=excepted,
+        link=tag_page(
+            repository.remote_url(GIT_REMOTE),
+            tag_of(dataset.name, version),
+            last.tag if last else None,
+        ),
+    )
+    return Plan(
+        dataset=dataset.name,
+        previous=last.version if last else None,
+        version=version,
+        tag=tag_of(dataset.name, version),
+        bump=decision.bump,
+        decision=decision,
+        exceptions=excepted,
+        reason=choices.reason if excepted else "",
+        allowed=tuple(dict.fromkeys(breach.gate for breach in broken)),
+        samples=profile.num_samples,
+        files=profile.snapshot.files,
+        size=profile.snapshot.size,
+        base=base,
+        holdings=held,
+        manifest=manifest,
+        released=None if needed else _manifest_of(dataset, tag_of(dataset.name, version), releases),
+        entry=entry,
+        changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
+    )
+
+
+def _manifest_of(dataset: Dataset, tag: str, releases: list[Release]) -> str | None:
+    return next((fetched(dataset, r).manifest for r in releases if r.tag == tag), None)
+
+
+def _breaches(
+    dataset: Dataset, decision: Decision, profile: Profile, old: Profile | None
+) -> tuple[Breach, ...]:
+    if decision.bump is Bump.NONE:
+        return ()
+    contract = dataset.contract()
+    return breached(dataset, contract, profile, old)
+
+
+def _samples(profile: Profile) -> dict[str, int]:
+    return {name: split.num_samples for name, split in profile.splits.items()}
+
+
+def _changelog(dataset: Dataset, repository: Repository, base: Base) -> str:
+    """The tree's, or that of a base which already has the tree's and more."""
+    if not base.unfinished:
+        return dataset.changelog()
+    return (repository.read(base.commit, dataset.changelog_path) or b"").decode(errors="replace")
+
+
+def _refuse_dirty(repository: Repository, base: Base) -> None:
+    changed = [
+        path
+        for path in repository.changed(tracked_only=True)
+        if not path.startswith(("pipelines/", "data/"))
+    ]
+    if changed and not _as_in(repository, base.commit, changed):
+        raise Refused(
+            "the work tree has uncommitted changes outside the datasets",
+            hint="commit or stash them, then release again",
+            details=changed[:10],
+        )
+
+
+def _as_in(repository: Repository, commit: str, paths: list[str]) -> bool:
+    """Whether the tree has these files as `commit` does, and the index has them so or untouched.
+
+    Then it was a killed release that changed them, while this clone was following it.
+    """
+
+    def other(*than: str) -> set[str]:
+        diff = ("--literal-pathspecs", "diff", "--name-only", "-z", *than, "--", *paths)
+        return set(repository.ask(*diff).split("\0")) - {""}
+
+    return not other(commit) and not other("--cached", "HEAD") & other("--cached", commit)
+
+
+def _refuse_tag_only_here(repository: Repository, tag: str) -> None:
+    """Raises Refused for a tag that was never published: releasing would overwrite it."""
+    if tag in repository.tags():
+        raise Refused(
+            f"there is a tag `{tag}` here that is not on {GIT_REMOTE}",
+            hint=f"push it or remove it (git tag -d {tag}), then release again",
+        )
+
+
+def _ready(dataset: Dataset) -> Profile:
+    refuse_unfinished(dataset)
+    profile = dataset.profile()
+    if profile is None:
+        raise Refused(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
+    broken = (
+        *violated(dataset, dataset.contract(), profile),
+        *out_of_range(Registry(dataset.root), dataset, published),
+    )
+    if broken:
+        raise Refused(
+            f"`{dataset.name}` does not keep its contract",
+            hint=f"correct the data or pipelines/{dataset.name}/dataset.yaml, then: dreg check {dataset.name}",
+            details=told(broken),
+        )
+    return profile
+
+
+def _before(
+    dataset: Dataset, releases: list[Release]
+) -> tuple[Release | None, Profile | None, Pricing]:
+    """The release that this one is compared with, its profile, and its prices."""
+    last = last_final(releases)
+    if last is None:
+        return None, None, USUAL
+    last = fetched(dataset, last)
+    pricing = pricing_of(dataset, last)
+    tell_of_new_prices(dataset, pricing)
+    return last, profile_of(dataset, last), pricing

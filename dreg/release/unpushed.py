@@ -1,0 +1,100 @@
+"""Releases made with `--no-push`: every byte is on the remote, and commit and tag are just here.
+
+A reference `refs/dreg/unpushed/<tag>` tells such a tag from one that was deleted on the git remote,
+which must not come back. Whoever deletes the tag here has dropped the release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dreg.adapters.dvc_config import remote_of
+from dreg.adapters.git import Repository
+from dreg.adapters.git.publish import Published, Publisher
+from dreg.adapters.through_dvc import open_own
+from dreg.catalog import releases_of
+from dreg.core.about import About
+from dreg.core.release import Release
+from dreg.core.rules import Finding
+from dreg.core.version import Bump, parse_version
+from dreg.errors import Outside, Refused
+from dreg.fsck.remote import check_remote
+from dreg.manifests import read_manifest
+from dreg.registry import Dataset
+from dreg.release.answer import Released
+from dreg.release.branch_tip import GIT_REMOTE
+
+PREFIX = "refs/dreg/unpushed/"
+
+
+def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
+    """The dataset's releases that were not pushed, oldest first; marks of others are removed."""
+    repository = Repository(dataset.root)
+    there = {release.tag for release in published}
+    here = {release.tag: release for release in releases_of(dataset.root, dataset.name)}
+    found = []
+    for line in repository.ask(
+        "for-each-ref", "--format=%(refname) %(objectname)", PREFIX
+    ).splitlines():
+        reference, _, oid = line.partition(" ")
+        tag = reference.removeprefix(PREFIX)
+        own = here.get(tag)
+        if tag in there or repository.try_("rev-parse", "--verify", f"refs/tags/{tag}") != oid:
+            repository.ask("update-ref", "-d", reference, oid)
+        elif own is not None:
+            found.append(own)
+    return sorted(found, key=lambda release: release.version)
+
+
+def push_release(dataset: Dataset, release: Release, branch: str, tip: str | None) -> Released:
+    """Publish a release that was made here, if all of it is on the remote as it was then.
+
+    Raises Refused when the branch went another way, Outside when a byte is gone, LostRace when
+    somebody pushed meanwhile.
+    """
+    repository, publisher = Repository(dataset.root), Publisher(dataset.root)
+    anew = f"git tag -d {release.tag}; git pull --rebase; then release again"
+    store = open_own(remote_of(dataset.root))
+    problems = check_remote(store, [release], deep=False, source=None).problems
+    if problems:
+        raise Outside(
+            f"what `{release.tag}` needs is not on {store.location} any more",
+            hint=f"make it anew: {anew}",
+            details=[str(problem) for problem in problems[:10]],
+        )
+    tag_object = repository.ask("rev-parse", f"refs/tags/{release.tag}")
+    made = Published(release.commit, release.tag, tag_object)
+    if tip is not None and repository.is_ancestor(release.commit, tip):
+        publisher.push_tag(GIT_REMOTE, made)
+    elif tip is None or repository.is_ancestor(tip, release.commit):
+        publisher.push(GIT_REMOTE, branch, tip, made)
+    else:
+        raise Refused(
+            f"`{release.tag}` was made here with --no-push, and `{branch}` on {GIT_REMOTE} has moved since",
+            hint=f"make it anew: {anew}",
+        )
+    repository.ask("update-ref", "-d", f"{PREFIX}{release.tag}")
+    manifest = read_manifest(store, release)
+    assert manifest is not None  # it was checked a moment ago
+    about: About | None = manifest.about
+    return Released(
+        dataset=dataset.name,
+        state="released",
+        version=release.version,
+        previous=parse_version(about.previous) if about and about.previous else None,
+        bump=Bump[about.bump.upper()] if about else Bump.NONE,
+        tag=release.tag,
+        findings=tuple(Finding(f.rule, Bump[f.bump.upper()], f.text) for f in about.findings)
+        if about
+        else (),
+        exceptions=about.exceptions if about else (),
+        samples=release.samples or 0,
+        files=len(manifest.snapshot.data.files),
+        size=manifest.snapshot.data.size,
+        objects_pushed=0,
+        pushes=(),
+        manifest=release.manifest,
+        changelog="",
+        commit=release.commit,
+        pushed_to=repository.remote_url(GIT_REMOTE),
+    )

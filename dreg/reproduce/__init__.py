@@ -1,0 +1,1 @@
+"""Whether a release's pipeline makes the same bytes again."""

@@ -1,0 +1,1 @@
+"""Running pipelines in the order their datasets need each other."""

@@ -1,0 +1,154 @@
+"""Running several pipelines: each when what it needs is done, independent ones side by side."""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dreg.adapters.claims import Claims
+from dreg.adapters.dvc import Pipeline
+from dreg.adapters.dvc.process import Processes
+from dreg.adapters.dvc.reproduce import Attempt
+from dreg.adapters.yaml_files import shown
+from dreg.errors import BadRequest, DregError
+from dreg.output import out
+from dreg.push.pushing import push_outputs
+from dreg.registry import Dataset
+
+
+@dataclass
+class Plan:
+    """Who needs whom, how many stages each has, and the datasets that cannot even be read."""
+
+    needs: dict[str, set[str]] = field(default_factory=dict)
+    stages: dict[str, int] = field(default_factory=dict)
+    broken: dict[str, DregError] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of one dataset. `state`: ran, restored, up to date, failed or skipped."""
+
+    name: str
+    state: str
+    stages: tuple[str, ...] = ()
+    seconds: float = 0.0
+    pushed: bool = False
+    why: str = ""
+    error: DregError | None = None
+    log: str | None = None
+
+
+def in_order(needs: Mapping[str, set[str]]) -> list[str]:
+    """Names, each behind those it needs. Raises BadRequest for a cycle."""
+    try:
+        return list(graphlib.TopologicalSorter(_sorted(needs)).static_order())
+    except graphlib.CycleError as error:
+        cycle = " -> ".join(f"`{name}`" for name in reversed(error.args[1]))
+        raise BadRequest(
+            f"datasets are made from each other: {cycle}",
+            hint="correct `upstream` in one's dataset.yaml, or what its stages depend on",
+        ) from error
+
+
+def _sorted(needs: Mapping[str, set[str]]) -> dict[str, list[str]]:
+    return {name: sorted(needs[name]) for name in sorted(needs)}
+
+
+@dataclass
+class Schedule:
+    """A plan being carried out in the registry at `root`; those `forced` run whatever they have.
+
+    `environment` is what the stages are to find in theirs, `wait` how many seconds another dreg
+    is awaited that is at one of the datasets.
+    """
+
+    root: Path
+    plan: Plan
+    forced: set[str]
+    push: bool
+    wait: float
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def carry_out(self, jobs: int) -> dict[str, Fate]:
+        """Every dataset's fate. Ctrl-C ends all processes first, then raises KeyboardInterrupt."""
+        sorter = graphlib.TopologicalSorter(_sorted(self.plan.needs))
+        sorter.prepare()
+        processes = Processes(self.root, self.environment)
+        fates: dict[str, Fate] = {}
+        running: dict[Future[Fate], str] = {}
+        total = sum(self.plan.stages.values())
+        with ThreadPoolExecutor(jobs) as threads, out.progress("running", total, "stages") as step:
+            try:
+                while sorter.is_active():
+                    for name in sorter.get_ready():
+                        if fate := self._without_running(name, fates):
+                            fates[name] = fate
+                            sorter.done(name)
+                        else:
+                            work = functools.partial(self._run, name, processes, step)
+                            running[threads.submit(work)] = name
+                    if running:
+                        for future in wait(running, return_when=FIRST_COMPLETED).done:
+                            name = running.pop(future)
+                            fates[name] = future.result()
+                            sorter.done(name)
+            except BaseException as reason:
+                if isinstance(reason, KeyboardInterrupt):
+                    out.note("stopping; the same command takes up where it was")
+                processes.stop()
+                threads.shutdown(wait=False, cancel_futures=True)
+                raise
+        return fates
+
+    def _without_running(self, name: str, fates: Mapping[str, Fate]) -> Fate | None:
+        """The fate of a dataset that cannot run."""
+        if error := self.plan.broken.get(name):
+            return Fate(name, "failed", error=error)
+        stopped = [
+            n for n in sorted(self.plan.needs[name]) if fates[n].state in ("failed", "skipped")
+        ]
+        if not stopped:
+            return None
+        return Fate(name, "skipped", why=f"needs {', '.join(stopped)}")
+
+    def _run(self, name: str, processes: Processes, step: Callable[[int], None]) -> Fate:
+        width = max(map(len, self.plan.needs))
+        total = self.plan.stages[name]
+        begun = done = 0
+
+        def next_stage() -> None:
+            nonlocal begun, done
+            begun += 1
+            if 1 < begun <= total:  # the one before has ended
+                done += 1
+                step(1)
+
+        def tell(line: str) -> None:
+            if not processes.stopping:
+                out.note(f"{name.ljust(width)} | {line}")
+
+        attempt = Attempt(Pipeline(self.root, name), processes, tell, next_stage, out.debug)
+        claims = Claims(self.root, f"dreg run {name}", self.wait, tell, processes.check)
+        fate = Fate(name, "failed")
+        start = time.monotonic()
+        try:
+            with claims.of(name, reading=self.plan.needs[name]) as held:
+                start = time.monotonic()
+                attempt = replace(attempt, held=held)
+                state, stages = attempt.reproduce(force=name in self.forced)
+                fate = replace(fate, state=state, stages=stages)
+                if self.push:
+                    tell("pushing")
+                    push_outputs(Dataset(self.root, name), processes)
+                    fate = replace(fate, pushed=True)
+        except DregError as error:
+            fate = replace(fate, state="failed", error=error)
+        step(total - done)
+        log = shown(attempt.log) if attempt.log.is_file() else None
+        return replace(fate, seconds=time.monotonic() - start, log=log)

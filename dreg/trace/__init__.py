@@ -1,0 +1,1 @@
+"""From a model to its samples, and from a release to its models."""

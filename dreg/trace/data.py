@@ -1,0 +1,213 @@
+"""The exact samples of a release that a run used: by the manifest that it recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from dreg.adapters import git
+from dreg.adapters.index.looking import Row, found, read_rows
+from dreg.api.dataset import Dataset
+from dreg.api.files import ReleaseFiles, kept_index
+from dreg.core.lineage import Lineage, training_splits
+from dreg.core.profile import Profile
+from dreg.core.release import Release
+from dreg.core.snapshot import INDEX
+from dreg.core.version import Range
+from dreg.errors import BadRequest, DregError, Refused
+from dreg.fetch.pin import Request
+from dreg.fetch.requested import default_repo
+from dreg.output import count, out
+from dreg.released_manifests import Manifests
+
+
+@dataclass(frozen=True)
+class UsedSplit:
+    """A split of the release; `used` says whether the run trained on it, `samples` how many it has."""
+
+    split: str
+    role: str
+    samples: int
+    used: bool
+
+
+@dataclass(frozen=True)
+class Used:
+    """A release that a run used. `forms` say where in the run that is written.
+
+    `recorded` is the commit that the run recorded, null if it recorded none. `moved`: the tag leads
+    elsewhere by now, and what is told is by the manifest that the run recorded. `samples` are those of
+    the splits that were trained on, `listed` some of them, `more` how many are left out; `sample` says
+    where the one asked for is, `exported` the file that has them all.
+    """
+
+    dataset: str
+    version: str
+    tag: str
+    repo: str
+    commit: str
+    manifest: str | None
+    recorded: str | None
+    moved: bool
+    forms: tuple[str, ...]
+    splits: tuple[UsedSplit, ...]
+    samples: int
+    listed: Iterable[Row] | None = None
+    more: int = 0
+    sample: tuple[Row, ...] | None = None
+    exported: str | None = None
+
+    def lines(self) -> Iterator[str]:
+        yield f"data      {self.dataset} {self.version}, by {', '.join(self.forms)}"
+        yield f"release   {self.tag} of {self.repo}"
+        state = "recorded by the run" if self.recorded == self.commit else "the run recorded none"
+        yield f"commit    {self.commit} ({'the tag moved since' if self.moved else state})"
+        if self.manifest:
+            yield f"manifest  sha256:{self.manifest}"
+        names = ", ".join(s.split for s in self.splits if s.used)
+        yield f"samples   {count(self.samples)}, of {names}"
+
+
+class Located:
+    """A release that a run names, found again in its registry. Raises as `dreg.load` does, and Refused
+    for a tag that moved when the run did not record the manifest."""
+
+    def __init__(self, lineage: Lineage, repo: str | None, remote: str | None) -> None:
+        self.lineage = lineage
+        self.repo = repo or lineage.repo or default_repo(None)
+        exactly = Range.parse(str(lineage.version))
+        request = Request(
+            lineage.dataset, exactly, self.repo, f"data/{lineage.dataset}", False, None
+        )
+        tag = self._tag()
+        self.moved = tag is None or lineage.commit not in (None, tag.commit)
+        commit = lineage.commit if self.moved and lineage.commit else tag.commit if tag else ""
+        release = Release(lineage.dataset, lineage.version, lineage.tag, commit)
+        self.files = ReleaseFiles(request, release, Path.cwd(), remote)
+        self.manifest: str | None = lineage.manifest
+        if not self.moved:
+            now = self.files.found.release.manifest
+            self.moved = lineage.manifest not in (None, now)
+            self.manifest = lineage.manifest or now
+        if self.moved:
+            self._refuse_unless_recorded()
+
+    def _tag(self) -> git.Tag | None:
+        tags = git.remote_tags(
+            self.repo, f"{self.lineage.tag}*"
+        )  # `*`: what it leads to is told too
+        return tags.get(self.lineage.tag)
+
+    def _refuse_unless_recorded(self) -> None:
+        if self.lineage.manifest is None:
+            raise Refused(
+                f"the tag `{self.lineage.tag}` is not where it was when the run used it"
+                if self.lineage.commit
+                else f"`{git.public_url(self.repo)}` has no release `{self.lineage.tag}`",
+                hint="the run recorded no manifest, so its bytes can't be told: ask the registry's "
+                "owner; or name another registry: --repo URL",
+            )
+        out.warn(
+            f"the tag `{self.lineage.tag}` moved or went since; what follows is by the manifest that "
+            "the run recorded"
+        )
+
+    @property
+    def commit(self) -> str:
+        return self.files.release.commit
+
+    def profile(self) -> Profile | None:
+        """The release's profile; None where it has none, or its commit is gone."""
+        try:
+            return Dataset(self.files).profile
+        except DregError:
+            return None
+
+    def index(self) -> Path | None:
+        """The sample index, here; None if the release has none."""
+        if not self.moved:
+            return self.files.index()
+        assert self.manifest is not None
+        manifests = Manifests(self.repo, self.files.remote)
+        listed = manifests.read(self.manifest).snapshot.files
+        files = [file for file in listed if file.path == INDEX]
+        return kept_index(manifests.store, files[0], str(self.lineage.version)) if files else None
+
+    def trained(self, profile: Profile | None, wanted: Iterable[str]) -> tuple[str, ...]:
+        """The splits that are asked for; else those that the run names; else by their role."""
+        there = tuple(profile.splits) if profile else self.lineage.splits
+        asked = tuple(there if "all" in wanted else wanted)
+        for name in asked:
+            if there and name not in there:
+                raise BadRequest(
+                    f"{self.lineage.dataset} {self.lineage.version} has no split `{name}`",
+                    hint=f"splits: {', '.join(there)}, or all",
+                )
+        named = tuple(name for name in self.lineage.splits if name in there)
+        return asked or named or (training_splits(profile) if profile else ("train",))
+
+
+def used(located: Located, splits: Iterable[str], limit: int | None, sample: str | None) -> Used:
+    """What the run used of the release; `limit` asks for samples one by one, 0 for all of them."""
+    lineage, profile = located.lineage, located.profile()
+    trained = located.trained(profile, tuple(splits))
+    index = located.index() if profile is None or limit is not None or sample else None
+    told = _splits(profile, index, trained)
+    samples = sum(split.samples for split in told if split.used)
+    if index is None and (limit is not None or sample):
+        raise no_index(lineage.dataset, str(lineage.version))
+    answer = Used(
+        dataset=lineage.dataset,
+        version=str(lineage.version),
+        tag=lineage.tag,
+        repo=git.public_url(located.repo),
+        commit=located.commit,
+        manifest=located.manifest,
+        recorded=lineage.commit,
+        moved=located.moved,
+        forms=lineage.forms,
+        splits=told,
+        samples=samples,
+    )
+    if index is not None and limit is not None:
+        rows = Listing(index, trained, limit)
+        answer = replace(answer, listed=rows, more=max(0, samples - limit) if limit else 0)
+    if index is not None and sample:
+        answer = replace(answer, sample=tuple(found(index, sample)))
+    return answer
+
+
+def no_index(dataset: str, version: str) -> BadRequest:
+    """The error for single samples of a release that has no sample index."""
+    return BadRequest(
+        f"{dataset} {version} has no sample index, so single samples can't be told",
+        hint=f"it was released before there were any; fetch its files: dreg fetch {dataset}@{version}",
+    )
+
+
+class Listing:
+    """Samples of some splits, read from the index each time that one goes through them."""
+
+    def __init__(self, index: Path, splits: tuple[str, ...], limit: int) -> None:
+        self._index, self._splits, self._limit = index, splits, limit
+
+    def __iter__(self) -> Iterator[Row]:
+        return islice(read_rows(self._index, self._splits), self._limit or None)
+
+
+def _splits(
+    profile: Profile | None, index: Path | None, trained: tuple[str, ...]
+) -> tuple[UsedSplit, ...]:
+    if profile is not None:
+        return tuple(
+            UsedSplit(name, split.role, split.num_samples, name in trained)
+            for name, split in profile.splits.items()
+        )
+    if index is None:
+        return ()
+    counts: dict[str, int] = {}
+    for row in read_rows(index, None):
+        counts[row.split] = counts.get(row.split, 0) + 1
+    return tuple(UsedSplit(name, "", number, name in trained) for name, number in counts.items())

@@ -1,0 +1,1 @@
+"""Releases that should no longer be chosen, and why."""
