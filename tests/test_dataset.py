@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,12 @@ import numpy as np
 import pytest
 
 import dreg
+from dreg.core.remotes import Remote
 from dreg.core.split_paths import guessed, matching
-from dreg.errors import BadRequest, Outside
-from tests.hand_made import WINE
+from dreg.errors import BadRequest, DregError, Outside
+from tests.hand_made import S3_REMOTE, WINE, HandMade
 from tests.kinds import COLOURS, ROWS
+from tests.relay import relay
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -74,6 +77,59 @@ def test_a_part_that_was_fetched_limits_nothing(wine):
     assert ds.path("train").read_bytes() == WINE["processed/train.csv"]
 
 
+def test_a_split_that_was_fetched_is_used_where_it_lies(wine):
+    wine.fetch("wine@1.1.0", "--split", "train", "-o", "data/part")
+    for gone in (wine.bare, wine.store, wine.home / "cache"):
+        shutil.rmtree(gone)
+    ds = dreg.load("wine")
+    assert ds.path("train") == wine.train / "data/part/processed/train.csv"
+    assert ds.metadata["metrics"]["train"]["mean"] == 0.5
+    with pytest.raises(DregError):
+        ds.path("val")
+
+
+def test_a_part_of_a_split_is_not_the_split(training):
+    subprocess.run(
+        [sys.executable, "-m", "dreg", "fetch", "digits", "--split", "train", "--columns", "label"],
+        check=True,
+    )
+    assert dreg.load("digits").to_arrow("train").column_names == ["image", "label"]
+
+
+def test_only_the_split_that_is_asked_for_travels(tmp_path, s3, monkeypatch):
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
+    noise = random.Random(1)
+    files = {f"processed/{name}.bin": noise.randbytes(400_000) for name in ("train", "val", "test")}
+    with relay(s3.port) as between:
+        config = "[core]\n    remote = local\n" + S3_REMOTE.format(
+            url=s3.url, endpoint=between.endpoint
+        )
+        remote = Remote("local", s3.url, endpoint=s3.endpoint)
+        made = HandMade(tmp_path, {}, remote, config)
+        made.release("1.0.0", files)
+        ds = dreg.load("wine", repo=str(made.bare))
+        assert set(ds.splits) == {"train", "val", "test"}
+        assert ds.path("train").read_bytes() == files["processed/train.bin"]
+        assert 400_000 < between.received < 420_000
+        ds.path("train")
+        assert dreg.load("wine", repo=str(made.bare)).path("train").is_file()
+        assert between.received < 420_000
+        ds.path()
+        assert 1_200_000 < between.received < 1_240_000, "what was here did not travel again"
+
+
+def test_a_split_comes_with_the_files_that_its_table_names(training):
+    talks = dreg.load("talks")
+    images = talks.path("train").parent / "images"
+    assert sorted(p.name for p in images.iterdir()) == ["0.png", "1.png", "2.png"]
+    assert len(talks.to_arrow("train")) == 3
+    assert not (talks.path("train").parents[1] / "samples.parquet").exists()
+    subprocess.run([sys.executable, "-m", "dreg", "fetch", "talks", "--split", "train"], check=True)
+    assert (training / "data/talks/processed/images/2.png").is_file()
+
+
 def test_what_was_loaded_once_stays_in_the_cache(wine):
     first = dreg.load("wine@1.1.0").path("val")
     assert first.is_relative_to(wine.home / "cache")
@@ -119,7 +175,7 @@ def test_a_dataset_can_be_sent_to_other_processes(wine):
 def test_where_splits_are(training):
     assert dreg.load("words").path("train").name == "train.csv"
     colours = dreg.load("colours")
-    assert colours.path("train") == colours.path() / "processed/train"
+    assert colours.path() / "processed/train" == colours.path("train")
     assert len(colours.splits["train"]) == 5 * len(COLOURS)
 
 

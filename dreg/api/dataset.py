@@ -22,8 +22,8 @@ from dreg.core.described import described
 from dreg.core.lineage import Lineage, training_splits
 from dreg.core.profile import Profile
 from dreg.core.remotes import object_key
-from dreg.core.snapshot import INDEX
-from dreg.core.split_paths import METADATA, guessed, matching
+from dreg.core.split_paths import METADATA
+from dreg.core.subset import splits_of
 from dreg.errors import BadRequest, Refused
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ Columns = Sequence[str] | None
 class Dataset:
     """One release. Made by `dreg.load`; may be sent to other processes.
 
-    Files are downloaded, each byte verified, when `path` or one of the `to_...` first needs them;
-    `to_ray`, `urls` and `metadata` need none of them here.
+    Files are downloaded, each byte verified, when `path` or one of the `to_...` first needs them,
+    and only those of the split that it is asked for; `to_ray`, `urls` and `metadata` need none of them here.
     """
 
     _held: ReleaseFiles
@@ -101,12 +101,10 @@ class Dataset:
     @functools.cached_property
     def splits(self) -> Mapping[str, tuple[str, ...]]:
         """The files of every split, relative to the dataset's folder."""
-        paths = [path for path in self._held.paths if path not in (METADATA, INDEX)]
-        told = {n: s.files for n, s in self.profile.splits.items()} if self.profile else {}
-        if told and all(told.values()):
-            return {name: matching(patterns, paths) for name, patterns in told.items()}
-        found = guessed(paths)
-        return {name: found.get(name, ()) for name in told} or found
+        return self._splits_among(self._held.paths())
+
+    def _splits_among(self, paths: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        return {name: tuple(files) for name, files in splits_of(self.metadata, paths).items()}
 
     @property
     def training_splits(self) -> tuple[str, ...]:
@@ -133,12 +131,12 @@ class Dataset:
     def path(self, split: str | None = None) -> Path:
         """The dataset's folder here, or of a split its file, or the folder of its files.
 
-        Downloads what is not here, into the folder in dreg.lock or dreg's cache.
+        Downloads what is not here into dreg's cache: of a split, only its files.
         """
-        folder = self._held.folder()
         if split is None:
-            return folder
+            return self._held.folder()
         files = self._files(split)
+        folder = self._held.folder(split)
         if len(files) == 1:
             return folder / files[0]
         parents = [Path(file).parent for file in files]
@@ -266,7 +264,7 @@ class Dataset:
 
     def _files(self, split: str) -> tuple[str, ...]:
         """Raises BadRequest for a split that there is not."""
-        files = self.splits.get(split)
+        files = self._splits_among(self._held.paths(split)).get(split)
         if not files:
             raise BadRequest(
                 f"{self.name} {self.version} has no split `{split}`",
@@ -276,7 +274,7 @@ class Dataset:
 
     def _split(self, split: str, columns: Columns) -> Split:
         self._files(split)
-        return self._described(split, columns, self._held.folder())
+        return self._described(split, columns, self._held.folder(split))
 
     def _described(self, split: str, columns: Columns, folder: Path) -> Split:
         from dreg.adapters.interop.tables import Split

@@ -5,19 +5,24 @@ What `dreg fetch` placed is used where it lies; other releases are kept in dreg'
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from dreg.adapters import git
 from dreg.adapters.cache import cache_folder, cache_place
 from dreg.adapters.objects import Store, Stores
 from dreg.adapters.placing import inspect
+from dreg.core.receipt import Receipt
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import INDEX, File
 from dreg.core.split_paths import METADATA
+from dreg.core.subset import Subset
 from dreg.errors import DregError
 from dreg.fetch.pin import Found, Request, find
 from dreg.output import out
@@ -42,50 +47,63 @@ class ReleaseFiles:
         """The published files by path, as the manifest has them."""
         return {file.path: file for file in self.found.snapshot.published.files}
 
-    @functools.cached_property
-    def paths(self) -> tuple[str, ...]:
-        """The published files' paths; asks nobody if they are here."""
-        placed = self.placed
-        receipt = inspect(placed).receipt if placed else None
-        return tuple(receipt.files) if receipt else tuple(self.listed)
+    def paths(self, split: str | None = None) -> tuple[str, ...]:
+        """The published files' paths, or some with all of the split among them; asks nobody if
+        those are here."""
+        here = self._here(split)
+        return tuple(here[1].files) if here else tuple(self.listed)
 
-    @property
-    def placed(self) -> Path | None:
-        """The folder in which all of the release is, unchanged; None if there is none yet."""
-        known: Path | None = self.__dict__.get("_complete")
-        if known is not None:
-            return known
+    def placed(self, split: str | None = None) -> Path | None:
+        """The folder in which all of the release, or of the split, is unchanged; None if there is
+        none yet."""
+        here = self._here(split)
+        return here[0] if here else None
+
+    def _here(self, split: str | None) -> tuple[Path, Receipt] | None:
+        if split is None:
+            return self._first(None, [self._cached(None)], lambda part: part.is_whole)
+        cached = [self._cached(None), self._cached(split)]
+        return self._first(split, cached, lambda part: part.has_split(split))
+
+    def _first(
+        self, purpose: str | None, cached: Iterable[Path], fits: Callable[[Subset], bool]
+    ) -> tuple[Path, Receipt] | None:
+        """The first folder with a part of the release, unchanged, that fits; remembered."""
+        known: dict[str | None, tuple[Path, Receipt]] = self.__dict__.setdefault("_known", {})
         pin = self.request.pin
-        for folder in (*([self.home / pin.output] if pin else []), self._cached):
-            try:
-                receipt = inspect(folder).complete
-            except DregError:
-                continue
-            release = self.release
-            if receipt is None or receipt.subset:  # a part is not what `load` promises
-                continue
-            if (receipt.dataset, receipt.commit) == (release.dataset, release.commit):
-                self.__dict__["_complete"] = folder
-                return folder
-        return None
+        if purpose not in known:
+            for folder in (*([self.home / pin.output] if pin else []), *cached):
+                with contextlib.suppress(DregError, ValueError):
+                    receipt = inspect(folder).complete
+                    if receipt and self._is(receipt) and fits(Subset.parse(receipt.subset)):
+                        known[purpose] = folder, receipt
+                        break
+        return known.get(purpose)
 
-    def folder(self) -> Path:
-        """The folder with all of the release, brought here if need be. Raises as `fetch` does."""
-        placed = self.placed
+    def _is(self, receipt: Receipt) -> bool:
+        release = self.release
+        return (receipt.dataset, receipt.commit) == (release.dataset, release.commit)
+
+    def folder(self, split: str | None = None) -> Path:
+        """The folder with all of the release, or of the split, brought here if need be. Raises as `fetch` does."""
+        placed = self.placed(split)
         if placed is not None:
             return placed
         from dreg.fetch.fetching import place
 
-        target = self._cached
-        request = replace(self.request, output=str(target), raw=False)
-        place(request, self.found, target, force=True)
+        target = self._cached(split)
+        part = Subset.of([split] if split is not None else [])
+        request = replace(self.request, output=str(target), raw=False, subset=part)
+        place(request, find(request, self.release, self.remote), target, force=True)
         return target
 
     def metadata(self) -> bytes:
         """The bytes of metadata.json, of which no data need be here; empty if there is none."""
-        placed = self.placed
-        if placed is not None:
-            file = placed / METADATA
+        whole = self._cached(None)
+        parts = sorted(whole.parent.glob(f"{whole.name}*"))
+        here = self._first(METADATA, parts, lambda part: True)  # it belongs to every part
+        if here is not None:
+            file = here[0] / METADATA
             return file.read_bytes() if file.is_file() else b""
         release = self.release
         revision = git.revision(self.request.repo, release.commit)
@@ -93,16 +111,19 @@ class ReleaseFiles:
 
     def index(self) -> Path | None:
         """The sample index as a file here, downloaded alone if need be; None if there is none."""
-        if INDEX not in self.paths:
+        if INDEX not in self.paths():
             return None
-        placed = self.placed
+        placed = self.placed()
         if placed is not None:
             return placed / INDEX
         return kept_index(self.found.store, self.listed[INDEX], str(self.release.version))
 
-    @property
-    def _cached(self) -> Path:
-        return cache_place("releases") / f"{self.release.tag}-{self.release.commit[:12]}"
+    def _cached(self, split: str | None) -> Path:
+        """Where dreg's cache has the release, or the split alone: such a folder never changes again."""
+        name = f"{self.release.tag}-{self.release.commit[:12]}"
+        return cache_place("releases") / (
+            name if split is None else f"{name}+{quote(split, safe='')}"
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}

@@ -8,11 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dreg.core.snapshot import INDEX, File
+from dreg.core.file_formats import DOCUMENTS, IMAGES
+from dreg.core.json_text import parse_json
+from dreg.core.snapshot import INDEX, RAW, File
 from dreg.core.split_paths import METADATA, guessed, matching
 from dreg.errors import BadRequest
 
 EVERYTHING = "**"
+FILES = {*IMAGES, *DOCUMENTS}  # endings of what is a sample itself, and no table
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,20 @@ class Subset:
     def __str__(self) -> str:
         """Empty for the whole; equal subsets have equal text."""
         return "" if self.is_whole else json.dumps(self.to_json(), sort_keys=True)
+
+    @classmethod
+    def parse(cls, text: str) -> Subset:
+        """The subset that `str` wrote as this text. Raises ValueError for another one."""
+        told = parse_json(text) if text else {}
+        if not isinstance(told, dict):
+            raise ValueError(text)
+        splits, paths, columns = (tuple(told.get(n, ())) for n in ("split", "path", "columns"))
+        return cls(splits, paths, columns, bool(told.get("metadata-only")))
+
+    def has_split(self, name: str) -> bool:
+        """Whether all of the split belongs to it."""
+        limited = self.paths or self.columns or self.metadata_only
+        return self.is_whole or (name in self.splits and not limited)
 
     def to_json(self) -> dict[str, Any]:
         """What limits it, by the names that requests have for it."""
@@ -111,17 +128,49 @@ def is_parquet(file: File) -> bool:
     return file.path.endswith((".parquet", ".pq")) and not file.in_git
 
 
-def splits_of(metadata: Any, paths: Collection[str]) -> Mapping[str, Sequence[str]]:
+def splits_of(metadata: Any, paths: Iterable[str]) -> Mapping[str, Sequence[str]]:
     """The files of each split, by the value of a metadata.json that may say nothing of it."""
+    data = [path for path in paths if path not in (METADATA, INDEX)]
     told = metadata.get("splits") if isinstance(metadata, dict) else None
-    patterns = {
-        name: tuple(map(str, split["files"]))
-        for name, split in (told if isinstance(told, dict) else {}).items()
-        if isinstance(split, dict) and isinstance(split.get("files"), list) and split["files"]
+    if not isinstance(told, dict) or not told:
+        return guessed(data)
+    by_name = guessed(data)
+    return {
+        name: matching(map(str, patterns), data) if patterns else by_name.get(name, ())
+        for name, patterns in ((name, _patterns(split)) for name, split in told.items())
     }
-    if not patterns:
-        return guessed(paths)
-    return {name: matching(patterns[name], paths) for name in sorted(patterns)}
+
+
+def _patterns(split: Any) -> list[Any]:
+    files = split.get("files") if isinstance(split, dict) else None
+    return files if isinstance(files, list) else []
+
+
+def with_named(
+    metadata: Any, splits: Mapping[str, Sequence[str]], paths: Iterable[str]
+) -> Mapping[str, Sequence[str]]:
+    """The splits, each with the files that its tables may name: what no split has below their folders.
+
+    Only where the metadata has columns of files. Which of them a table names, only its rows tell.
+    """
+    if not _names_files(metadata):
+        return splits
+    claimed = {path for files in splits.values() for path in files}
+    claimed |= {METADATA, INDEX}
+    free = [path for path in paths if path not in claimed and not path.startswith(RAW)]
+    found = {}
+    for name, files in splits.items():
+        tables = [path for path in files if path.rpartition(".")[2].lower() not in FILES]
+        folders = tuple({table[: table.rfind("/") + 1] for table in tables})
+        found[name] = (*files, *(path for path in free if path.startswith(folders)))
+    return found
+
+
+def _names_files(metadata: Any) -> bool:
+    schema = metadata.get("schema") if isinstance(metadata, dict) else None
+    features = schema.get("features") if isinstance(schema, dict) else None
+    columns = features.values() if isinstance(features, dict) else ()
+    return any(isinstance(c, dict) and c.get("type") in ("image", "document") for c in columns)
 
 
 def _refuse_nothing(found: Collection[str], what: str, there: Collection[str]) -> None:

@@ -20,7 +20,7 @@ from dreg.core.release import Release, marked
 from dreg.core.requests import Requests
 from dreg.core.snapshot import File, Snapshot
 from dreg.core.split_paths import METADATA
-from dreg.core.subset import Subset, splits_of
+from dreg.core.subset import Subset, splits_of, with_named
 from dreg.core.version import Range
 from dreg.errors import BadRequest, Outside, Refused
 from dreg.manifests import manifest_of, store_of
@@ -155,7 +155,8 @@ class Found:
             metadata = json.loads(text or b"{}")
         except ValueError:
             metadata = {}
-        return splits_of(metadata, [file.path for file in self.snapshot.files])
+        paths = [file.path for file in self.snapshot.files]
+        return with_named(metadata, splits_of(metadata, paths), paths)
 
 
 def find(request: Request, release: Release, remote: Remotely = None) -> Found:
