@@ -308,7 +308,7 @@ def test_an_unknown_kind_is_told_the_closest(soil):
         2,
         "",
         refusal(
-            "no kind of dataset is called `../registry`", "dreg new herbs --kind image|tabular"
+            "no kind of dataset is called `../registry`", f"dreg new herbs --kind {'|'.join(KINDS)}"
         ),
     )
 
@@ -318,7 +318,7 @@ def test_a_kind_is_asked_for(soil):
     assert (made.returncode, made.stdout, made.stderr) == (
         2,
         "",
-        refusal("what kind of dataset is `herbs`?", "dreg new herbs --kind image|tabular"),
+        refusal("what kind of dataset is `herbs`?", f"dreg new herbs --kind {'|'.join(KINDS)}"),
     )
 
 

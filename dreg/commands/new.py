@@ -22,8 +22,8 @@ def new(
     kind: Annotated[
         str | None,
         typer.Option(
-            metavar="tabular|image",
-            help="Required: what it holds.",
+            metavar="KIND",
+            help="Required: tabular, text or image.",
             show_default=False,
             autocompletion=complete_kind,
         ),

@@ -38,7 +38,9 @@ def contract_schema() -> Schema:
                 "owner": _said("Who answers questions about the data.", TEXT),
                 "homepage": _said("Where the data comes from.", TEXT),
                 "task": _said("What models do with it, such as tabular-regression.", TEXT),
-                "kind": _said("tabular or image; default: tabular.", TEXT),
+                "kind": _said(
+                    "What it holds, such as tabular, text or image; default: tabular.", TEXT
+                ),
                 "label": _said("The column whose classes are counted.", TEXT),
                 "key": _said("The columns that tell samples apart.", _names()),
                 "upstream": _said(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -21,11 +22,15 @@ def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
     A row is in the second when the SHA-256 of its values, as a number from 0 to 1, is below
     `share`. Raises BadRequest for a share that leaves one of them without rows.
     """
+    return by_place(table, [place(row) for row in canonical(table)], share)
+
+
+def by_place(table: pa.Table, places: Sequence[float], share: float) -> tuple[pa.Table, pa.Table]:
+    """The rows of `table` whose places are at least `share`, and the others; order is kept."""
     if not 0 < share < 1:
         raise BadRequest(
             f"a share of {share} leaves a split without rows", hint="choose it between 0 and 1"
         )
-    places = [place(row) for row in canonical(table)]
     first = pa.array([at >= share for at in places], pa.bool_())
     second = pa.array([at < share for at in places], pa.bool_())
     return table.filter(first), table.filter(second)
