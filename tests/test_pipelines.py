@@ -254,7 +254,7 @@ def test_an_idx_file_that_is_not_what_it_says_stops_the_stage(wardrobe, name, va
 # What is committed
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", Registry(ROOT).names)
 def test_the_committed_profile_keeps_the_contract(name):
     dataset = Registry(ROOT).dataset(name)
     profile = dataset.profile()

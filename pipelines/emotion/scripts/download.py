@@ -1,0 +1,5 @@
+"""Fetch the TSVs that params.yaml lists, checked, into data/emotion/raw/."""
+
+from dreg.stages import download
+
+download.run()
