@@ -25,6 +25,7 @@ MODULES = {
 }
 ENTRIES = {"dreg.cli", "dreg.__main__", "dreg.reference.pages", "dreg.reference.__main__"}
 LONGEST = 300
+THICKEST = 40
 
 # commands -> verbs -> adapters -> core; stages -> adapters -> core
 MAY_IMPORT = {
@@ -41,7 +42,13 @@ NO_OUTSIDE_IN_CORE = {
     "shutil", "socket", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uuid",
 }  # fmt: skip
 HEAVY = {"dvc", "git", "numpy", "pandas", "pyarrow", "ray", "torch"}
-CONSUMER = ["dreg.fetch.fetching", "dreg.fetch.getting", "dreg.catalog", "dreg.show"]
+CONSUMER = [
+    "dreg.fetch.fetching",
+    "dreg.fetch.getting",
+    "dreg.fetch.bringing",
+    "dreg.catalog",
+    "dreg.show",
+]
 # What an option asks for that needs an extra, and says so where it is not installed.
 ON_REQUEST = {"dreg.adapters.parquet_columns"}
 
@@ -99,6 +106,15 @@ def test_a_module_is_short_or_says_why_not(module):
     lines = len(text.splitlines())
     reason = "longer than" in (ast.get_docstring(ast.parse(text)) or "").lower()
     assert lines <= LONGEST or reason, f"{module} has {lines} lines: split it, or say why not"
+
+
+@pytest.mark.parametrize("module", sorted(m for m in MODULES if room(m) == "commands"))
+def test_commands_are_thin(module):
+    for function in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(function, ast.FunctionDef):
+            first = function.body[1 if ast.get_docstring(function) else 0 :][:1]
+            lines = function.end_lineno - first[0].lineno + 1 if first else 0
+            assert lines <= THICKEST, f"{function.name} in {module} has {lines} lines of body"
 
 
 def test_nothing_has_a_name_that_says_nothing():

@@ -122,3 +122,15 @@ def test_a_text_of_dvc_2_that_is_another(old):
     (old.store / md5[:2] / md5[2:]).write_bytes(b"one\r\ntwa\r\n")
     done = old.dreg("fetch", "cats")
     assert (done.code, f"expected md5 {md5}" in done.stderr) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["wine", "--rev", "v1", "--path", "x"], "hint: write wine@v1, or leave out the name"),
+        (["--rev", "v1"], "hint: name it: --path DIR --rev V"),
+    ],
+)
+def test_a_revision_is_of_a_path(hand_made, options, said):
+    done = hand_made.dreg("fetch", *options)
+    assert (done.code, said in done.stderr) == (2, True), done.stderr

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from dreg.commands import answers, complete_request
 from dreg.output import out
-
-if TYPE_CHECKING:
-    from dreg.core.subset import Subset
 
 
 def complete_locked(incomplete: str) -> list[str]:
@@ -25,81 +22,97 @@ def complete_locked(incomplete: str) -> list[str]:
     return sorted({*names, *complete_request(incomplete)})
 
 
+NameArg = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME[@RANGE]",
+        help="The latest release in a range such as ^1.0; default: the range in dreg.lock, or any.",
+        autocompletion=complete_locked,
+        show_default=False,
+    ),
+]
+RepoOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The registry, by URL or path; default: DREG_REPO, DVC_REPO, the lock, here.",
+    ),
+]
+OutputOpt = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="DIR", help="Folder to fill; default: data/NAME."),
+]
+RemoteOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|URL",
+        help="Where the bytes are, if not the default; or DREG_REMOTE. Several are tried in order.",
+    ),
+]
+SplitOpt = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SPLIT", help="Only the files of this split; may be repeated."),
+]
+PathOpt = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Only these files, as in 'processed/train*'; '**' is everything again. With --rev, "
+        "a path in the repository.",
+    ),
+]
+ColumnsOpt = Annotated[
+    str,
+    typer.Option(
+        metavar="A,B",
+        help="Only these columns of Parquet files; other bytes stay there.",
+        show_default=False,
+    ),
+]
+MetadataOpt = Annotated[bool, typer.Option("--metadata-only", help="Only metadata.json, no data.")]
+RevOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="REV",
+        help="Without a name: bring --path from any DVC repository at this tag, branch or commit.",
+    ),
+]
+LockedOpt = Annotated[
+    bool,
+    typer.Option("--locked", help="Refuse unless dreg.lock covers dreg.toml; for CI."),
+]
+RawOpt = Annotated[bool, typer.Option("--raw", help="Place the raw files too.")]
+ForceOpt = Annotated[
+    bool, typer.Option("--force", help="Move a folder with local changes aside first.")
+]
+SignedOpt = Annotated[
+    bool,
+    typer.Option("--require-signed", help="Refuse a release without a good signature."),
+]
+SignersOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE", help="Require the SSH signature of one in this file; see git-config."
+    ),
+]
+
+
 @answers("dreg.fetch.fetching:Fetches | dreg.fetch.getting:Got")
 def fetch(
-    request: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NAME[@RANGE]",
-            help="The latest release in a range such as ^1.0; default: the range in dreg.lock, or any.",
-            autocompletion=complete_locked,
-            show_default=False,
-        ),
-    ] = None,
-    repo: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="The registry, by URL or path; default: DREG_REPO, DVC_REPO, the lock, here.",
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Folder to fill; default: data/NAME."),
-    ] = None,
-    remote: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME|URL",
-            help="Where the bytes are, if not the default; or DREG_REMOTE. Several are tried in order.",
-        ),
-    ] = None,
-    split: Annotated[
-        list[str] | None,
-        typer.Option(metavar="SPLIT", help="Only the files of this split; may be repeated."),
-    ] = None,
-    path: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Only these files, as in 'processed/train*'; '**' is everything again. With --rev, "
-            "a path in the repository.",
-        ),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B", help="Only these columns of Parquet files; other bytes stay there."
-        ),
-    ] = None,
-    metadata_only: Annotated[
-        bool, typer.Option("--metadata-only", help="Only metadata.json, no data.")
-    ] = False,
-    rev: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REV",
-            help="Without a name: bring --path from any DVC repository at this tag, branch or commit.",
-        ),
-    ] = None,
-    locked: Annotated[
-        bool,
-        typer.Option("--locked", help="Refuse unless dreg.lock covers dreg.toml; for CI."),
-    ] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="Place the raw files too.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Move a folder with local changes aside first.")
-    ] = False,
-    require_signed: Annotated[
-        bool,
-        typer.Option("--require-signed", help="Refuse a release without a good signature."),
-    ] = False,
-    allowed_signers: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Require the SSH signature of one in this file; see git-config."
-        ),
-    ] = None,
+    request: NameArg = None,
+    repo: RepoOpt = None,
+    output: OutputOpt = None,
+    remote: RemoteOpt = None,
+    split: SplitOpt = None,
+    path: PathOpt = None,
+    columns: ColumnsOpt = "",
+    metadata_only: MetadataOpt = False,
+    rev: RevOpt = None,
+    locked: LockedOpt = False,
+    raw: RawOpt = False,
+    force: ForceOpt = False,
+    require_signed: SignedOpt = False,
+    allowed_signers: SignersOpt = None,
 ) -> None:
     """Bring a release into a training repository.
 
@@ -114,35 +127,16 @@ def fetch(
       dreg fetch wine-quality --split train --columns quality,alcohol
       dreg fetch --repo https://github.com/acme/models --path models/bert --rev v2.1
     """
-    from dreg.fetch.fetching import fetch
-    from dreg.fetch.pin import signers_of
+    from dreg.fetch.bringing import Wish, bring
 
-    if request is None and path and (repo is not None or rev is not None):
-        from dreg.fetch.getting import get
-
-        out.answer(get(path, repo=repo, revision=rev, output=output, remote=remote, force=force))
-        return
-    out.answer(
-        fetch(
-            request,
-            repo=repo,
-            output=output,
-            remote=remote,
-            raw=raw,
-            subset=_subset(split, path, columns, metadata_only),
-            force=force,
-            only_locked=locked,
-            signers=signers_of(required=require_signed, allowed=allowed_signers),
-        )
+    fetched = bring(
+        Wish(request, split or (), path or (), columns, metadata_only, rev, raw),
+        repo=repo,
+        output=output,
+        remote=remote,
+        force=force,
+        only_locked=locked,
+        require_signed=require_signed,
+        allowed_signers=allowed_signers,
     )
-
-
-def _subset(
-    splits: list[str] | None, paths: list[str] | None, columns: str | None, metadata_only: bool
-) -> Subset | None:
-    from dreg.core.subset import Subset
-
-    if not (splits or paths or columns or metadata_only):
-        return None
-    wanted = [name.strip() for name in (columns or "").split(",") if name.strip()]
-    return Subset.of(splits or (), paths or (), wanted, metadata_only)
+    out.answer(fetched)

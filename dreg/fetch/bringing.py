@@ -1,0 +1,74 @@
+"""What `dreg fetch` is asked for in words: a release, all that is asked for here, or a path of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dreg.adapters.dvc_config import Remotely
+from dreg.core.subset import Subset
+from dreg.errors import BadRequest
+from dreg.fetch.fetching import Fetches, fetch
+from dreg.fetch.getting import Got, get
+from dreg.fetch.pin import signers_of
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted, as it was said. `revision` is of a path in a repository, which has no name;
+    `columns` has commas between them; `metadata_only` leaves out the data."""
+
+    request: str | None = None
+    splits: Sequence[str] = ()
+    paths: Sequence[str] = ()
+    columns: str = ""
+    metadata_only: bool = False
+    revision: str | None = None
+    raw: bool = False
+
+    def subset(self) -> Subset | None:
+        """The part that is wanted; None if nothing is said of any. Raises BadRequest."""
+        columns = [name.strip() for name in self.columns.split(",") if name.strip()]
+        if not (self.splits or self.paths or columns or self.metadata_only):
+            return None
+        return Subset.of(self.splits, self.paths, columns, self.metadata_only)
+
+    def is_path(self, repo: str | None) -> bool:
+        """Whether it is a path in a repository. Raises BadRequest for a revision of anything else."""
+        if self.revision is not None and self.request is not None:
+            raise BadRequest(
+                "--rev is of a path in a repository, and a dataset has versions",
+                hint=f"write {self.request.partition('@')[0]}@{self.revision}, or leave out the name",
+            )
+        if self.revision is not None and not self.paths:
+            raise BadRequest("--rev is of a path", hint="name it: --path DIR --rev V")
+        return self.request is None and bool(self.paths) and (repo or self.revision) is not None
+
+
+def bring(
+    wish: Wish,
+    *,
+    repo: str | None = None,
+    output: str | None = None,
+    remote: Remotely = None,
+    force: bool = False,
+    only_locked: bool = False,
+    require_signed: bool = False,
+    allowed_signers: str | None = None,
+) -> Fetches | Got:
+    """Bring it. Raises as `fetch` and `get` do."""
+    if wish.is_path(repo):
+        return get(
+            wish.paths, repo=repo, revision=wish.revision, output=output, remote=remote, force=force
+        )
+    return fetch(
+        wish.request,
+        repo=repo,
+        output=output,
+        remote=remote,
+        raw=wish.raw,
+        subset=wish.subset(),
+        force=force,
+        only_locked=only_locked,
+        signers=signers_of(required=require_signed, allowed=allowed_signers),
+    )
