@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import random
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -182,9 +184,76 @@ def test_where_splits_are(training):
 def test_urls_lead_to_the_bytes(training):
     colours = dreg.load("colours")
     urls, fs = colours.urls("train"), colours.filesystem()
-    assert fs.cat_file(urls[0]) == (colours.path() / colours.splits["train"][0]).read_bytes()
+    first = (colours.path() / colours.splits["train"][0]).read_bytes()
+    assert urls[0] == "dreg://colours-v1.0.0/processed/train/blue/0.png"
+    assert fs.cat_file(urls[0]) == first
     assert len(urls) == len(set(urls)) == 5 * len(COLOURS)
     assert len(colours.urls()) == len(urls) + 1, "the sample index is published too"
+    (there, *_) = colours.urls("train", objects=True)
+    assert Path(urlsplit(there).path).read_bytes() == fs.cat_file(there) == first
+
+
+def test_the_file_system_has_what_one_looks_for(training):
+    fs = dreg.load("colours").filesystem()
+    assert fs.ls("dreg://colours-v1.0.0/processed/train", detail=False) == [
+        f"colours-v1.0.0/processed/train/{name}" for name in sorted(COLOURS)
+    ]
+    assert len(fs.glob("dreg://colours-v1.0.0/**/*.png")) == 5 * len(COLOURS)
+    path = "colours-v1.0.0/processed/train/blue/0.png"
+    assert (fs.isfile(path), fs.isdir("colours-v1.0.0/processed"), fs.exists("x")) == (True, True, False)  # fmt: skip
+    with fs.open(path) as file:
+        assert file.seek(-4, 2) == fs.size(path) - 4
+        assert file.read() == fs.cat_file(path)[-4:] == fs.cat_file(path, start=-4)
+    fs.get(path, str(training / "one.png"))
+    assert (training / "one.png").read_bytes() == fs.cat_file(path)
+    with pytest.raises(io.UnsupportedOperation):
+        fs.open(path, "wb")
+
+
+def test_what_is_read_as_a_whole_is_verified(wine):
+    fs = dreg.load("wine").filesystem()
+    wine.object_path(b"a,b\n5,6\n").write_bytes(b"a,b\n5,7\n")
+    with pytest.raises(Outside, match=r"`processed/val.csv` arrived corrupt"):
+        fs.cat_file("dreg://wine-v1.1.0/processed/val.csv")
+    with pytest.raises(Outside, match=r"arrived corrupt"):
+        fs.cat(dreg.load("wine").urls())
+
+
+def test_remotes_are_tried_in_order(wine, monkeypatch):
+    other = wine.home / "other"
+    shutil.copytree(wine.store, other)
+    wine.object_path(b"a,b\n5,6\n").unlink()
+    monkeypatch.setenv("DREG_REMOTE", f"disk,{other}")
+    ds = dreg.load("wine")
+    fs = pickle.loads(pickle.dumps(ds.filesystem()))
+    monkeypatch.delenv("DREG_REMOTE")  # they go along
+    assert fs.cat_file(*ds.urls("val")) == b"a,b\n5,6\n"
+    assert ds.urls("val", objects=True)[0].startswith(other.as_uri())
+    assert ds.urls("train", objects=True)[0].startswith(wine.store.as_uri())
+    with pytest.raises(Outside, match="lacks the object"):
+        dreg.load("wine", remote="disk").filesystem().cat_file(ds.urls("val")[0])
+
+
+def test_keys_and_endpoint_go_along(tmp_path, s3, monkeypatch):
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.endpoint)
+    config = "[core]\n    remote = local\n" + S3_REMOTE.format(
+        url=s3.url, endpoint="http://x.invalid"
+    )
+    remote = Remote("local", s3.url, endpoint=s3.endpoint)
+    made = HandMade(tmp_path, {"DREG_CACHE": str(tmp_path / "cache")}, remote, config)
+    made.release("1.0.0")
+    fs = dreg.load("wine", repo=str(made.bare)).filesystem()
+    assert "never-shown" not in repr(fs) + repr(vars(fs))
+    sent = pickle.dumps(fs)
+    script = "import pickle, sys; print(len(pickle.load(sys.stdin.buffer).cat_file(sys.argv[1])))"
+    bare = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script, "wine-v1.0.0/processed/train.csv"],
+        input=sent, capture_output=True, env=bare, cwd=ROOT, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (b"3200\n", b"")
 
 
 def test_splits_by_the_contracts_patterns():

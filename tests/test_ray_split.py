@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,34 +79,43 @@ def test_a_file_system_for_everybody_else(on_s3):
 
     words, digits = dreg.load("words"), dreg.load("digits")
     (url,) = words.urls("train")
-    assert url.startswith("s3://")
     with words.filesystem().open(url) as file:
         assert len(pd.read_csv(file)) == ROWS
     table = pq.read_table(digits.urls("train")[0], filesystem=digits.filesystem())
     assert table.num_rows == ROWS
+    (there,) = words.urls("train", objects=True)
+    assert there.startswith("s3://bucket-")
+    assert words.filesystem().cat_file(there) == words.filesystem().cat_file(url)
 
 
-def test_an_image_that_is_not_the_released_one_is_refused(training, kinds):
-    from dreg.adapters.interop.there import There
+def test_rays_own_readers_by_urls_and_file_system(on_s3, cluster):
+    import ray.data
 
-    talks = dreg.load("talks")
-    (url,) = talks.urls("train")
-    there = There(talks.filesystem(), {"x.png": (url, "0" * 32, 1)})
-    with pytest.raises(Outside, match=f"`x.png` arrived corrupt: expected md5 {'0' * 32}"):
-        there.contents(["x.png"])
+    digits, words, colours = (dreg.load(name) for name in ("digits", "words", "colours"))
+    read = ray.data.read_parquet(digits.urls("train"), filesystem=digits.filesystem())
+    assert (read.count(), read.sum("label")) == (ROWS, ROWS)
+    read = ray.data.read_csv(words.urls("train"), filesystem=words.filesystem())
+    assert read.take(4)[3] == {"id": 3, "text": "word number 3", "mood": "good"}
+    read = ray.data.read_images(colours.urls("train"), filesystem=colours.filesystem())
+    assert {row["image"].shape for row in read.take_all()} == {(3, w, 3) for w in range(2, 7)}
+
+
+def test_ray_reads_from_the_remote_that_has_it(on_s3, s3, cluster, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("DREG_REMOTE", f"{tmp_path / 'empty'},local")
+    assert dreg.load("words").to_ray("train").count() == ROWS
 
 
 def test_images_in_tables_may_be_paths_bytes_or_both(training):
+    from dreg.adapters.interop.filesystem import Contents, ReleaseFileSystem
     from dreg.adapters.interop.ray_split import Attacher, Decoder
-    from dreg.adapters.interop.there import There
     from dreg.core.described import described
 
     talks = dreg.load("talks")
-    files = {f"p/images/{i}.png": "" for i in range(3)}
     first = (talks.path() / "processed/images/0.png").read_bytes()
-    md5 = hashlib.md5(first, usedforsecurity=False).hexdigest()
-    url = (talks.path() / "processed/images/0.png").as_uri()
-    there = There(talks.filesystem(), dict.fromkeys(files, (url, md5, len(first))))
+    image = talks._held.listed["processed/images/0.png"]
+    files = {f"p/images/{i}.png": replace(image, path=f"p/images/{i}.png") for i in range(3)}
+    there = ReleaseFileSystem(Contents("p", files, talks._held.found.store))
     attach = Attacher(there, described(talks.profile), ("image",))
     for told in (
         ["images/0.png", None],

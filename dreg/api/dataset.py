@@ -145,23 +145,28 @@ class Dataset:
         )
         return folder / common
 
-    def urls(self, split: str | None = None) -> list[str]:
-        """Where the objects of the files are, in the order of `splits`; read with `filesystem()`.
+    def urls(self, split: str | None = None, *, objects: bool = False) -> list[str]:
+        """What `filesystem()` reads the files by, in the order of `splits`; without a split, all.
 
-        Of a folder that DVC tracks, each of its files. Without a split, of all that is published.
+        `dreg://wine-v1.0.0/processed/train.parquet`: names tell readers the format. With `objects`,
+        where the bytes are, `s3://bucket/files/md5/...`, for clients with keys of their own.
         """
-        from dreg.adapters.interop.filesystem import url_of
-
+        names = self._files(split) if split else self._held.far
+        if not objects:
+            return [f"dreg://{self.tag}/{name}" for name in names]
         listed = self._held.listed
-        names = self._files(split) if split else [n for n, f in listed.items() if not f.in_git]
-        remote = self._held.found.store.remote
-        return [url_of(remote, object_key(listed[name].md5)) for name in names]
+        keys = [object_key(listed[name].md5, legacy=listed[name].legacy) for name in names]
+        return self._held.found.store.urls(keys)
 
     def filesystem(self) -> AbstractFileSystem:
-        """An fsspec file system with the endpoint and credentials that `urls()` need."""
-        from dreg.adapters.interop.filesystem import filesystem
+        """An fsspec file system with the release's files, read where they are: no download first.
 
-        return filesystem(self._held.found.store.remote)
+        The remotes are those that a fetch would try, in that order.
+        """
+        needed("fsspec", "fsspec")
+        from dreg.adapters.interop.filesystem import Contents, ReleaseFileSystem
+
+        return ReleaseFileSystem(Contents(self.tag, self._held.far, self._held.found.store))
 
     # Data
 
@@ -224,19 +229,10 @@ class Dataset:
         Nothing is downloaded here. Images become arrays, or with `decode=False` bytes and path.
         """
         ray_split = self._module("ray_split", "ray", "ray", "ray.data", "fsspec", "PIL")
-        from dreg.adapters.interop.filesystem import url_of
-        from dreg.adapters.interop.there import There
-
-        remote, listed = self._held.found.store.remote, self._held.listed
-        files = {
-            n: (url_of(remote, object_key(f.md5)), f.md5, f.size)
-            for n, f in listed.items()
-            if not f.in_git
-        }
-        there = There(self.filesystem(), files)
         paths = self._files(split)
         described = self._described(split, columns, Path())
-        return cast("ray.data.Dataset", ray_split.to_ray(described, there, paths, decode))
+        found = ray_split.to_ray(described, self.filesystem(), paths, decode)
+        return cast("ray.data.Dataset", found)
 
     def samples(self, split: str | None = None) -> pa.Table:
         """The sample index: `split`, `key` and `hash` (16 bytes) of every sample, or those of a split."""

@@ -47,6 +47,11 @@ class ReleaseFiles:
         """The published files by path, as the manifest has them."""
         return {file.path: file for file in self.found.snapshot.published.files}
 
+    @property
+    def far(self) -> dict[str, File]:
+        """Those of them that are on the remotes; git has the others."""
+        return {path: file for path, file in self.listed.items() if not file.in_git}
+
     def paths(self, split: str | None = None) -> tuple[str, ...]:
         """The published files' paths, or some with all of the split among them; asks nobody if
         those are here."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +23,8 @@ from dreg.adapters.formats.opening import READERS
 from dreg.adapters.formats.piece import common_folder, kind_of
 from dreg.adapters.formats.rows import only
 from dreg.adapters.interop import tables
+from dreg.adapters.interop.filesystem import ReleaseFileSystem
 from dreg.adapters.interop.tables import IMAGE, Split
-from dreg.adapters.interop.there import There
 from dreg.core.contract import Contract
 from dreg.errors import Outside
 
@@ -32,7 +32,9 @@ FILES_IN_TASK = 128
 ROWS_IN_TASK = 64  # of those that name files
 
 
-def to_ray(split: Split, there: There, paths: Sequence[str], decode: bool) -> ray.data.Dataset:
+def to_ray(
+    split: Split, there: ReleaseFileSystem, paths: Sequence[str], decode: bool
+) -> ray.data.Dataset:
     """The split's files, which are at `paths`, as a dataset; images as arrays if they are to be decoded."""
     split.refuse_other_files()
     loose = [path for path in paths if kind_of(Path(path))]
@@ -43,33 +45,34 @@ def to_ray(split: Split, there: There, paths: Sequence[str], decode: bool) -> ra
     return found
 
 
-def _of_files(split: Split, there: There, paths: Sequence[str]) -> ray.data.Dataset:
+def _of_files(split: Split, there: ReleaseFileSystem, paths: Sequence[str]) -> ray.data.Dataset:
     folder = common_folder([Path(path) for path in paths], split.contract).as_posix()
-    read = FilesReader(_some(there, paths), split.contract, folder, split.columns)
+    read = FilesReader(there.only(paths), split.contract, folder, split.columns)
     groups = [paths[i : i + FILES_IN_TASK] for i in range(0, len(paths), FILES_IN_TASK)]
     return _mapped(read, [{"paths": list(group)} for group in groups])
 
 
-def _of_tables(split: Split, there: There, paths: Sequence[str]) -> ray.data.Dataset:
-    read = TableReader(_some(there, paths), split.contract, split.columns)
+def _of_tables(split: Split, there: ReleaseFileSystem, paths: Sequence[str]) -> ray.data.Dataset:
+    read = TableReader(there.only(paths), split.contract, split.columns)
     found = _mapped(read, [part for path in paths for part in _parts(there, path)])
     names = read.follows
     if not names:
         return found
     folders = {posixpath.dirname(path) for path in paths}
-    beside = [path for path in there.files if any(_below(path, folder) for folder in folders)]
-    attach = Attacher(_some(there, beside), split.contract, names)
+    beside = [
+        path for path in there.contents.files if any(_below(path, folder) for folder in folders)
+    ]
+    attach = Attacher(there.only(beside), split.contract, names)
     rows = found.repartition(target_num_rows_per_block=ROWS_IN_TASK)
     return rows.map_batches(attach, batch_size=None, batch_format="pyarrow")
 
 
-def _parts(there: There, path: str) -> Iterator[dict[str, Any]]:
+def _parts(there: ReleaseFileSystem, path: str) -> Iterator[dict[str, Any]]:
     """What is read by one task each: a table, or of a large one in Parquet some row groups."""
-    url, _, size = there.files[path]
-    if not path.endswith(".parquet") or size < parquet.PIECE_BYTES:
+    if not path.endswith(".parquet") or there.size(path) < parquet.PIECE_BYTES:
         yield {"path": path, "start": 0, "stop": -1}
         return
-    with there.opened(url) as file:
+    with there.open(path) as file:
         for piece in parquet.cut_file(file, Path(path)):
             assert piece.groups is not None
             yield {"path": path, "start": piece.groups.start, "stop": piece.groups.stop}
@@ -81,10 +84,6 @@ def _mapped(read: Any, work: list[dict[str, Any]]) -> ray.data.Dataset:
     return items.map_batches(read, batch_size=1, batch_format="pyarrow")
 
 
-def _some(there: There, paths: Iterable[str]) -> There:
-    return There(there.filesystem, {path: there.files[path] for path in paths})
-
-
 def _below(path: str, folder: str) -> bool:
     return not folder or path.startswith(f"{folder}/")
 
@@ -93,7 +92,7 @@ def _below(path: str, folder: str) -> bool:
 class FilesReader:
     """Reads files of which each is a sample."""
 
-    there: There
+    there: ReleaseFileSystem
     contract: Contract
     folder: str
     columns: tuple[str, ...] | None
@@ -101,7 +100,7 @@ class FilesReader:
     def __call__(self, work: pa.Table) -> pa.Table:
         paths = work["paths"][0].as_py()
         names = [posixpath.relpath(path, self.folder) for path in paths]
-        contents = self.there.contents(paths)
+        contents = self.there.several(paths)
         found: dict[str, pa.Array] = {"file": pa.array(names, pa.string())}
         if kind_of(Path(paths[0])) == "image":
             rows = [{"bytes": c, "path": n} for c, n in zip(contents, names, strict=True)]
@@ -120,7 +119,7 @@ class FilesReader:
 class TableReader:
     """Reads the rows of one table, as `dreg` does from a disk."""
 
-    there: There
+    there: ReleaseFileSystem
     contract: Contract
     columns: tuple[str, ...] | None
 
@@ -129,9 +128,8 @@ class TableReader:
         groups = None if stop < 0 else range(start, stop)
         piece = Piece(Path(path), groups, columns=self.columns)
         reader = READERS[piece.path.suffix]
-        url = self.there.files[path][0]
         with (
-            self.there.opened(url) as file,
+            self.there.open(path) as file,
             reader(file, piece, self.contract) as rows,
         ):
             wanted = rows if self.columns is None else only(rows, self.columns)
@@ -151,7 +149,7 @@ class TableReader:
 class Attacher:
     """Puts the files in the place of the paths that name them."""
 
-    there: There
+    there: ReleaseFileSystem
     contract: Contract
     names: tuple[str, ...]
     BESIDE = "__beside__"
@@ -179,14 +177,14 @@ class Attacher:
             files.append(file)
             if file and file["bytes"] is None:
                 path = posixpath.normpath(posixpath.join(folder, str(file["path"])))
-                if path not in self.there.files:
+                if path not in self.there.contents.files:
                     raise Outside(
                         f"column `{name}` names `{file['path']}`, which is no file of the release",
                         hint="tell the registry's owner",
                     )
                 lacking.setdefault(path, []).append(file)
         for content, several in zip(
-            self.there.contents(list(lacking)), lacking.values(), strict=True
+            self.there.several(list(lacking)), lacking.values(), strict=True
         ):
             for file in several:
                 file["bytes"] = content

@@ -7,6 +7,7 @@ identity, containers, instances) imported.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,18 +21,35 @@ if TYPE_CHECKING:
 RENEW = timedelta(minutes=5)
 
 
-def credentials(remote: Remote, location: str) -> tuple[dict[str, Any], str]:
+# What decides where S3 is and who asks it, if it is set: goes along to other processes.
+TRAVELS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+)
+
+
+def credentials(
+    remote: Remote, location: str, environment: Mapping[str, str] = os.environ
+) -> tuple[dict[str, Any], str]:
     """Options for S3Store, and whose credentials they are."""
     region = (
-        remote.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+        remote.region
+        or environment.get("AWS_REGION")
+        or environment.get("AWS_DEFAULT_REGION")
+        or ""
     )
     options: dict[str, Any] = {"region": region or "us-east-1"}
     if remote.anonymous:
         return {**options, "skip_signature": True}, "anonymous"
-    key, secret = (os.environ.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
+    key, secret = (environment.get(name) for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"))
     if key and secret:
         keys = {"access_key_id": key, "secret_access_key": secret}
-        if token := os.environ.get("AWS_SESSION_TOKEN"):
+        if token := environment.get("AWS_SESSION_TOKEN"):
             keys["session_token"] = token
         return {**options, **keys}, "the keys in the environment (AWS_ACCESS_KEY_ID)"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -49,7 +50,7 @@ def client_options() -> ClientConfig:
     return {**CLIENT, "read_timeout": seconds}
 
 
-def open_bucket(remote: Remote) -> Bucket:
+def open_bucket(remote: Remote, environment: Mapping[str, str]) -> Bucket:
     """The bucket or web folder at `remote`. Raises Outside when no credentials are to be found."""
     if remote.scheme in ("http", "https"):
         client: ClientConfig = {**client_options(), "allow_http": remote.scheme == "http"}
@@ -62,10 +63,10 @@ def open_bucket(remote: Remote) -> Bucket:
             f"the remote `{remote.name}` names no bucket: {remote.url}",
             hint=f"dvc remote modify {remote.name} url s3://BUCKET",
         )
-    endpoint = endpoint_of(remote)
+    endpoint = endpoint_of(remote, environment)
     at = f" at {without_password(endpoint)}" if endpoint else ""
     location = f"the remote `{remote.name}` (s3://{parts.netloc}{parts.path}){at}"
-    options, identity = credentials(remote, location)
+    options, identity = credentials(remote, location, environment)
     if endpoint:
         options["endpoint"] = endpoint
     bucket = S3Store(
@@ -79,7 +80,7 @@ def open_bucket(remote: Remote) -> Bucket:
     return Bucket(bucket, Failures(location, parts.netloc, identity))
 
 
-def endpoint_of(remote: Remote) -> str:
+def endpoint_of(remote: Remote, environment: Mapping[str, str] = os.environ) -> str:
     """The S3 server's URL: by the environment, else the registry's; empty for AWS itself."""
-    given = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    given = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     return given or remote.endpoint

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dreg.adapters.objects.failures import without_password
@@ -15,12 +16,12 @@ from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
 
 
-def open_store(remote: Remote) -> Store:
-    """The store at `remote`. Raises BadRequest for a URL dreg cannot open, Outside without credentials."""
+def open_store(remote: Remote, environment: Mapping[str, str] = os.environ) -> Store:
+    """The store at `remote`; keys are those of `environment`, if it has any. Raises BadRequest for a URL dreg cannot open, Outside without credentials."""
     if remote.scheme in SCHEMES:
         from dreg.adapters.objects.opening import open_bucket
 
-        return Store(remote, open_bucket(remote))
+        return Store(remote, open_bucket(remote, environment))
     if remote.scheme:
         raise BadRequest(
             f"dreg cannot open the remote `{remote.name}` at {without_password(remote.url)}",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from dreg.adapters.objects.checksums import Corrupt
+from dreg.adapters.objects.credentials import TRAVELS
 from dreg.adapters.objects.patience import patiently
 from dreg.adapters.objects.place import Advance, Missing
 from dreg.adapters.objects.store import Store, open_store
@@ -19,13 +22,21 @@ T = TypeVar("T")
 
 
 class Stores:
-    """The remotes, each opened when it is first needed; one that cannot be used is left out then."""
+    """The remotes, each opened when it is first needed; one that cannot be used is left out then.
 
-    def __init__(self, remotes: Sequence[Remote]) -> None:
+    May be sent to other processes: keys and endpoints of the environment go with it.
+    """
+
+    def __init__(self, remotes: Sequence[Remote], told: Mapping[str, str] | None = None) -> None:
         self.remotes = tuple(remotes)
+        self._told = told or {}
         self._opened: dict[int, Store] = {}
         self._unusable: dict[int, DregError] = {}
         self._opening = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        known = {name: os.environ[name] for name in TRAVELS if os.environ.get(name)}
+        return Stores, (self.remotes, {**known, **self._told})
 
     def first(self, action: Callable[[Store], T]) -> T:
         """What `action` gives for the first remote that it succeeds with.
@@ -50,13 +61,21 @@ class Stores:
             raise self._unusable[number]
         with self._opening:
             if number not in self._opened:
-                self._opened[number] = open_store(self.remotes[number])
+                self._opened[number] = open_store(
+                    self.remotes[number], ChainMap(dict(self._told), os.environ)
+                )
             return self._opened[number]
 
-    @property
-    def remote(self) -> Remote:
-        """The first remote."""
-        return self.remotes[0]
+    def urls(self, keys: Sequence[str]) -> list[str]:
+        """Where the objects are on the first remote that has the first of them; asks only if there
+        are several remotes. Raises Missing."""
+        several = len(self.remotes) > 1 and bool(keys)
+        remote = self.remotes[0]
+        if several:
+            remote = self.first(lambda store: (store.known_size(keys[0]), store.remote)[1])
+        if remote.scheme:
+            return [f"{remote.url.rstrip('/')}/{key}" for key in keys]
+        return [(Path(remote.url).expanduser() / key).as_uri() for key in keys]
 
     @property
     def near(self) -> bool:
