@@ -556,6 +556,19 @@ def test_what_a_killed_dvc_left_behind_does_not_stop_a_run(
         other.wait()
 
 
+def test_a_dvc_that_was_killed_while_it_noted_a_run_does_not_stop_the_next(
+    registry: PipelineRegistry,
+) -> None:
+    for note in (registry.root / ".dvc" / "cache" / "runs").glob("*/*/*"):
+        note.unlink()
+    shutil.rmtree(registry.root / "data" / "alpha" / "processed")
+    lock = registry.read("pipelines/alpha/dvc.lock")
+    registry.write("pipelines/alpha/dvc.lock", lock.partition("  process:")[0])
+    done = registry.dreg("run", "alpha")
+    assert done.code == 0, done.stderr
+    assert registry.read("pipelines/alpha/dvc.lock") == lock
+
+
 def test_what_only_dvc_understands_is_left_to_dvc(registry: PipelineRegistry) -> None:
     registry.replace(
         "pipelines/alpha/dvc.yaml", "python scripts/process.py", "python scripts/${name}.py"

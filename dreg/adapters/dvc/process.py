@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dreg.adapters.dvc.cache import cache_folder
 from dreg.errors import Outside
 
 PATIENCE = 5.0  # seconds between asking a process to end, insisting, and ending it
@@ -185,11 +186,12 @@ def stage_states(root: Path, files: Sequence[str]) -> dict[str, list[object]]:
 
 
 def mend(root: Path) -> None:
-    """Tidy DVC's record of running processes after some were killed, as by a CI job's end.
+    """Tidy what DVC left when it was killed, as by a CI job's end, and cannot cope with itself.
 
-    DVC drops entries of processes that are gone. What it cannot cope with: a record that was half
-    written, and an entry whose process id has gone to another program since.
+    In its record of running processes: that it was half written, and an entry whose process id has
+    gone to another program since. In its memory of runs: a stage's folder without a run.
     """
+    _fill_empty_runs(cache_folder(root) / "runs")
     record, guard = root / ".dvc/tmp/rwlock", root / ".dvc/tmp/rwlock.lock"
     try:
         with guard.open("a") as held:
@@ -204,6 +206,15 @@ def mend(root: Path) -> None:
             record.write_text(json.dumps(kept), encoding="utf-8")
     except OSError:
         return  # it is not there, or in use and so in order
+
+
+def _fill_empty_runs(runs: Path) -> None:
+    """DVC makes a folder, then a file in it, and fails for ever at a folder that has none. An empty
+    file it takes for a damaged one, and removes; the folder may be one that DVC is just filling."""
+    for folder in runs.glob("??/*"):
+        with contextlib.suppress(OSError):
+            if not any(folder.iterdir()):
+                (folder / "interrupted").touch()
 
 
 def _is_at_it(info: dict[str, Any]) -> bool:
