@@ -227,6 +227,9 @@ def test_what_tags_say_about_a_release():
     assert records([f"yank/{tag}"])[tag].yanked == f"yank/{tag}"
     assert records([f"yank/{tag}", f"unyank/{tag}"])[tag].yanked is None
     assert records([f"yank/{tag}@2", f"unyank/{tag}"])[tag].yanked == f"yank/{tag}@2"
+    assert records([f"yank/{tag}@2", f"unyank/{tag}"])[tag].newest == f"yank/{tag}@2"
+    assert records([f"yank/{tag}", f"unyank/{tag}"])[tag].newest == f"unyank/{tag}"
+    assert records([]).get(tag, Records(tag)).newest is None
     assert Records(tag, 1, 1).next_yank == f"yank/{tag}@2"
     assert Records(tag, 2, 1).next_unyank == f"unyank/{tag}@2"
     assert yank_of_tag(f"unyank/{tag}@12") == tag

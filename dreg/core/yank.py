@@ -52,6 +52,12 @@ class Records:
         return _record("yank", self.tag, self.yanks) if self.yanks > self.unyanks else None
 
     @property
+    def newest(self) -> str | None:
+        """The tag that says how it stands; None if nothing was ever recorded."""
+        taken_back = _record("unyank", self.tag, self.unyanks) if self.unyanks else None
+        return self.yanked or taken_back
+
+    @property
     def next_yank(self) -> str:
         return _record("yank", self.tag, max(self.yanks, self.unyanks) + 1)
 

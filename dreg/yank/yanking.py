@@ -120,7 +120,7 @@ def _record(registry: Registry, request: str, kind: str, reason: str, places: Pl
         release = next(r for r in releases if r.version == version)
         standing = about.get(release.tag, Records(release.tag))
         if (standing.yanked is not None) == (kind == "yank"):
-            return _answer(registry, release, releases, "unchanged", standing.yanked, places)
+            return _answer(registry, release, releases, "unchanged", standing.newest, places)
         record = standing.next_yank if kind == "yank" else standing.next_unyank
         try:
             _publish(dataset, release, record, record_message(kind, release.tag, reason))
