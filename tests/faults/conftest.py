@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.faults.commands import COMMANDS, Undisturbed
 from tests.faults.worlds import OTHER, UNTRACKED, World, Zygote
 from tests.pipeline_registry import PipelineRegistry
 from tests.small_registry import NAME, SmallRegistry, copy
+from tests.test_signed import ssh_key
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +114,59 @@ def pushed(made: PipelineRegistry, *run: str) -> World:
 
 
 @pytest.fixture(scope="session")
+def keyed_world(ran_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One whose releases can be signed."""
+    world = ran_world.copy(tmp_path_factory.mktemp("keyed-world"))
+    key = ssh_key(world.home, "ada")
+    world.git("config", "gpg.format", "ssh")
+    world.git("config", "user.signingkey", str(key.with_suffix(".pub")))
+    return world
+
+
+@pytest.fixture(scope="session")
+def yanked_world(
+    released_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """One whose release is yanked."""
+    world = released_world.copy(tmp_path_factory.mktemp("yanked-world"))
+    assert zygote.run(world, "yank", f"{NAME}@1.0.0", "--reason", "shifted").code == 0
+    return world
+
+
+@pytest.fixture(scope="session")
+def littered_world(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One with a folder of two files on its remote that nobody needs, and a file."""
+    world = released_world.copy(tmp_path_factory.mktemp("littered-world"))
+    listed = [{"md5": world.put(data), "relpath": data.decode()} for data in (b"a", b"b")]
+    world.put(json.dumps(listed).encode(), ".dir")
+    world.put(b"nobody needs this")
+    return world
+
+
+@pytest.fixture(scope="session")
+def marked_world(
+    littered_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """One in which what nobody needs is marked, and may be deleted."""
+    world = littered_world.copy(tmp_path_factory.mktemp("marked-world"))
+    assert zygote.run(world, "gc").code == 0
+    for path in (world.store / "files").rglob("*"):
+        os.utime(path, (0, 0))  # else an object counts as written after it was marked
+    return world
+
+
+@pytest.fixture(scope="session")
+def reproducible_world(zygote: Zygote, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One with a release whose pipeline is of a few lines."""
+    home = tmp_path_factory.mktemp("reproducible-world")
+    made = PipelineRegistry.make(home / "registry", NAME, "other")
+    world = pushed(made, NAME)
+    done = zygote.run(world, "release", NAME)
+    assert done.code == 0, done.stderr
+    return users_work(world)
+
+
+@pytest.fixture(scope="session")
 def bundle_world(
     ran_world: World,
     released_world: World,
@@ -122,6 +179,28 @@ def bundle_world(
     done = zygote.run(released_world, *bundle)
     assert done.code == 0, done.stderr
     return world
+
+
+@pytest.fixture(scope="session")
+def known() -> dict[str, Undisturbed]:
+    return {}
+
+
+@pytest.fixture
+def undisturbed(
+    world_of: Callable[[str], World], zygote: Zygote, known: dict[str, Undisturbed]
+) -> Callable[[str], Undisturbed]:
+    """What the command of that name comes to when nothing happens."""
+
+    def of(name: str) -> Undisturbed:
+        if name not in known:
+            command, world = COMMANDS[name], world_of(COMMANDS[name].world)
+            done = zygote.run(world, *command.arguments, folder=command.folder)
+            assert done.code == 0, done.stderr
+            known[name] = Undisturbed(done.steps, done.seconds, world.index(), world.seen())
+        return known[name]
+
+    return of
 
 
 @pytest.fixture

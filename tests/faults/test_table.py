@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
+from tests.faults.commands import COMMANDS
 from tests.faults.table import QUOTED, README, lines_of
-from tests.faults.test_kills import COMMANDS
 
 
 def test_readme_quotes_a_table_in_which_nothing_is_lost():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -59,6 +60,14 @@ class World:
         shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True)
         moved = {k: v.replace(str(self.home), str(home)) for k, v in self.environment.items()}
         return replace(self, home=home, environment=moved)
+
+    def put(self, data: bytes, ending: str = "") -> str:
+        """The md5 of an object that is on the store now."""
+        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        path = self.store / "files" / "md5" / md5[:2] / f"{md5[2:]}{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return md5
 
     def lies(self) -> list[str]:
         """What does not hold of the tags on the git remote and of the objects on the store."""
