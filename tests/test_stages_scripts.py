@@ -248,3 +248,14 @@ def test_params_that_are_no_mapping(tmp_path):
     assert done.stderr == (
         "error: `params.yaml` is not a mapping\n\nhint: write it as `key: value` lines\n"
     )
+
+
+def test_a_damaged_page_of_what_is_written_shows(tmp_path):
+    table = pa.table({"x": pa.array(range(50_000), pa.int64())})
+    write_parquet(table, tmp_path / "t.parquet")
+    path = tmp_path / "t.parquet"
+    spoilt = bytearray(path.read_bytes())
+    spoilt[len(spoilt) // 3] ^= 1
+    path.write_bytes(spoilt)
+    with pytest.raises(OSError, match="CRC"):
+        pq.read_table(path, page_checksum_verification=True)

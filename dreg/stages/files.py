@@ -29,7 +29,10 @@ def write_parquet(
     schema = without_pandas(schema)
     with (
         written(path) as file,
-        pq.ParquetWriter(file, schema, **PARQUET, **encodings(schema)) as writer,
+        # Who reads some columns from afar has nothing else to tell damaged ones by.
+        pq.ParquetWriter(
+            file, schema, write_page_checksum=True, **PARQUET, **encodings(schema)
+        ) as writer,
     ):
         for group in groups:
             writer.write(group.replace_schema_metadata(schema.metadata), ROWS_IN_GROUP)
