@@ -27,7 +27,11 @@ class Recorder(http.server.BaseHTTPRequestHandler):
             if name.lower() not in ("transfer-encoding", "connection", "date", "server"):
                 self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(self.altered(body))
+
+    def altered(self, body: bytes) -> bytes:
+        """What arrives; a test may have it damaged."""
+        return body
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET
 
@@ -38,8 +42,8 @@ class Recorder(http.server.BaseHTTPRequestHandler):
 class Recording(http.server.ThreadingHTTPServer):
     """Listens while the block lasts; `asked` has method and path of every request, in order."""
 
-    def __init__(self, port: int) -> None:
-        super().__init__(("127.0.0.1", 0), Recorder)
+    def __init__(self, port: int, passing: type[Recorder] = Recorder) -> None:
+        super().__init__(("127.0.0.1", 0), passing)
         self.port = port
         self.asked: list[tuple[str, str]] = []
 
@@ -53,9 +57,9 @@ class Recording(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def recording(port: int) -> Iterator[Recording]:
+def recording(port: int, passing: type[Recorder] = Recorder) -> Iterator[Recording]:
     """A proxy in front of the S3 server on `port`."""
-    with Recording(port) as proxy:
+    with Recording(port, passing) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         yield proxy
         proxy.shutdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tomllib
@@ -11,9 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dreg.core.remotes import Remote
+from dreg.adapters.objects import open_store
+from dreg.core.remotes import Remote, object_key
 from dreg.core.subset import Subset
 from dreg.errors import BadRequest
+from tests.counting_proxy import Recorder, recording
 from tests.hand_made import S3_REMOTE, HandMade, tree
 from tests.relay import relay
 
@@ -31,7 +34,9 @@ def parquet(seed: int) -> bytes:
         }
     )
     sink = io.BytesIO()
-    pq.write_table(table, sink, row_group_size=ROWS // 4, compression="zstd")
+    pq.write_table(
+        table, sink, row_group_size=ROWS // 4, compression="zstd", write_page_checksum=True
+    )
     return sink.getvalue()
 
 
@@ -45,8 +50,8 @@ METADATA = json.dumps(
     {
         "dataset": {"name": "wine"},
         "splits": {
-            "train": {"num_samples": 1, "files": ["processed/train.parquet"]},
-            "val": {"num_samples": 1, "files": ["processed/val.parquet"]},
+            "train": {"num_samples": ROWS, "files": ["processed/train.parquet"]},
+            "val": {"num_samples": ROWS, "files": ["processed/val.parquet"]},
         },
     }
 ).encode()
@@ -126,8 +131,91 @@ def test_columns_travel_alone(tmp_path, s3, monkeypatch):
     got = pq.read_table(made.train / "data" / "wine" / "processed" / "train.parquet")
     expected = pq.read_table(io.BytesIO(FILES["processed/train.parquet"]))
     assert got.equals(expected.select(["label", "text"]))
-    assert fetched["protection"] == "size"
-    assert made.fetch()["changed"] is False
+    assert fetched["protection"] == "etag"
+    again = made.fetch()
+    assert (again["changed"], again["protection"]) == (False, "etag")
+
+
+class Between(Recorder):
+    """Lets something happen to the Parquet file's object, or to a part of it on its way."""
+
+    def do_GET(self) -> None:
+        super().do_GET()
+        if "Range" in self.headers:
+            self.server.after()
+
+    def altered(self, body: bytes) -> bytes:
+        if "Range" in self.headers and self.server.flips and len(body) > 10_000:
+            middle = len(body) // 2
+            return body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
+        return body
+
+
+@pytest.fixture
+def far(tmp_path, s3, monkeypatch):
+    """A registry on S3, behind a proxy. `flips`: a bit of large parts is another when it arrives."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    with recording(s3.port, Between) as proxy:
+        proxy.flips, proxy.after = False, lambda: None
+        config = "[core]\n    remote = local\n" + S3_REMOTE.format(
+            url=s3.url, endpoint=proxy.endpoint
+        )
+        remote = Remote("local", s3.url, endpoint=s3.endpoint)
+        made = HandMade(tmp_path, {"DREG_CACHE": str(tmp_path / "cache")}, remote, config)
+        made.release("1.0.0", FILES, metadata=METADATA)
+        made.environment["DREG_REPO"] = str(made.bare)
+        yield made, proxy
+
+
+TRAIN = FILES["processed/train.parquet"]
+TRAIN_KEY = object_key(hashlib.md5(TRAIN, usedforsecurity=False).hexdigest())
+
+
+def refused(made: HandMade, *options: str) -> str:
+    done = made.dreg("fetch", "wine", "--split", "train", *options)
+    assert (done.code, done.stdout, tree(made.train)) == (3, "", {}), done
+    return done.stderr
+
+
+def test_columns_of_another_object_of_that_size_are_refused(far):
+    made, _ = far
+    other = TRAIN[:-8] + b"\0" * 8
+    open_store(made.remote).put_bytes(TRAIN_KEY, other)
+    assert "`processed/train.parquet` arrived corrupt" in (
+        said := refused(made, "--columns", "label")
+    )
+    assert f"expected md5 {TRAIN_KEY[10:].replace('/', '')}" in said
+
+
+def test_columns_of_an_object_that_is_replaced_meanwhile_are_refused(far):
+    made, proxy = far
+    proxy.after = lambda: open_store(made.remote).put_bytes(TRAIN_KEY, TRAIN[:-1])
+    assert "was replaced while it was read" in refused(made, "--columns", "label,text")
+
+
+def test_a_page_that_is_damaged_on_its_way_is_refused(far):
+    made, proxy = far
+    proxy.flips = True
+    said = refused(made, "--columns", "pixels")
+    assert "`processed/train.parquet` cannot be read by columns" in said
+    assert "CRC" in said
+
+
+def test_columns_have_as_many_rows_as_the_release(far):
+    made, _ = far
+    made.release("1.1.0", FILES, metadata=METADATA.replace(str(ROWS).encode(), b"39999"))
+    said = refused(made, "--columns", "label")
+    assert f"expected number of rows 39999, got {ROWS}" in said
+
+
+def test_columns_of_what_is_near_are_cut_from_the_verified_file(wine):
+    assert wine.fetch("wine", "--columns", "label", "--split", "val")["protection"] == "sha256"
+    spoilt = bytearray(TRAIN)
+    spoilt[len(TRAIN) // 2] ^= 1
+    wine.object_path(TRAIN).write_bytes(spoilt)
+    done = wine.dreg("fetch", "wine", "--columns", "label", "--split", "train")
+    assert (done.code, "arrived corrupt" in done.stderr) == (3, True)
 
 
 def test_columns_are_cut_from_a_file_that_is_here(wine):

@@ -49,6 +49,11 @@ def cut(read: Read, size: int, columns: Sequence[str], into: Path, called: str) 
         ) from error
 
 
+def number_of_rows(path: Path) -> int:
+    """How many rows a Parquet file says that it has."""
+    return int(needed("pyarrow.parquet", "arrow").read_metadata(path).num_rows)
+
+
 def _refuse_unknown(columns: Sequence[str], schema: pa.Schema, called: str) -> None:
     for name in columns:
         if name not in schema.names:

@@ -120,7 +120,7 @@ class ThroughDvc:
                 while chunk := file.read(CHUNK):
                     yield chunk
 
-    def read_range(self, key: str, start: int, length: int) -> None:
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> None:
         return None
 
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:

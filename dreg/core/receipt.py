@@ -39,7 +39,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A release as it lies in a folder; `raw` if with its raw files, `subset` as text if a part."""
+    """A release as it lies in a folder; `raw` if with its raw files, `subset` as text if a part.
+
+    `protection` is empty where every file was verified by its checksum.
+    """
 
     dataset: str
     version: str
@@ -49,6 +52,7 @@ class Receipt:
     raw: bool
     files: Mapping[str, Placed]
     subset: str = ""
+    protection: str = ""
 
     @property
     def size(self) -> int:

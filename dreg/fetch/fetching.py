@@ -30,13 +30,18 @@ from dreg.output import count, out, size
 from dreg.yank.known import Yanks, warn, warn_as_known
 
 SHOWN = 10
+WEAK = {
+    "etag": "the store's own one, the number of rows",
+    "size": "its size, the number of rows",
+}
 
 
 @dataclass(frozen=True)
 class Fetched:
     """One dataset that is in place. `downloaded` is in bytes; `previous` the version locked before.
 
-    `protection` is `sha256`, or `md5` for a plain DVC repository, or `size` for columns of files. `backup` is where `--force`
+    `protection` is `sha256`, or `md5` for a plain DVC repository; of columns from afar `etag`, where the
+    store has the released object by its own checksum, else `size`. `backup` is where `--force`
     moved a folder with local changes. `changed` is False when everything was in place. `yanked`
     says why the release is, None if it isn't or the registry did not answer at once.
     """
@@ -68,6 +73,8 @@ class Fetched:
             yield f"  the old folder with local changes is {self.backup}"
         if self.protection == "md5":
             yield "  made without dreg: no manifest, so only md5 protects these files"
+        if self.protection in WEAK:
+            yield f"  columns: instead of the file's checksum, {WEAK[self.protection]} and those of pages count"
 
 
 @dataclass(frozen=True)
@@ -177,10 +184,10 @@ def place(request: Request, found: Found, target: Path, force: bool) -> _Placeme
         if there is not None and _is(there, request, found.release):
             staging.discard()
             return _Placement(found.release, digest, there)
-        downloaded = fill(found, staging, contents)
-        receipt = _receipt(request, found, staging)
+        filled = fill(found, staging, contents)
+        receipt = replace(_receipt(request, found, staging), protection=filled.protection)
         backup = staging.swap(receipt, backup=bool(contents.changes))
-        return _Placement(found.release, digest, receipt, True, downloaded, backup)
+        return _Placement(found.release, digest, receipt, True, filled.downloaded, backup)
 
 
 def _target(output: str, folder: Path) -> Path:
@@ -234,12 +241,6 @@ def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
     )
 
 
-def _protection(request: Request, release: Release) -> str:
-    if request.subset.columns:
-        return "size"
-    return "sha256" if release.manifest else "md5"
-
-
 def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | None) -> Fetched:
     """Write the lock, unless it says so already, and answer."""
     old, release, receipt = request.pin, placement.release, placement.receipt
@@ -270,7 +271,7 @@ def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | 
         size=receipt.size,
         downloaded=placement.downloaded,
         changed=placement.changed,
-        protection=_protection(request, release),
+        protection=receipt.protection or ("sha256" if release.manifest else "md5"),
         backup=str(placement.backup) if placement.backup else None,
         yanked=yank,
     )

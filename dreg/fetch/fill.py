@@ -6,17 +6,25 @@ import errno
 import os
 import shutil
 from collections.abc import Sequence
-from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Protocol
 
 from dreg.adapters.object_cache import ObjectCache
-from dreg.adapters.objects import Advance, Stores, Wanted, corrupt, fetch_all, for_each
+from dreg.adapters.objects import (
+    Advance,
+    PartsOf,
+    Store,
+    Stores,
+    Wanted,
+    corrupt,
+    fetch_all,
+    for_each,
+)
 from dreg.adapters.placing import Contents, Staging
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
 from dreg.core.subset import is_parquet
-from dreg.errors import Outside
 from dreg.output import count, out, size
 
 
@@ -32,14 +40,24 @@ class Wanting(Protocol):
     @property
     def called(self) -> str: ...
     def from_git(self, file: File) -> bytes: ...
+    def rows(self, file: File) -> int | None: ...
 
 
 WORTH_KEEPING = 16_000_000  # bytes; less is fetched again sooner than it is wondered about
 READERS = 4  # of the disk at once
 
 
-def fill(found: Wanting, staging: Staging, contents: Contents) -> int:
-    """Bring the wanted files of the release into the staged tree; how many bytes came from afar.
+@dataclass(frozen=True)
+class Filled:
+    """How many bytes came from afar; `protection` is what parts of files are protected by, `etag` or
+    `size`, and empty where all was verified by its checksum."""
+
+    downloaded: int
+    protection: str
+
+
+def fill(found: Wanting, staging: Staging, contents: Contents) -> Filled:
+    """Bring the wanted files of the release into the staged tree.
 
     In this order: what an interrupted try left, what the target has, the cache, git, the remotes.
     Raises Outside when something fails or arrives corrupt; what arrived whole stays if it is much.
@@ -62,8 +80,9 @@ class _Filling:
         self.contents = contents
         self.cache = ObjectCache()
         self.arrived: list[int] = []
+        self.unproven: set[str] = set()
 
-    def fill(self) -> int:
+    def fill(self) -> Filled:
         staging = self.staging
         cut = [file for file in self.found.files if self.found.columns and is_parquet(file)]
         files = [file for file in self.found.files if file not in cut]
@@ -82,7 +101,7 @@ class _Filling:
         self._download(self._absent(files))
         for file in cut:
             self._cut(file)
-        return sum(self.arrived)
+        return Filled(sum(self.arrived), max(self.unproven, default=""))  # `size` is the weaker
 
     def _absent(self, files: Sequence[File]) -> list[File]:
         return [file for file in files if file.path not in self.staging.placed]
@@ -130,31 +149,34 @@ class _Filling:
         self.arrived.append(file.size)
 
     def _cut(self, file: File) -> None:
-        """Bring some columns of a file; whole files are verified, chunks can't be."""
-        from dreg.adapters.parquet_columns import cut
+        """Bring some columns of a file: from the whole one, if it is here or as near as that."""
+        from dreg.adapters.parquet_columns import cut, number_of_rows
 
-        into = self.staging.path / file.path
-        key = object_key(file.md5, legacy=file.legacy)
-
-        def read(start: int, length: int) -> bytes | memoryview:
-            data = self.found.store.read_range(key, start, length)
-            if data is None:
-                raise Outside(
-                    f"{self.found.store.location} gives objects only as a whole",
-                    hint="fetch whole files: leave out --columns",
-                )
-            self.arrived.append(len(data))
-            advance(len(data))
-            return data
-
+        wanted, store = self._wanted(file), self.found.store
+        into = wanted.into
+        part = into.with_name(f".{into.name[:200]}.columns")
         with out.progress(f"fetching columns of {file.path}", file.size, "bytes") as advance:
-            here = self.cache.take(file, into) is not None
-            if not here and (actual := self.found.store.size(key)) != file.size:
-                raise corrupt(file.path, self.found.store.location, "size", file.size, actual)
-            part = into.with_name(f".{into.name[:200]}.columns")
-            with into.open("rb") if here else nullcontext() as whole:
-                source = partial(_read_here, whole) if whole else read
-                cut(source, file.size, self.found.columns, part, file.path)
+
+            def arrived(length: int) -> None:
+                self.arrived.append(length)
+                advance(length)
+
+            def from_afar(one: Store) -> None:
+                parts = PartsOf(one, wanted, arrived)
+                cut(parts.read, file.size, self.found.columns, part, file.path)
+                self.unproven.add(parts.protection)
+
+            if self.cache.take(file, into) is None and store.near:
+                self._fetch(file, wanted, advance)
+            if into.exists():
+                with into.open("rb") as whole:
+                    source = partial(_read_here, whole)
+                    cut(source, file.size, self.found.columns, part, file.path)
+            else:
+                store.first(from_afar)
+        rows = self.found.rows(file)
+        if rows is not None and (actual := number_of_rows(part)) != rows:
+            raise corrupt(file.path, store.location, "number of rows", rows, actual)
         part.replace(into)
         self.staging.measure(file.path)
 

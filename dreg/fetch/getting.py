@@ -167,6 +167,10 @@ class _There:
         self.files  # noqa: B018 (they tell)
         return self.__dict__["is_file"]  # type: ignore[no-any-return]
 
+    def rows(self, file: File) -> int | None:
+        """Nobody tells."""
+        return None
+
     def from_git(self, file: File) -> bytes:
         """The bytes of a file that git keeps."""
         name = self.path if self.is_file else f"{self.path}/{file.path}"
@@ -196,7 +200,7 @@ def _place_folder(there: _There, target: Path, force: bool) -> tuple[bool, int, 
     if receipt and (receipt.dataset, receipt.commit) == (there.path, commit):
         return False, 0, None
     with Staging(target).locked(lambda: out.note(f"another dreg is filling {target}")) as staging:
-        downloaded = fill(there, staging, contents)
+        downloaded = fill(there, staging, contents).downloaded
         placed = Receipt(there.path, commit, commit, commit, None, True, staging.placed)
         return True, downloaded, staging.swap(placed, backup=bool(contents.changes))
 
@@ -208,7 +212,7 @@ def _place_file(there: _There, target: Path, force: bool) -> tuple[bool, int, Pa
     if target.exists() and not force:
         raise _in_the_way(target)
     with Staging(target).locked(lambda: out.note(f"another dreg is making {target}")) as staging:
-        downloaded = fill(there, staging, inspect(staging.path / "none"))
+        downloaded = fill(there, staging, inspect(staging.path / "none")).downloaded
         backup = staging.release(file, backup=target.exists())
         return True, downloaded, backup
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from semver import Version
 
@@ -14,6 +14,7 @@ from dreg.adapters.dvc_config import Remotely
 from dreg.adapters.object_cache import ObjectCache
 from dreg.adapters.objects import Stores
 from dreg.catalog import choose
+from dreg.core.json_text import parse_json
 from dreg.core.lock import Pin
 from dreg.core.manifest import Manifest, manifest_digest
 from dreg.core.release import Release, marked
@@ -146,17 +147,30 @@ class Found:
         """The files that are wanted. Raises BadRequest when there are none such."""
         return self.request.subset.choose(self.snapshot.files, self._splits)
 
+    def rows(self, file: File) -> int | None:
+        """How many rows the table has by the metadata; None where that does not say it."""
+        paths = [file.path for file in self.snapshot.files]
+        told = self._metadata.get("splits") if isinstance(self._metadata, dict) else None
+        for name, files in splits_of(self._metadata, paths).items():
+            if tuple(files) == (file.path,) and isinstance(told, dict):
+                rows = told[name].get("num_samples") if isinstance(told[name], dict) else None
+                return rows if isinstance(rows, int) else None
+        return None
+
     def _splits(self) -> Mapping[str, Sequence[str]]:
+        paths = [file.path for file in self.snapshot.files]
+        return with_named(self._metadata, splits_of(self._metadata, paths), paths)
+
+    @functools.cached_property
+    def _metadata(self) -> Any:
         file = next((file for file in self.snapshot.files if file.path == METADATA), None)
         text = ObjectCache().read(file) if file else None
         if text is None and file is not None and file.in_git:
             text = self.revision.read(f"data/{self.release.dataset}/{METADATA}")
         try:
-            metadata = json.loads(text or b"{}")
+            return parse_json(text or b"{}")
         except ValueError:
-            metadata = {}
-        paths = [file.path for file in self.snapshot.files]
-        return with_named(metadata, splits_of(metadata, paths), paths)
+            return {}
 
 
 def find(request: Request, release: Release, remote: Remotely = None) -> Found:

@@ -7,6 +7,7 @@ there and checks out. A store may be used from many threads at once. Kinds of re
 
 from dreg.adapters.objects.checksums import Checksums, Corrupt, corrupt
 from dreg.adapters.objects.in_flight import Room, T, for_each, many
+from dreg.adapters.objects.part_of import PartsOf
 from dreg.adapters.objects.place import PAGE, Advance, Missing, Page, Unsteady, missing
 from dreg.adapters.objects.store import Store, open_store
 from dreg.adapters.objects.stores import Stores
@@ -19,6 +20,7 @@ __all__ = [
     "Corrupt",
     "Missing",
     "Page",
+    "PartsOf",
     "Room",
     "Store",
     "Stores",

@@ -6,17 +6,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import obstore
-from obstore.exceptions import BaseError, NotSupportedError, PermissionDeniedError
+from obstore.exceptions import (
+    BaseError,
+    NotSupportedError,
+    PermissionDeniedError,
+    PreconditionError,
+)
 from obstore.store import HTTPStore, S3Store
 
 from dreg.adapters.objects.failures import Failures
 from dreg.adapters.objects.place import CHUNK, PAGE, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
-from dreg.errors import DregError
+from dreg.errors import DregError, Outside
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
+    from obstore import GetOptions, ObjectMeta
 
 
 class Bucket:
@@ -82,11 +87,20 @@ class Bucket:
         except (FileNotFoundError, BaseError) as error:
             raise self._unread(key, error) from error
 
-    def read_range(self, key: str, start: int, length: int) -> memoryview | None:
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> memoryview | None:
         try:
+            if etag:
+                only: GetOptions = {"range": (start, start + length), "if_match": f'"{etag}"'}
+                found = obstore.get(self._store, key, options=only)
+                return memoryview(found.bytes().to_bytes())
             return memoryview(obstore.get_range(self._store, key, start=start, length=length))
         except NotSupportedError:
             return None
+        except PreconditionError as error:
+            raise Outside(
+                f"the object `{key}` on {self.location} was replaced while it was read",
+                hint="objects of releases never change; tell the registry's owner",
+            ) from error
         except (FileNotFoundError, BaseError) as error:
             raise self._unread(key, error) from error
 

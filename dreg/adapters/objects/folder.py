@@ -62,7 +62,7 @@ class Folder:
                 ) from error
             raise missing(key, self.location) from error
 
-    def read_range(self, key: str, start: int, length: int) -> bytes:
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> bytes:
         with self._opened(key) as file:
             return os.pread(file.fileno(), length, start)
 

@@ -108,9 +108,14 @@ class Store:
         """The object's bytes as they come, not verified. Raises Missing."""
         return self._place.read(key)
 
-    def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None:
-        """Bytes of a part, fewer at the object's end; None where the store has no ranges."""
-        return self._place.read_range(key, start, length)
+    def read_range(
+        self, key: str, start: int, length: int, etag: str = ""
+    ) -> bytes | memoryview | None:
+        """Bytes of a part, fewer at the object's end; None where the store has no ranges.
+
+        With an `etag`, of that object only: Outside is raised for one that took its place.
+        """
+        return self._place.read_range(key, start, length, etag)
 
     def get_bytes(self, key: str, limit: int) -> bytes:
         """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""
