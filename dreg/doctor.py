@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dreg.adapters import git
 from dreg.adapters.cache import cache_folder
-from dreg.adapters.clock import ahead_of
+from dreg.adapters.clock import MOST_SKEW, ahead_of
 from dreg.adapters.dvc_config import Remotely, wanted_remotes
 from dreg.adapters.lock_file import read_lock
 from dreg.adapters.object_cache import ObjectCache
@@ -24,8 +24,6 @@ from dreg.errors import DregError, Outside
 from dreg.fetch.requested import default_repo, refuse_uncovered
 from dreg.manifests import remotes_at
 from dreg.output import size, table
-
-MOST_SKEW = 300.0  # seconds; S3 refuses at 900
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ pytest_plugins = [
     "tests.many_files",  # imports the one above
     "tests.kinds",
     "tests.mlflow_server",
+    "tests.skewed_clock",
     "tests.faults.table",
 ]
 

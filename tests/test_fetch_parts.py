@@ -7,11 +7,14 @@ import os
 import signal
 import subprocess
 import time
+from datetime import timedelta
 
 import pytest
 
 from dreg.adapters.objects import Stores, open_store
+from dreg.adapters.objects.opening import RETRY
 from dreg.adapters.objects.parts import PART
+from dreg.adapters.objects.patience import TRIES
 from dreg.core.remotes import Remote
 from dreg.errors import Outside
 from tests.hand_made import METADATA, S3_REMOTE, HandMade, tree
@@ -68,6 +71,31 @@ def test_a_silent_connection_is_given_up(through, s3, tmp_path, monkeypatch):
     with relay(s3.port, "silent", "silent") as between:
         through(between).download("large", tmp_path / "copy", **sums(LARGE))
     assert (tmp_path / "copy").read_bytes() == LARGE
+
+
+@pytest.mark.parametrize("key", ["large", "small"])
+def test_a_silent_connection_is_tried_again_however_long_that_took(
+    through, s3, tmp_path, key, monkeypatch
+):
+    monkeypatch.setenv("DREG_TIMEOUT", "1")
+    monkeypatch.setitem(
+        RETRY, "retry_timeout", timedelta(seconds=0.5)
+    )  # as 10 s and DREG_TIMEOUT=30
+    data = LARGE if key == "large" else b"small"
+    with relay(s3.port, "silent", "silent") as between:
+        through(between).download(key, tmp_path / "copy", **sums(data))
+    assert (tmp_path / "copy").read_bytes() == data
+
+
+def test_a_server_that_never_answers_is_given_up(through, s3, tmp_path, monkeypatch):
+    monkeypatch.setenv("DREG_TIMEOUT", "0.3")
+    monkeypatch.setitem(RETRY, "max_retries", 0)
+    with (
+        relay(s3.port, *["silent"] * 10) as between,
+        pytest.raises(Outside, match="failed: timed out"),
+    ):
+        through(between).download("small", tmp_path / "copy", **sums(b"small"))
+    assert between.connections == TRIES
 
 
 def test_parts_that_were_left_damaged_are_fetched_once_more(through, s3, tmp_path):

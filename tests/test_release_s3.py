@@ -140,3 +140,21 @@ def test_two_releases_are_compared_by_two_objects_and_no_other_request(on_s3, s3
         assert on_s3.ok(*diff, folder=clone).json == done
         assert len(proxy.asked) == 2
     assert done["samples"]["moved"]
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(3600, "ahead"), (-3600, "behind")])
+def test_a_wrong_clock_is_named(on_s3, tmp_path, clock_ahead, seconds, said):
+    on_s3.ok("release", NAME)
+    wrong = clock_ahead(seconds)
+    (tmp_path / "train").mkdir()
+    fetched = on_s3.dreg(
+        "fetch", NAME, "--repo", str(on_s3.remote), folder=tmp_path / "train", **wrong
+    )
+    on_s3.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Another")
+    on_s3.ok("run", NAME)
+    released = on_s3.dreg("release", NAME, **wrong)
+    for done in (fetched, released):
+        assert done.code == 3, done
+        assert "refuses what is signed by a wrong clock: the one here is 3," in done.stderr
+        assert f" s {said}" in done.stderr
+        assert "hint: set the clock" in done.stderr

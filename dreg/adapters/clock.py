@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 SECONDS = 5
+MOST_SKEW = 300.0  # seconds; the strictest server takes five minutes
 
 
 def ahead_of(url: str) -> float | None:

@@ -50,7 +50,7 @@ ENVIRONMENT = (
     ),
     (
         "`DREG_TIMEOUT`",
-        "Seconds without a byte after which a transfer is tried again, if not 60.",
+        "Seconds without a byte after which a transfer is tried again, if not 30.",
     ),
     (
         "`DREG_LINK`",

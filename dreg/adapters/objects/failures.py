@@ -8,17 +8,24 @@ from urllib.parse import urlsplit, urlunsplit
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
+from dreg.adapters.clock import MOST_SKEW, ahead_of
 from dreg.adapters.objects.place import Unsteady
 from dreg.errors import DregError, Outside
+
+SKEWED = "RequestTimeTooSkewed"
 
 
 @dataclass(frozen=True)
 class Failures:
-    """What errors say of one bucket: where it is, and (`identity`) who was refused."""
+    """What errors say of one bucket: where it is, and (`identity`) who was refused.
+
+    `server` is a URL of it, whose clock is looked at when requests are refused.
+    """
 
     location: str
     bucket: str
     identity: str
+    server: str = ""
 
     def no_bucket(self) -> DregError:
         """The error for a bucket that is not there."""
@@ -33,7 +40,7 @@ class Failures:
         reason = _reason(text)
         refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
         if refused or re.search(r"status: 40[13]\b", text):
-            return Outside(
+            return self._by_clock(text) or Outside(
                 f"{self.location} refused access ({reason}) to {self.identity}",
                 hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose AWS_PROFILE",
             )
@@ -44,7 +51,7 @@ class Failures:
                 f"{self.location} stopped sending: {reason}",
                 hint="run the command again; what is done already is kept",
             )
-        if "kind: Connect" in text or "kind: Timeout" in text:
+        if "kind: Connect" in text or "ConnectError" in text:
             return Outside(
                 f"{self.location} cannot be reached: {reason}",
                 hint="check that it runs and that the endpoint is right for here (AWS_ENDPOINT_URL)",
@@ -52,6 +59,25 @@ class Failures:
         return Unsteady(
             f"{self.location} failed: {reason}",
             hint="run the command again; what is done already is kept",
+        )
+
+    def _by_clock(self, text: str) -> DregError | None:
+        """The error for a refusal that a wrong clock explains. HEAD is refused without a reason."""
+        code = re.search(r"<Code>(\w+)</Code>", text)
+        if code is not None and code[1] != SKEWED:
+            return None
+        skew = ahead_of(self.server)
+        if code is None and (skew is None or abs(skew) < MOST_SKEW):
+            return None
+        off = (
+            f"{abs(skew):,.0f} s {'ahead' if skew > 0 else 'behind'}"
+            if skew
+            else "too far from its own"
+        )
+        return Outside(
+            f"{self.location} refuses what is signed by a wrong clock: the one here is {off}"
+            + (f" ({code[1]})" if code else ""),
+            hint="set the clock, for example by NTP; dreg doctor says when it is right",
         )
 
 

@@ -30,7 +30,7 @@ RETRY: RetryConfig = {
         "base": 2,
     },
 }
-STALLED = 60.0  # seconds; DREG_TIMEOUT says otherwise
+STALLED = 30.0  # seconds; DREG_TIMEOUT says otherwise
 CLIENT: ClientConfig = {
     "connect_timeout": timedelta(seconds=3),
     "read_timeout": timedelta(seconds=STALLED),
@@ -77,7 +77,8 @@ def open_bucket(remote: Remote, environment: Mapping[str, str]) -> Bucket:
         virtual_hosted_style_request=False,
         **options,
     )
-    return Bucket(bucket, Failures(location, parts.netloc, identity))
+    server = endpoint or "https://s3.amazonaws.com"
+    return Bucket(bucket, Failures(location, parts.netloc, identity, server))
 
 
 def endpoint_of(remote: Remote, environment: Mapping[str, str] = os.environ) -> str:

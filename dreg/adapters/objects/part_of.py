@@ -23,7 +23,7 @@ class PartsOf:
     """
 
     def __init__(self, store: Store, wanted: Wanted, advance: Advance) -> None:
-        found = store.stat(wanted.key)
+        found = patiently(lambda: store.stat(wanted.key))
         if found is None:
             raise missing(wanted.key, store.location)
         if found.size != wanted.size:

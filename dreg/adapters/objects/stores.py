@@ -89,7 +89,7 @@ class Stores:
 
     def size(self, key: str) -> int:
         """Bytes of the object. Raises Missing."""
-        return self.first(lambda store: store.known_size(key))
+        return self.first(lambda store: patiently(lambda: store.known_size(key)))
 
     def get_bytes(self, key: str, limit: int) -> bytes:
         """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""
