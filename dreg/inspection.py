@@ -17,9 +17,9 @@ from dreg.core.profile import Profile
 from dreg.core.snapshot import INDEX
 from dreg.core.violations import Answers, Question, Violation, asked, violations
 from dreg.errors import Refused
+from dreg.freshness import native_state
 from dreg.output import out, size
 from dreg.registry import Dataset
-from dreg.status import native_state
 
 WORTH_A_NOTE = 500_000_000  # bytes
 

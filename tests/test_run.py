@@ -127,7 +127,7 @@ def test_force_runs_all_the_same(registry: PipelineRegistry) -> None:
         (["run", "alhpa"], "error: no dataset named `alhpa`\n\nhint: did you mean `alpha`?\n"),
         (
             ["run", "alpha", "--jobs", "0"],
-            "error: invalid value for `--jobs`: Input should be greater than or equal to 1\n\n"
+            "error: invalid value for `--jobs`: 0 is not in the range x>=1\n\n"
             "hint: dreg run --help\n",
         ),
         (

@@ -40,7 +40,7 @@ DatasetArg = Annotated[str, typer.Argument(metavar="NAME", autocompletion=comple
 DatasetsArg = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="NAME", autocompletion=complete_dataset, show_default=False, hidden=True
+        metavar="[NAME]...", autocompletion=complete_dataset, show_default=False, hidden=True
     ),
 ]
 

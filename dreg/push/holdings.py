@@ -7,9 +7,11 @@ store's listing: `dvc gc --cloud`, a lifecycle rule or a person may have removed
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,3 +234,25 @@ def _sha256(source: Path, path: str, md5: str, advance: Callable[[int], None]) -
             hint=f"remove `{source}`, then run the pipeline again with --force",
         )
     return checksums.sha256
+
+
+def outputs_of(dataset: Dataset) -> list[Object]:
+    """What DVC would push, each object once."""
+    cache = dvc.cache_folder(dataset.root)
+    found: dict[str, Object] = {}
+    for md5, path in dvc.objects(dataset.root, dataset.name):
+        key = object_key(md5)
+        if key in found:
+            continue
+        for source in (f"{cache}/{key}", f"{dataset.root}/{path}"):  # no Path: there may be many
+            with contextlib.suppress(OSError):
+                about = os.stat(source)  # noqa: PTH116
+                if stat.S_ISREG(about.st_mode):
+                    is_directory = md5.endswith(".dir")
+                    found[key] = Object(
+                        key, md5[:32], path, about.st_size, Path(source), is_directory
+                    )
+                    break
+        else:
+            found[key] = Object(key, md5[:32], path, 0, None)
+    return list(found.values())

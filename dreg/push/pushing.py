@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-from dreg.adapters import dvc
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.reproduce import Attempt
-from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.looking_up import stored
 from dreg.adapters.objects import Room, Store, many
-from dreg.adapters.pushed import Pushed, remember, remembered
-from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import manifest_key
-from dreg.core.remotes import object_key
 from dreg.core.stored import PART, State, part_size
 from dreg.errors import Outside
 from dreg.output import count, out
-from dreg.push.holdings import Holdings, Object, lacks, not_here
+from dreg.push.holdings import Holdings, Object, lacks
 from dreg.registry import Dataset
 
 MEMORY = 256 * 1024 * 1024  # bytes of objects on their way
@@ -42,10 +33,10 @@ def push(
     once `processes` were; Outside when the remote fails, or when local bytes turn out to be damaged.
     """
     if objects and store.remote.options and not store.remote.is_native:
-        absent = {entry.key for entry in _lacking(store, objects)}
+        absent = {entry.key for entry in lacking(store, objects)}
         wrong = {entry.key for entry in objects} - absent
         _by_dvc(dataset, store, processes)
-        left = {entry.key for entry in _lacking(store, objects)} | wrong
+        left = {entry.key for entry in lacking(store, objects)} | wrong
         objects = [entry for entry in objects if entry.key in left]
     files = [entry for entry in objects if not entry.is_directory]
     folders = [entry for entry in objects if entry.is_directory]
@@ -69,54 +60,7 @@ def _by_dvc(dataset: Dataset, store: Store, processes: Processes) -> None:
     Attempt(pipeline, processes, out.note, lambda: None, out.debug).push(store.remote.name)
 
 
-def push_outputs(dataset: Dataset, processes: Processes) -> None:
-    """Bring what dvc.lock records to the default remote, as far as it isn't there.
-
-    What is there with its size is taken to be there, as `dvc push` does; a release looks closer.
-    Raises Refused for bytes that are neither here nor there, Outside when the remote fails.
-    """
-    remote = remote_of(dataset.root)
-    store = open_own(remote)
-    outputs = [out.md5 for out in dvc.lock_outputs(dataset.root, dataset.name) if out.pushed]
-    before = remembered(dataset.root, dataset.name)
-    if before is not None and before.is_of(remote, outputs):
-        seen = stored(store, list(before.probes))
-        if [one.size if one else None for one in seen] == list(before.probes.values()):
-            return
-    objects = _outputs(dataset)
-    lacking = _lacking(store, objects)
-    if away := next((entry for entry in lacking if entry.source is None), None):
-        raise not_here(dataset, away.path)
-    sent = push(dataset, store, lacking, processes)
-    _refuse_absent(store, _lacking(store, [o for o in lacking if o.key not in sent]))
-    here = {o.key: o.size for o in objects if o.source is not None}
-    named = {key: here.pop(key) for md5 in outputs if (key := object_key(md5)) in here}
-    remember(dataset.root, dataset.name, Pushed.of(remote, outputs, named, list(here.items())))
-
-
-def _outputs(dataset: Dataset) -> list[Object]:
-    """What DVC would push, each object once."""
-    cache = dvc.cache_folder(dataset.root)
-    found: dict[str, Object] = {}
-    for md5, path in dvc.objects(dataset.root, dataset.name):
-        key = object_key(md5)
-        if key in found:
-            continue
-        for source in (f"{cache}/{key}", f"{dataset.root}/{path}"):  # no Path: there may be many
-            with contextlib.suppress(OSError):
-                about = os.stat(source)  # noqa: PTH116
-                if stat.S_ISREG(about.st_mode):
-                    is_directory = md5.endswith(".dir")
-                    found[key] = Object(
-                        key, md5[:32], path, about.st_size, Path(source), is_directory
-                    )
-                    break
-        else:
-            found[key] = Object(key, md5[:32], path, 0, None)
-    return list(found.values())
-
-
-def _lacking(store: Store, objects: Sequence[Object]) -> list[Object]:
+def lacking(store: Store, objects: Sequence[Object]) -> list[Object]:
     seen = stored(store, [entry.key for entry in objects])
     return [
         entry
@@ -132,7 +76,7 @@ def verify(held: Holdings, sent: Mapping[str, str]) -> None:
     Raises Outside for objects that are not there as they should be.
     """
     absent, _ = lacks(held.store, held.objects, sent, opaque=held.opaque)
-    _refuse_absent(held.store, absent)
+    refuse_absent(held.store, absent)
 
 
 def write_manifest(store: Store, text: bytes) -> None:
@@ -149,7 +93,7 @@ def write_manifest(store: Store, text: bytes) -> None:
         )
 
 
-def _refuse_absent(store: Store, absent: Sequence[Object]) -> None:
+def refuse_absent(store: Store, absent: Sequence[Object]) -> None:
     if absent:
         raise Outside(
             f"{count(len(absent))} objects are not on {store.location} as they were pushed",

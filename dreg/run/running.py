@@ -17,11 +17,11 @@ from dreg.core.gates import breaches
 from dreg.core.profile import Profile
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, DregError, Outside, Refused
+from dreg.freshness import native_state, state_of
 from dreg.inspection import breached, violated
 from dreg.output import count, table
 from dreg.registry import Dataset, Registry, unknown_dataset
 from dreg.run.schedule import Fate, Plan, Schedule, in_order
-from dreg.status import native_state, state_of
 
 MOST_AT_ONCE = 4
 

@@ -17,7 +17,7 @@ from dreg.adapters.dvc.reproduce import Attempt
 from dreg.adapters.yaml_files import shown
 from dreg.errors import BadRequest, DregError
 from dreg.output import out
-from dreg.push.pushing import push_outputs
+from dreg.push.outputs import push_outputs
 from dreg.registry import Dataset
 
 

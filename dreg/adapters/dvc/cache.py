@@ -6,10 +6,12 @@ import functools
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dreg.adapters.dvc.digests import Memory, file_md5
+from dreg.adapters.dvc.digests import file_md5
+from dreg.adapters.dvc.memory import Memory, listing_digest, settled, stamp_of
 from dreg.core.json_text import parse_json
 from dreg.core.remotes import object_key, setting
 from dreg.core.snapshot import check_path
@@ -79,21 +81,56 @@ def cached(root: Path, md5: str) -> bool:
 
 
 def holds(cache: Path, md5: str, memory: Memory) -> bool:
-    """Whether `cache` has every byte of a file or folder, as DVC asks."""
+    """Whether `cache` has every byte of a file or folder, as DVC asks.
+
+    A folder's files may be many. Where they all were there, what is asked later is whether anything was
+    put into the cache or taken from it since; an object that somebody overwrote in its place is then
+    found when its bytes are next read.
+    """
     if not _has(cache, md5, memory):
         return False
     if not md5.endswith(".dir"):
         return True
+    started = time.time_ns()
+    path, listing = f"{cache}/{object_key(md5)}/", _listing(cache, started)
+    if listing and memory.named.get(path, listing):
+        return True
     files = read_dir_object(cache, md5)
-    return files is not None and all(_has(cache, child, memory) for child in files.values())
+    if files is None:
+        return False
+    read_only = True
+    for child in files.values():
+        mode = _mode(cache, child)
+        read_only = read_only and mode == READ_ONLY
+        if mode is None or not (mode == READ_ONLY or _has(cache, child, memory)):
+            return False
+    if listing and read_only:
+        memory.named.put(path, listing, "complete")
+    return True
+
+
+def _listing(cache: Path, started: int) -> tuple[str] | None:
+    """What tells one state of the cache from another; None while it was changed a moment ago."""
+    names, stamps = [], []
+    try:
+        with os.scandir(cache / "files" / "md5") as folders:
+            for folder in folders:
+                names.append(folder.name)
+                stamps.append(stamp_of(folder.stat()))
+    except OSError:
+        return None
+    return listing_digest(names, stamps) if all(settled(s, started) for s in stamps) else None
+
+
+def _mode(cache: Path, md5: str) -> int | None:
+    try:
+        return stat.S_IMODE(os.stat(f"{cache}/{object_key(md5)}").st_mode)  # noqa: PTH116
+    except OSError:
+        return None
 
 
 def _has(cache: Path, md5: str, memory: Memory) -> bool:
-    path = f"{cache}/{object_key(md5)}"  # no Path: there may be many thousands
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116
-    except OSError:
-        return False
-    if stat.S_IMODE(mode) == READ_ONLY:
-        return True
-    return file_md5(Path(path), memory) == md5.removesuffix(".dir")
+    mode = _mode(cache, md5)
+    if mode is None or mode == READ_ONLY:
+        return mode is not None
+    return file_md5(cache / object_key(md5), memory) == md5.removesuffix(".dir")

@@ -5,25 +5,22 @@ A folder's md5 is that of the JSON list of its files' paths and md5s, plus `.dir
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import stat
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FORMAT = 1
-SECOND = 1_000_000_000
-FINE = SECOND // 10  # ten times the coarsest clock tick of a kernel
+from dreg.adapters.dvc.memory import Memory, Notes, Stamp, listing_digest, settled, stamp_of
+
 WORTH_THREADS = 64_000_000  # bytes
-COARSE = 2 * SECOND  # what FAT and some network file systems round to
 
 _SPECIAL = {".git", ".hg", ".dvc"}  # DVC leaves them out of what it tracks
 
-Stamp = tuple[int, int, int, int]
 Advance = Callable[[int], None]
 
 
@@ -31,76 +28,36 @@ class Puzzling(Exception):
     """Only DVC can tell the md5 of this path; the text says why."""
 
 
-class Memory:
-    """MD5s of files by path and stamp, in one JSON file; losing it only costs time."""
-
-    def __init__(self, file: Path | None) -> None:
-        self.file = file
-        self.known = _load(file) if file else {}
-        self.used: dict[str, tuple[Stamp, str]] = {}
-
-    def get(self, path: str, stamp: Stamp) -> str | None:
-        """The md5 of the file as it was with this stamp."""
-        entry = self.used.get(path) or self.known.get(path)
-        if entry is None or entry[0] != stamp:
-            return None
-        self.used[path] = entry
-        return entry[1]
-
-    def put(self, path: str, stamp: Stamp, md5: str, started: int) -> None:
-        """Remember an md5 that was computed from `started` (nanoseconds) on.
-
-        A file touched so shortly before could change again without its stamp changing: git's
-        "racily clean". It is not remembered, and so read again next time.
-        """
-        touched = max(stamp[1], stamp[2])
-        tick = FINE if stamp[1] % SECOND else COARSE
-        if touched < started - tick:
-            self.used[path] = (stamp, md5)
-
-    def save(self) -> None:
-        """Write what is still used, if it differs from what was read."""
-        if self.file is None or self.used == self.known:
-            return
-        text = json.dumps({"format": FORMAT, "files": self.used}, separators=(",", ":"))
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=self.file.parent, prefix=f".{self.file.name}.")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            Path(temporary).replace(self.file)
-        except OSError:
-            return  # a read-only checkout or a full disk: it is only slower
-
-
-def _load(file: Path) -> dict[str, tuple[Stamp, str]]:
-    try:
-        data = json.loads(file.read_bytes())
-        if data["format"] != FORMAT:
-            return {}
-        return {
-            path: ((int(a), int(b), int(c), int(d)), str(md5))
-            for path, ((a, b, c, d), md5) in data["files"].items()
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
 @dataclass
 class _Found:
-    """A file or folder on disk: its files by path below it (of a file: by ``) and their stamps."""
+    """A file or folder on disk: what is below it by name (of a file: just ``), and its stamp."""
 
+    top: str
     is_directory: bool
-    files: dict[str, tuple[str, Stamp]] = field(default_factory=dict)
+    names: list[str] = field(default_factory=list)
+    stamps: list[Stamp] = field(default_factory=list)
 
-    def md5s(self, fresh: dict[str, str], memory: Memory) -> dict[str, str] | None:
-        """By path below; None if a file is not any more as it was when its stamp was taken."""
-        whole = {}
-        for below, (name, stamp) in self.files.items():
-            md5 = fresh.get(name) or memory.get(name, stamp)
+    @functools.cached_property
+    def listing(self) -> tuple[str]:
+        return listing_digest(self.names, self.stamps)
+
+    def notes(self, memory: Memory) -> Notes:
+        """Where the md5s of its files are remembered."""
+        return memory.inside if self.is_directory else memory.named
+
+    def files(self) -> Iterator[tuple[str, str, Stamp]]:
+        """Name below it, path and stamp of each."""
+        prefix = f"{self.top}/" if self.is_directory else self.top
+        return ((n, prefix + n, s) for n, s in zip(self.names, self.stamps, strict=True))
+
+    def md5s(self, fresh: Mapping[str, str], memory: Memory) -> dict[str, str] | None:
+        """By name; None if a file is not any more as it was when its stamp was taken."""
+        whole, notes = {}, self.notes(memory)
+        for name, path, stamp in self.files():
+            md5 = fresh.get(path) or notes.get(path, stamp)
             if md5 is None:
                 return None
-            whole[below] = md5
+            whole[name] = md5
         return whole
 
 
@@ -115,62 +72,78 @@ def digests(
     `announce` is called once with the bytes that have to be read, and gives the callback that is
     told how many were.
     """
-    found: dict[str, _Found | None] = {}
-    puzzling: dict[str, str] = {}
-    for path in paths:
-        try:
-            found[path] = _find(root, path)
-        except Puzzling as reason:
-            found[path], puzzling[path] = None, str(reason)
-    unread: dict[str, Stamp] = {}
-    for entry in found.values():
-        for name, stamp in entry.files.values() if entry else ():
-            if memory.get(name, stamp) is None:
-                unread[name] = stamp
-    fresh = _read(unread, memory, announce(sum(stamp[0] for stamp in unread.values())))
     result: dict[str, str | None] = {}
-    for path, entry in found.items():
-        if entry is None:
-            result[path] = None
+    puzzling: dict[str, str] = {}
+    changed: dict[str, _Found] = {}
+    started = time.time_ns()
+    for path in paths:
+        result[path] = None
+        try:
+            found = _find(root, path)
+        except Puzzling as reason:
+            puzzling[path] = str(reason)
             continue
-        known = entry.md5s(fresh, memory)
+        if found and not (found.is_directory and _unchanged(found, memory, result, path)):
+            changed[path] = found
+    unread: dict[str, tuple[Stamp, Notes]] = {}
+    for found in changed.values():
+        notes = found.notes(memory)
+        for _, name, stamp in found.files():
+            if notes.get(name, stamp) is None:
+                unread[name] = stamp, notes
+    fresh = _read(unread, announce(sum(stamp[0] for stamp, _ in unread.values())))
+    for path, found in changed.items():
+        known = found.md5s(fresh, memory)
         if known is None:
-            result[path], puzzling[path] = None, f"`{path}` changes while it is read"
+            puzzling[path] = f"`{path}` changes while it is read"
+        elif not found.is_directory:
+            result[path] = known[""]
         else:
-            result[path] = directory_md5(known) if entry.is_directory else known[""]
+            md5 = result[path] = directory_md5(known)
+            if all(settled(stamp, started) for stamp in found.stamps):
+                memory.named.put(found.top, found.listing, md5)
     return result, puzzling
 
 
-def files_in(root: Path, path: str, memory: Memory) -> dict[str, str] | None:
+def _unchanged(found: _Found, memory: Memory, result: dict[str, str | None], path: str) -> bool:
+    """Whether the folder is as it is remembered; then its md5 is put into `result`."""
+    result[path] = memory.unchanged(found.top, found.listing)
+    return result[path] is not None
+
+
+def files_in(root: Path, path: str) -> dict[str, str] | None:
     """The md5 of every file in the folder `path`, by path below it; None if it is not there.
 
     Raises Puzzling.
     """
-    entry = _find(root, path)
-    if entry is None or not entry.is_directory:
+    found = _find(root, path)
+    if found is None or not found.is_directory:
         return None
-    unread = {name: stamp for name, stamp in entry.files.values() if not memory.get(name, stamp)}
-    return entry.md5s(_read(unread, memory, lambda n: None), memory)
+    memory = Memory(None)
+    unread = {name: (stamp, memory.inside) for _, name, stamp in found.files()}
+    return found.md5s(_read(unread, lambda n: None), memory)
 
 
-def _read(unread: dict[str, Stamp], memory: Memory, advance: Advance) -> dict[str, str]:
+def _read(unread: Mapping[str, tuple[Stamp, Notes]], advance: Advance) -> dict[str, str]:
     """The md5 of every file that still is as its stamp says."""
 
     def read(name: str) -> tuple[str, str | None]:
+        before, notes = unread[name]
         started = time.time_ns()
         try:
             with Path(name).open("rb") as stream:
                 md5 = hashlib.file_digest(stream, _md5).hexdigest()
-                after = _stamp(os.fstat(stream.fileno()))
+                after = stamp_of(os.fstat(stream.fileno()))
         except FileNotFoundError:
             return name, None
-        advance(unread[name][0])
-        if after != unread[name]:
+        advance(before[0])
+        if after != before:
             return name, None
-        memory.put(name, after, md5, started)
+        if settled(after, started):
+            notes.put(name, after, md5)
         return name, md5
 
-    if sum(stamp[0] for stamp in unread.values()) < WORTH_THREADS:
+    if sum(stamp[0] for stamp, _ in unread.values()) < WORTH_THREADS:
         read_all = [read(name) for name in unread]
     else:
         from concurrent.futures import ThreadPoolExecutor
@@ -187,11 +160,11 @@ def _md5() -> hashlib._Hash:
 def file_md5(path: Path, memory: Memory) -> str | None:
     """The md5 of one file, or None if it is not there."""
     try:
-        stamp = _stamp(path.stat())
+        stamp = stamp_of(path.stat())
     except FileNotFoundError:
         return None
-    name = str(path)
-    return memory.get(name, stamp) or _read({name: stamp}, memory, lambda n: None).get(name)
+    name, notes = str(path), memory.named
+    return notes.get(name, stamp) or _read({name: (stamp, notes)}, lambda n: None).get(name)
 
 
 def directory_md5(files: Mapping[str, str]) -> str:
@@ -218,37 +191,33 @@ def _find(root: Path, path: str) -> _Found | None:
             raise Puzzling(f"`{path}` is a broken link") from None
         return None
     if stat.S_ISREG(info.st_mode):
-        return _Found(False, {"": (str(top), _stamp(info))})
+        return _Found(str(top), False, [""], [stamp_of(info)])
     if not stat.S_ISDIR(info.st_mode):
         raise Puzzling(f"`{path}` is neither file nor folder")
-    found: dict[str, tuple[str, Stamp]] = {}
-    _walk(str(top), "", found)
-    return _Found(True, found)
+    found = _Found(str(top), True)
+    _walk(str(top), "", found.names, found.stamps)
+    return found
 
 
-def _walk(folder: str, below: str, found: dict[str, tuple[str, Stamp]]) -> None:
-    """Put every file into `found`; no generators, as there may be many thousands."""
+def _walk(folder: str, below: str, names: list[str], stamps: list[Stamp]) -> None:
+    """Put every file's name and stamp there; no generators, as there may be many thousands."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name in _SPECIAL or entry.name == ".dvcignore":
-                raise Puzzling(f"a `{entry.name}` in `{folder}`")
+            name = entry.name
+            if name in _SPECIAL or name == ".dvcignore":
+                raise Puzzling(f"a `{name}` in `{folder}`")
             if entry.is_dir(follow_symlinks=False):
-                _walk(entry.path, f"{below}{entry.name}/", found)
+                _walk(entry.path, f"{below}{name}/", names, stamps)
                 continue
             try:
                 info = entry.stat()
             except FileNotFoundError:
                 raise Puzzling(f"`{entry.path}` is a broken link") from None
-            if stat.S_ISDIR(info.st_mode):
-                continue  # DVC does not follow a link to a folder
-            if not stat.S_ISREG(info.st_mode):
+            if stat.S_ISREG(info.st_mode):
+                names.append(below + name)
+                stamps.append(stamp_of(info))
+            elif not stat.S_ISDIR(info.st_mode):  # DVC does not follow a link to a folder
                 raise Puzzling(f"`{entry.path}` is neither file nor folder")
-            found[below + entry.name] = entry.path, _stamp(info)
-
-
-def _stamp(info: os.stat_result) -> Stamp:
-    # ctime too: it moves even when a tool sets mtime back, as `cp -p` and `rsync -t` do.
-    return info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino
 
 
 def _ignores(folder: Path) -> bool:

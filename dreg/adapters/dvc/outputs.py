@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters.dvc.cache import cache_folder, cache_path, read_dir_object
-from dreg.adapters.dvc.digests import Memory, Puzzling, directory_md5, files_in
+from dreg.adapters.dvc.digests import Puzzling, directory_md5, files_in
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
@@ -161,7 +161,7 @@ def _listed(root: Path, name: str, output: Output) -> dict[str, str]:
 def _listed_by_tree(root: Path, output: Output) -> dict[str, str] | None:
     """The folder's files in the work tree, if they are those that dvc.lock means."""
     try:
-        files = files_in(root, output.path, Memory(None))
+        files = files_in(root, output.path)
     except Puzzling:
         return None
     return files if files is not None and directory_md5(files) == output.md5 else None

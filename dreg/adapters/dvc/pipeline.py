@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from dreg.adapters.dvc.cache import cache_folder, holds
-from dreg.adapters.dvc.digests import Advance, Memory, digests, file_md5
+from dreg.adapters.dvc.digests import Advance, digests, file_md5
+from dreg.adapters.dvc.memory import Memory
 from dreg.adapters.dvc.outputs import read_lock, read_pipeline
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.core.freshness import Seen, Verdict, verdict
