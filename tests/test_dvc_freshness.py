@@ -241,10 +241,44 @@ EDITS: dict[str, Edit] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("edit", EDITS)
-def test_one_edit(registry: PipelineRegistry, edit: str) -> None:
-    EDITS[edit](registry)
+@pytest.fixture
+def remembered(registry: PipelineRegistry, monkeypatch: pytest.MonkeyPatch) -> PipelineRegistry:
+    """A registry of which all is known that can be remembered."""
+    monkeypatch.setattr("dreg.adapters.dvc.memory.FINE", 8_000_000)  # two ticks of a usual kernel
+    time.sleep(0.02)
     agree(registry)
+    known = json.loads((registry.root / ".dvc/tmp/dreg/digests/numbers.json").read_text())["files"]
+    assert str(registry.root / "data/numbers/processed") in known
+    assert any(path.endswith(".dir/") for path in known)
+    return registry
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_one_edit(remembered: PipelineRegistry, edit: str) -> None:
+    EDITS[edit](remembered)
+    agree(remembered)
+
+
+def test_an_object_that_leaves_the_cache_is_missed(remembered: PipelineRegistry) -> None:
+    (folder,) = [
+        o for o in lock_outputs(remembered.root, "numbers") if o.path.endswith("processed")
+    ]
+    cache = remembered.root / ".dvc/cache/files/md5"
+    listed = json.loads((cache / folder.md5[:2] / folder.md5[2:]).read_bytes())
+    assert state(remembered)[0] is State.UP_TO_DATE
+    md5 = listed[0]["md5"]
+    (cache / md5[:2] / md5[2:]).unlink()
+    assert state(remembered)[0] is not State.UP_TO_DATE
+
+
+def test_what_is_in_an_unchanged_folder_is_remembered_on(remembered: PipelineRegistry) -> None:
+    files = remembered.root / ".dvc/tmp/dreg/digests/numbers.files.json"
+    before = json.loads(files.read_text())["files"]
+    put("data/numbers/raw/deep/a", "0\n1\n2\n3\n5")(remembered)
+    assert state(remembered)[0] is State.CHANGED
+    after = json.loads(files.read_text())["files"]
+    inside = {path for path in before if "/processed/" in path}
+    assert inside and inside <= after.keys()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from dreg.core.columns import Column, read_column
 from dreg.core.gates import Gates, read_gates
+from dreg.core.pricing import Pricing
 from dreg.core.reader import Reader, whole
-from dreg.core.rules import Pricing
 from dreg.core.version import Range, parse_request
 from dreg.errors import BadRequest
 

@@ -11,8 +11,8 @@ from typing import Any
 from dreg.core.columns import MOMENT
 from dreg.core.contract import ROLES
 from dreg.core.gates import DRIFTS
+from dreg.core.pricing import OTHER_BYTES, PRICES
 from dreg.core.rules import RULES
-from dreg.core.rules.pricing import OTHER_BYTES, PRICES
 
 Schema = dict[str, Any]
 

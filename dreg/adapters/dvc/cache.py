@@ -7,17 +7,18 @@ import os
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dreg.adapters.dvc.digests import file_md5
-from dreg.adapters.dvc.memory import Memory, listing_digest, settled, stamp_of
+from dreg.adapters.dvc.memory import Memory, settled, stamp_of
 from dreg.core.json_text import parse_json
-from dreg.core.remotes import object_key, setting
+from dreg.core.remotes import OBJECTS, object_key, setting
 from dreg.core.snapshot import check_path
 from dreg.errors import Refused
 
-READ_ONLY = 0o444  # how DVC marks an object whose bytes it has checked
+READ_ONLY_FILE = stat.S_IFREG | 0o444  # how DVC marks an object whose bytes it has checked
+LENGTH = 32  # characters of an md5
 
 
 def cache_path(root: Path, md5: str) -> Path:
@@ -81,56 +82,47 @@ def cached(root: Path, md5: str) -> bool:
 
 
 def holds(cache: Path, md5: str, memory: Memory) -> bool:
-    """Whether `cache` has every byte of a file or folder, as DVC asks.
-
-    A folder's files may be many. Where they all were there, what is asked later is whether anything was
-    put into the cache or taken from it since; an object that somebody overwrote in its place is then
-    found when its bytes are next read.
-    """
+    """Whether `cache` has every byte of a file or folder, as DVC asks."""
     if not _has(cache, md5, memory):
         return False
     if not md5.endswith(".dir"):
         return True
-    started = time.time_ns()
-    path, listing = f"{cache}/{object_key(md5)}/", _listing(cache, started)
-    if listing and memory.named.get(path, listing):
-        return True
-    files = read_dir_object(cache, md5)
-    if files is None:
+    children = _children(cache, md5, memory)
+    if children is None:
         return False
-    read_only = True
-    for child in files.values():
-        mode = _mode(cache, child)
-        read_only = read_only and mode == READ_ONLY
-        if mode is None or not (mode == READ_ONLY or _has(cache, child, memory)):
+    top = cache / OBJECTS
+    for child in children:  # as little as can be: there may be many thousands
+        try:
+            mode = os.stat(f"{top}/{child[:2]}/{child[2:]}").st_mode  # noqa: PTH116
+        except OSError:
             return False
-    if listing and read_only:
-        memory.named.put(path, listing, "complete")
+        if mode != READ_ONLY_FILE and not _has(cache, child, memory):
+            return False
     return True
 
 
-def _listing(cache: Path, started: int) -> tuple[str] | None:
-    """What tells one state of the cache from another; None while it was changed a moment ago."""
-    names, stamps = [], []
-    try:
-        with os.scandir(cache / "files" / "md5") as folders:
-            for folder in folders:
-                names.append(folder.name)
-                stamps.append(stamp_of(folder.stat()))
-    except OSError:
+def _children(cache: Path, md5: str, memory: Memory) -> Sequence[str] | None:
+    """The md5s of a folder's files; once its object was read, it is remembered."""
+    path = cache / object_key(md5)
+    started = time.time_ns()
+    stamp = stamp_of(path.stat())
+    note = f"{path}/"  # the path itself is noted with its own md5
+    known = memory.named.get(note, stamp)
+    if known is not None:
+        return [known[at : at + LENGTH] for at in range(0, len(known), LENGTH)]
+    files = read_dir_object(cache, md5)
+    if files is None:
         return None
-    return listing_digest(names, stamps) if all(settled(s, started) for s in stamps) else None
-
-
-def _mode(cache: Path, md5: str) -> int | None:
-    try:
-        return stat.S_IMODE(os.stat(f"{cache}/{object_key(md5)}").st_mode)  # noqa: PTH116
-    except OSError:
-        return None
+    children = list(files.values())
+    if settled(stamp, started) and all(len(child) == LENGTH for child in children):
+        memory.named.put(note, stamp, "".join(children))
+    return children
 
 
 def _has(cache: Path, md5: str, memory: Memory) -> bool:
-    mode = _mode(cache, md5)
-    if mode is None or mode == READ_ONLY:
-        return mode is not None
-    return file_md5(cache / object_key(md5), memory) == md5.removesuffix(".dir")
+    path = cache / object_key(md5)
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return mode == READ_ONLY_FILE or file_md5(path, memory) == md5.removesuffix(".dir")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from dreg.core.evidence import Evidence, Problem
 from dreg.core.gates.bounds import Gates
-from dreg.core.gates.drifts import MOVED, drifts
 from dreg.core.profile import Profile
 from dreg.core.reader import whole
 from dreg.core.shares import exceeds, over
@@ -159,6 +158,8 @@ def _shared(gates: Gates, shared: Shared) -> Iterator[Breach]:
 
 
 def _drift(gates: Gates, before: Profile, after: Profile) -> Iterator[Breach]:
+    from dreg.core.gates.drifts import MOVED, drifts  # which needs every rule
+
     for about, drift, figure in drifts(before, after, gates.max_drift):
         most = gates.max_drift.get(drift)
         if most is not None and (over(figure, most) or math.isnan(figure)):

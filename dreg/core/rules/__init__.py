@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dreg.core.pricing import Override, Pricing
 from dreg.core.profile import Profile
 from dreg.core.rules import (
     classes,
@@ -21,7 +22,6 @@ from dreg.core.rules import (
     splits,
     units,
 )
-from dreg.core.rules.pricing import Override, Pricing
 from dreg.core.rules.rule import RULES, Finding, Rule, rule
 from dreg.core.samples import SampleChanges
 from dreg.core.wording import printable

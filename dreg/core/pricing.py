@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dreg.core.reader import Reader
-from dreg.core.rules.rule import RULES, Rule
 from dreg.core.version import Bump
+
+if TYPE_CHECKING:
+    from dreg.core.rules import Rule
 
 PRICES = {str(bump): bump for bump in Bump}
 OTHER_BYTES = ("content-changed", "encoding-changed")
@@ -51,6 +53,8 @@ def _overrides(reader: Reader, value: Any) -> dict[str, Override]:
     at = "`overrides`"
     if value is None:
         return {}
+    from dreg.core.rules import RULES  # many modules, and most contracts change no price
+
     if not isinstance(value, list):
         raise reader.fail(f"{at} is not a list", "write `- {rule: ..., price: ..., reason: ...}`")
     found: dict[str, Override] = {}
@@ -73,8 +77,12 @@ def _overrides(reader: Reader, value: Any) -> dict[str, Override]:
 
 def _thresholds(reader: Reader, value: Any) -> dict[str, dict[str, float]]:
     at = "`thresholds`"
+    if not value:
+        return {}
+    from dreg.core.rules import RULES
+
     found: dict[str, dict[str, float]] = {}
-    for rule, given in reader.named(value or {}, at, "rule", RULES).items():
+    for rule, given in reader.named(value, at, "rule", RULES).items():
         for name, (owner, parameter) in RULES[rule].shares.items():
             if isinstance(given, dict) and name in given:
                 raise reader.fail(
