@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, Protocol
@@ -103,6 +103,12 @@ def harmless(text: str) -> str:
     return shown
 
 
+class Advance(Protocol):
+    """So much more is done, and so many files with it. From any thread."""
+
+    def __call__(self, n: int, more: int = 0, /) -> None: ...
+
+
 class Output:
     """One per process; `configure` is called once the options are known."""
 
@@ -131,6 +137,11 @@ class Output:
         """What is going on; for people, never for programs."""
         if not self.quiet:
             self._say(harmless(text))
+
+    def phase(self, text: str) -> None:
+        """What was done so far, for who reads a log later; who watches sees the progress."""
+        if not sys.stderr.isatty():
+            self.note(text)
 
     def warn(self, text: str) -> None:
         """Something the user should know although the command goes on; not silenced by --quiet."""
@@ -180,22 +191,24 @@ class Output:
 
     @contextmanager
     def progress(
-        self, what: str, total: int, unit: str = "files"
-    ) -> Iterator[Callable[[int], None]]:
+        self, what: str, total: int, unit: str = "files", files: int = 0
+    ) -> Iterator[Advance]:
         """Progress of long work: a bar on a terminal, a line now and then elsewhere.
 
-        Yields `advance(n)`, which may be called from any thread; `unit` is `files` or `bytes`.
+        Yields `advance(n)`, which may be called from any thread; `unit` is `files` or `bytes`. Of
+        bytes in so many `files`, `advance(n, 1)` counts one of them too, and where nobody watches
+        the beginning is a line as well.
         """
         if self.quiet:
-            yield lambda n: None
+            yield lambda n, more=0: None
         elif sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-            with self._bar(what, total, unit) as advance:
+            with self._bar(what, total, unit, files) as advance:
                 yield advance
         else:
-            yield self._plain_progress(what, total, unit)
+            yield self._plain_progress(what, total, unit, files)
 
     @contextmanager
-    def _bar(self, what: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+    def _bar(self, what: str, total: int, unit: str, files: int) -> Iterator[Advance]:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -207,23 +220,44 @@ class Output:
         )
 
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-        columns = (TextColumn("{task.description}"), BarColumn(), amount, TimeRemainingColumn())
+        counted = (TextColumn("{task.fields[there]} of {task.fields[files]} files"),)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            *(counted if files else ()),
+            amount,
+            TimeRemainingColumn(),
+        )
+        there = 0
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda n: bar.advance(task, n)
+            task = bar.add_task(what, total=total, there="0", files=count(files))
 
-    def _plain_progress(self, what: str, total: int, unit: str) -> Callable[[int], None]:
-        done, last = 0, time.monotonic()
+            def advance(n: int, more: int = 0) -> None:
+                nonlocal there
+                if more:
+                    with self._lock:
+                        there += more
+                    bar.update(task, advance=n, there=count(there))
+                else:
+                    bar.advance(task, n)
 
-        def advance(n: int) -> None:
-            nonlocal done, last
+            yield advance
+
+    def _plain_progress(self, what: str, total: int, unit: str, files: int) -> Advance:
+        done, there, last = 0, 0, time.monotonic()
+        show = size if unit == "bytes" else count
+        if files:
+            self.note(f"{what}: {count(files)} file{'s' * (files > 1)}, {show(total)}")
+
+        def advance(n: int, more: int = 0) -> None:
+            nonlocal done, there, last
             with self._lock:
-                done += n
+                done, there = done + n, there + more
                 if time.monotonic() - last < PLAIN_PROGRESS_SECONDS or done >= total:
                     return
                 last = time.monotonic()
-            show = size if unit == "bytes" else count
-            self.note(f"{what}: {show(done)} of {show(total)}")
+            whole = f"{count(there)} of {count(files)} files, " if files else ""
+            self.note(f"{what}: {whole}{show(done)} of {show(total)}")
 
         return advance
 

@@ -174,18 +174,36 @@ def test_progress_is_plain_lines_where_nobody_watches():
     assert "\x1b" not in done.stderr
 
 
+OF_FILES = SLOWLY.replace('"bytes")', '"bytes", 4000)').replace("1_000_000)", "1_000_000, 1000)")
+
+
+def test_progress_counts_files_beside_bytes():
+    done = subprocess.run(
+        [sys.executable, "-c", OF_FILES], capture_output=True, text=True, check=True
+    )
+    first, second, *_ = done.stderr.splitlines()
+    assert first == "pushing: 4,000 files, 4.0 MB"
+    assert second == "pushing: 1,000 of 4,000 files, 1.0 MB of 4.0 MB"
+    assert "3,000 of 4,000 files" in on_terminal(OF_FILES)
+
+
 def test_progress_is_a_bar_on_a_terminal():
+    text = on_terminal(SLOWLY)
+    assert "pushing" in text
+    assert "\x1b[" in text
+    assert "4.0 MB\n" not in text
+
+
+def on_terminal(script: str) -> str:
     import pty
 
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOWLY], env=environment, stdout=theirs, stderr=theirs
+        [sys.executable, "-c", script], env=environment, stdout=theirs, stderr=theirs
     )
     process.wait()
     os.close(theirs)
     text = os.read(ours, 100_000).decode()
     os.close(ours)
-    assert "pushing" in text
-    assert "\x1b[" in text
-    assert "4.0 MB\n" not in text
+    return text

@@ -172,6 +172,7 @@ def test_two_fetches_of_one_folder_wait_for_each_other(wine):
     until((staged / "processed" / "train.csv").exists, "the first did not start")
     second = start(wine, "wine")
     assert second.stderr is not None
+    assert second.stderr.readline() == "wine@latest is wine-v1.0.0\n"
     assert second.stderr.readline() == "another dreg is filling data/wine; waiting\n"
     writer = opened(pipe)
     os.write(writer, VAL)

@@ -7,6 +7,7 @@ import hashlib
 import os
 
 from dreg.adapters.cache import cache_folder, cache_place
+from dreg.adapters.cache_entries import used
 
 
 def kept_manifest(digest: str) -> bytes | None:
@@ -15,6 +16,7 @@ def kept_manifest(digest: str) -> bytes | None:
         place = cache_place("manifests") / digest
         text = place.read_bytes()
         if hashlib.sha256(text).hexdigest() == digest:
+            used(place)
             return text
         place.unlink()  # damaged here, for which the remote is not to blame
     return None

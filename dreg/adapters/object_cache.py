@@ -21,6 +21,7 @@ import threading
 from pathlib import Path
 
 from dreg.adapters.cache import cache_place
+from dreg.adapters.cache_entries import used
 from dreg.adapters.objects import Checksums
 from dreg.core.receipt import Placed
 from dreg.core.snapshot import File
@@ -88,6 +89,7 @@ class ObjectCache:
         try:
             placed = self._share(entry, part, file) or _copy(entry, part, file)
             part.rename(into)
+            used(entry)
         except Spoilt:
             entry.unlink(missing_ok=True)
             return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from dreg.adapters import git
 from dreg.adapters.cache import cache_folder, cache_place
+from dreg.adapters.cache_entries import hold, used
 from dreg.adapters.objects import Store, Stores
 from dreg.adapters.placing import inspect
 from dreg.core.receipt import Receipt
@@ -71,13 +72,15 @@ class ReleaseFiles:
         return self._first(split, cached, lambda part: part.has_split(split))
 
     def _first(
-        self, purpose: str | None, cached: Iterable[Path], fits: Callable[[Subset], bool]
+        self, purpose: str | None, cached: Sequence[Path], fits: Callable[[Subset], bool]
     ) -> tuple[Path, Receipt] | None:
         """The first folder with a part of the release, unchanged, that fits; remembered."""
         known: dict[str | None, tuple[Path, Receipt]] = self.__dict__.setdefault("_known", {})
         pin = self.request.pin
         if purpose not in known:
             for folder in (*([self.home / pin.output] if pin else []), *cached):
+                if folder in cached and not hold(folder):
+                    continue
                 with contextlib.suppress(DregError, ValueError):
                     receipt = inspect(folder).complete
                     if receipt and self._is(receipt) and fits(Subset.parse(receipt.subset)):
@@ -100,6 +103,7 @@ class ReleaseFiles:
         part = Subset.of([split] if split is not None else [])
         request = replace(self.request, output=str(target), raw=False, subset=part)
         place(request, find(request, self.release, self.remote), target, force=True)
+        hold(target)
         return target
 
     def metadata(self) -> bytes:
@@ -140,6 +144,7 @@ class ReleaseFiles:
 def kept_index(store: Store | Stores, file: File, version: str) -> Path:
     """A sample index in dreg's cache, by its checksum, so that equal ones are there once."""
     kept = cache_folder("samples") / f"{file.md5}.parquet"
+    used(kept)
     if not kept.is_file() or kept.stat().st_size != file.size:
         with out.progress(f"getting the sample index of {version}", file.size, "bytes") as advance:
             store.download(

@@ -165,7 +165,9 @@ def _wanted(request: Request, yanks: Yanks) -> Release:
     """The release to be brought; a locked one only as it was locked."""
     pin = request.settled
     if pin is None:
-        return resolve(request)
+        release = resolve(request)
+        out.phase(f"{request.dataset}@{request.revision or request.wanted.text} is {release.tag}")
+        return release
     release = yanks.marked(request.repo, _release(pin))
     pin.check_not_moved(release.commit, pin.manifest)
     return release

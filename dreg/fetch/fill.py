@@ -12,7 +12,6 @@ from typing import BinaryIO, Protocol
 
 from dreg.adapters.object_cache import ObjectCache
 from dreg.adapters.objects import (
-    Advance,
     PartsOf,
     Store,
     Stores,
@@ -25,6 +24,7 @@ from dreg.adapters.placing import Contents, Staging
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
 from dreg.core.subset import is_parquet
+from dreg.output import Advance as Progress
 from dreg.output import count, out, size
 
 
@@ -95,6 +95,8 @@ class _Filling:
                 staging.keep(file, placed, copy=bool(self.contents.changes))
         cached = [file for file in self._absent(files) if self.cache.has(file)]
         for_each(cached, self._take, min(READERS, len(cached)))
+        if cached:
+            out.phase(f"{count(len(cached))} files of {self.found.called} are in the cache")
         for file in self._absent(files):
             if file.in_git:
                 self._read_from_git(file)
@@ -123,10 +125,8 @@ class _Filling:
         total = sum(file.size for file in files)
         self._refuse_full_disk(total)
         what = f"fetching {self.found.called}"
-        if len(files) > 1:
-            what += f", {count(len(files))} files"
         wanted = {file.path: file for file in files}
-        with out.progress(what, total, "bytes") as advance:
+        with out.progress(what, total, "bytes", len(files)) as advance:
             fetch_all(
                 (self._wanted(file) for file in files),
                 lambda one: self._fetch(wanted[one.called], one, advance),
@@ -138,15 +138,16 @@ class _Filling:
         key = object_key(file.md5, legacy=file.legacy)
         return Wanted(key, into, file.size, file.md5, file.sha256, file.path, file.legacy)
 
-    def _fetch(self, file: File, wanted: Wanted, advance: Advance) -> None:
+    def _fetch(self, file: File, wanted: Wanted, advance: Progress) -> None:
         # Another process, or the same bytes at another path, may have brought it meanwhile.
         if self._take(file):
-            advance(file.size)
+            advance(file.size, 1)
             return
         sha256 = self.found.store.fetch(wanted, advance, self.staging.parts)
         self.staging.arrived(file, sha256)
         self.cache.keep(file, wanted.into)
         self.arrived.append(file.size)
+        advance(0, 1)
 
     def _cut(self, file: File) -> None:
         """Bring some columns of a file: from the whole one, if it is here or as near as that."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreg.adapters.cache import cache_folder
+from dreg.adapters.cache_entries import used
 from dreg.adapters.git.process import check_url, configured, git, start
 
 CONFIG = """\
@@ -50,6 +51,7 @@ class BareCache:
                 fresh.rename(store)
             except OSError:  # another process was first; its cache is as good
                 shutil.rmtree(fresh, ignore_errors=True)
+        used(store)
         return cls(store, url)
 
     @property

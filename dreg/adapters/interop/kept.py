@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from dreg.adapters.cache import cache_folder
+from dreg.adapters.cache_entries import hold
 from dreg.adapters.interop.tables import Split
 from dreg.adapters.written import written
 
@@ -22,14 +23,16 @@ def kept(split: Split, form: str, schema: pa.Schema, batches: Iterator[pa.Record
         found = file.stat()
         content.update(f"{file}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
     target = cache_folder("arrow") / f"{content.hexdigest()[:32]}.arrow"
-    if not target.is_file():
+    if not hold(target):
         with written(target) as file_, pa.ipc.new_stream(file_, schema) as writer:
             for batch in batches:
                 writer.write_batch(batch.cast(schema))
+        hold(target)
     return target
 
 
 def mapped(file: Path) -> list[pa.RecordBatch]:
     """The batches of a kept file; their memory is the file's, shared by all processes."""
+    hold(file)
     with pa.ipc.open_stream(pa.memory_map(str(file))) as reader:
         return [batch for batch in reader if batch.num_rows]

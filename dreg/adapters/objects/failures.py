@@ -8,7 +8,6 @@ from urllib.parse import urlsplit, urlunsplit
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
-from dreg.adapters.clock import MOST_SKEW, ahead_of
 from dreg.adapters.objects.place import Unsteady
 from dreg.errors import DregError, Outside
 
@@ -63,6 +62,8 @@ class Failures:
 
     def _by_clock(self, text: str) -> DregError | None:
         """The error for a refusal that a wrong clock explains. HEAD is refused without a reason."""
+        from dreg.adapters.clock import MOST_SKEW, ahead_of  # HTTP, which a good fetch does without
+
         code = re.search(r"<Code>(\w+)</Code>", text)
         if code is not None and code[1] != SKEWED:
             return None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from dreg.adapters.cache import cache_place
+from dreg.adapters.cache_entries import used
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.adapters.written import written
 from dreg.errors import Outside
@@ -74,6 +75,7 @@ class Cache:
         try:
             with self.at(sha256).open("rb") as stream:
                 intact = hashlib.file_digest(stream, "sha256").hexdigest() == sha256
+            used(self.at(sha256))
         except FileNotFoundError:
             return False
         if not intact:
