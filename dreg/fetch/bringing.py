@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dreg.adapters.dvc_config import Remotely
 from dreg.core.subset import Subset
 from dreg.errors import BadRequest
 from dreg.fetch.fetching import Fetches, fetch
-from dreg.fetch.getting import Got, get
 from dreg.fetch.pin import signers_of
+
+if TYPE_CHECKING:
+    from dreg.fetch.getting import Got
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ def bring(
 ) -> Fetches | Got:
     """Bring it. Raises as `fetch` and `get` do."""
     if wish.is_path(repo):
+        from dreg.fetch.getting import get  # reads YAML, which releases have none of
+
         return get(
             wish.paths, repo=repo, revision=wish.revision, output=output, remote=remote, force=force
         )
