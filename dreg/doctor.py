@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,8 +11,9 @@ from dreg.adapters import git
 from dreg.adapters.cache import cache_folder
 from dreg.adapters.clock import MOST_SKEW, ahead_of
 from dreg.adapters.dvc_config import Remotely, wanted_remotes
+from dreg.adapters.half_written import half_written
 from dreg.adapters.lock_file import read_lock
-from dreg.adapters.object_cache import ObjectCache
+from dreg.adapters.object_cache import PARTS, ObjectCache
 from dreg.adapters.objects import open_store
 from dreg.adapters.objects.opening import endpoint_of
 from dreg.adapters.requests_file import read_requests
@@ -94,9 +94,8 @@ def _files(here: Path) -> str:
 def _cache(here: Path) -> str:
     cache = ObjectCache()
     folder = cache_folder("objects")
-    probe = folder / f".probe-{os.getpid()}"
-    probe.write_bytes(b"")
-    probe.unlink()
+    with half_written(folder / PARTS):
+        pass  # it can be written to
     same = folder.stat().st_dev == here.stat().st_dev
     kept = cache.link.value if same or cache.link.value == "copy" else "keeps nothing: other disk"
     return f"{folder} ({kept}; {size(shutil.disk_usage(folder).free)} free)"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 
 from dreg.adapters.cache import cache_folder, cache_place
 from dreg.adapters.cache_entries import used
+from dreg.adapters.half_written import half_written
 
 
 def kept_manifest(digest: str) -> bytes | None:
@@ -28,9 +28,8 @@ def keep_manifest(digest: str, text: bytes) -> None:
         place = cache_place("manifests") / digest
         if place.exists():
             return
-        part = cache_folder("manifests") / f".{digest}.{os.getpid()}"
-        try:
-            part.write_bytes(text)
+        cache_folder("manifests")
+        with half_written(cache_place("parts")) as (part, file):
+            file.write(text)
+            file.flush()
             part.rename(place)
-        finally:
-            part.unlink(missing_ok=True)

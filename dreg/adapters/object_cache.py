@@ -19,9 +19,11 @@ import os
 import shutil
 import threading
 from pathlib import Path
+from typing import BinaryIO
 
 from dreg.adapters.cache import cache_place
 from dreg.adapters.cache_entries import used
+from dreg.adapters.half_written import half_written, tidy
 from dreg.adapters.objects import Checksums
 from dreg.core.receipt import Placed
 from dreg.core.snapshot import File
@@ -30,6 +32,7 @@ from dreg.errors import BadRequest
 CHUNK = 1024 * 1024
 FICLONE = 0x40049409  # Linux: let a file share the bytes of another until either is written to
 READ_ONLY = 0o444
+PARTS = "parts"
 
 
 class Link(enum.Enum):
@@ -59,6 +62,8 @@ class ObjectCache:
         self.root = cache_place("objects")
         self.link = link_wanted()
         self._clones = self.link is Link.AUTO
+        for place in (self.root / PARTS, cache_place(PARTS)):
+            tidy(place)
 
     def entry(self, file: File) -> Path:
         """Where the file's bytes are, or would be."""
@@ -129,30 +134,39 @@ class ObjectCache:
                 return  # it is only a cache
 
     def _keep(self, path: Path, entry: Path) -> None:
-        part = entry.with_name(f".{entry.name}.{os.getpid()}.{threading.get_ident()}")
+        if self.link is Link.COPY or self._clones:
+            with path.open("rb") as read, half_written(self.root / PARTS) as (part, file):
+                if self.link is Link.COPY:
+                    shutil.copyfileobj(read, file, CHUNK)
+                    file.flush()
+                if self.link is Link.COPY or self._cloned(read, file):
+                    part.rename(entry)
+                    return
+        if self.link is Link.HARDLINK:
+            path.chmod(READ_ONLY)
         try:
-            if self.link is Link.COPY:
-                shutil.copyfile(path, part)
-            elif not self._clone(path, part):
-                os.link(path, part)
-                if self.link is Link.HARDLINK:
-                    part.chmod(READ_ONLY)
-            part.rename(entry)
-        finally:
-            part.unlink(missing_ok=True)
+            os.link(path, entry)
+        except FileExistsError:  # another process was first, or it was damaged
+            entry.unlink(missing_ok=True)
+            os.link(path, entry)
 
     def _clone(self, source: Path, into: Path) -> bool:
-        """Whether `into` is a clone now. Where one can't be made, none is tried again."""
+        """Whether `into` is a clone now."""
         if not self._clones:
             return False
         with source.open("rb") as read, into.open("xb") as written:
-            try:
-                fcntl.ioctl(written.fileno(), FICLONE, read.fileno())
+            if self._cloned(read, written):
                 return True
-            except OSError:
-                self._clones = False
         into.unlink()
         return False
+
+    def _cloned(self, source: BinaryIO, into: BinaryIO) -> bool:
+        """Whether `into` shares the bytes now. Where that can't be, it is not tried again."""
+        try:
+            fcntl.ioctl(into.fileno(), FICLONE, source.fileno())
+        except OSError:
+            self._clones = False
+        return self._clones
 
 
 class Spoilt(Exception):

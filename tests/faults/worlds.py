@@ -97,6 +97,11 @@ class World:
                 for git in (".git", "../registry.git")
                 for p in self.registry.glob(f"{git}/**/*.lock")
             ],
+            "half done in the cache": [
+                p.name
+                for p in (self.home / "cache").rglob("*")
+                if p.parent.name == "parts" or p.name.startswith((".", "dreg-scratch-"))
+            ],
             "claims": [p.name for p in self.registry.glob(".dvc/tmp/dreg/claims/*") if held(p)],
         }
 

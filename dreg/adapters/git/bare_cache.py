@@ -10,7 +10,6 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from dreg.adapters.cache import cache_folder
 from dreg.adapters.cache_entries import used
 from dreg.adapters.git.process import check_url, configured, git, start
+from dreg.adapters.scratch import scratch_folder, tidy
 
 CONFIG = """\
 [remote "origin"]
@@ -41,16 +41,17 @@ class BareCache:
         """The cache for a repository at a URL or path, made on first use."""
         path = Path(repo).expanduser()
         url = str(path.resolve()) if "://" not in repo and path.exists() else check_url(repo)
-        store = cache_folder("git") / hashlib.sha256(url.encode()).hexdigest()[:24]
+        caches = cache_folder("git")
+        tidy(caches)
+        store = caches / hashlib.sha256(url.encode()).hexdigest()[:24]
         if not (store / "HEAD").is_file():
-            fresh = store.with_name(f".{store.name}.{os.getpid()}")
-            git("init", "--quiet", "--bare", "--template=", str(fresh))
-            with (fresh / "config").open("a", encoding="utf-8") as config:
-                config.write(CONFIG)
-            try:
-                fresh.rename(store)
-            except OSError:  # another process was first; its cache is as good
-                shutil.rmtree(fresh, ignore_errors=True)
+            with scratch_folder(caches) as scratch:
+                fresh = scratch / store.name
+                git("init", "--quiet", "--bare", "--template=", str(fresh))
+                with (fresh / "config").open("a", encoding="utf-8") as config:
+                    config.write(CONFIG)
+                with contextlib.suppress(OSError):  # another process was first
+                    fresh.rename(store)
         used(store)
         return cls(store, url)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from dreg.adapters.objects.half_written import half_written
+from dreg.adapters.half_written import half_written
 from dreg.adapters.objects.place import CHUNK, Kept, Page, missing
 from dreg.core.stored import Stored
 from dreg.errors import Outside

@@ -10,7 +10,7 @@ from dreg.adapters.objects.failures import without_password
 from dreg.adapters.objects.folder import Folder
 from dreg.adapters.objects.place import Advance, Kept, Page, Place, missing
 from dreg.adapters.objects.sending import Sending
-from dreg.adapters.objects.transfer import Wanted, fetch_one
+from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
 from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
@@ -56,7 +56,7 @@ class Listing(Iterator[Page]):
         return page
 
 
-class Store:
+class Store(Downloads):
     """Objects by key. Every failure is an Outside that names the remote."""
 
     def __init__(self, remote: Remote, place: Place) -> None:
@@ -155,25 +155,8 @@ class Store:
         """Write `size` bytes as an object; none if `chunks` raises before its end."""
         self._place.write(key, chunks, size)
 
-    def download(
-        self,
-        key: str,
-        into: Path,
-        *,
-        size: int,
-        md5: str,
-        sha256: str | None = None,
-        advance: Advance = lambda n: None,
-        called: str = "",
-    ) -> str:
-        """The object as the file `into`, placed only if size and checksums are as given.
-
-        Returns the SHA-256 of the bytes. `called` is the file's name in messages. Raises Outside
-        naming expected and actual checksum; nothing is placed then.
-        """
-        into.parent.mkdir(parents=True, exist_ok=True)
-        wanted = Wanted(key, into, size, md5, sha256, called or into.name)
-        return fetch_one(self, wanted, advance)
+    def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
+        return fetch_one(self, wanted, advance, parts)
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""

@@ -14,14 +14,14 @@ from dreg.adapters.objects.credentials import TRAVELS
 from dreg.adapters.objects.patience import patiently
 from dreg.adapters.objects.place import Advance, Missing
 from dreg.adapters.objects.store import Store, open_store
-from dreg.adapters.objects.transfer import Wanted, fetch_one
+from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
 from dreg.core.remotes import Remote
 from dreg.errors import DregError, Outside
 
 T = TypeVar("T")
 
 
-class Stores:
+class Stores(Downloads):
     """The remotes, each opened when it is first needed; one that cannot be used is left out then.
 
     May be sent to other processes: keys and endpoints of the environment go with it.
@@ -96,24 +96,8 @@ class Stores:
         return self.first(lambda store: patiently(lambda: store.get_bytes(key, limit)))
 
     def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
-        """The object as a file, verified. Raises as `fetch_one` does."""
         return self.first(lambda store: fetch_one(store, wanted, advance, parts))
 
     def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None:
         """Bytes of a part, fewer at the object's end; None where the store has no ranges."""
         return self.first(lambda store: patiently(lambda: store.read_range(key, start, length)))
-
-    def download(
-        self,
-        key: str,
-        into: Path,
-        *,
-        size: int,
-        md5: str,
-        sha256: str | None = None,
-        advance: Advance = lambda n: None,
-        called: str = "",
-    ) -> str:
-        """As `Store.download`, from the first remote that has it."""
-        into.parent.mkdir(parents=True, exist_ok=True)
-        return self.fetch(Wanted(key, into, size, md5, sha256, called or into.name), advance)

@@ -18,6 +18,7 @@ from dreg.adapters.objects.in_flight import IN_FLIGHT, for_each
 from dreg.adapters.objects.parts import LARGE, fetch_in_parts
 from dreg.adapters.objects.patience import patiently
 from dreg.adapters.objects.place import Advance
+from dreg.adapters.scratch import scratch_folder
 
 if TYPE_CHECKING:
     from dreg.adapters.objects.store import Store
@@ -40,6 +41,38 @@ class Wanted:
     sha256: str | None
     called: str
     unix: bool = False
+
+
+class Downloads:
+    """What single objects can be had from."""
+
+    def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
+        """The object as a file, verified. Raises as `fetch_one` does."""
+        raise NotImplementedError
+
+    def download(
+        self,
+        key: str,
+        into: Path,
+        *,
+        size: int,
+        md5: str,
+        sha256: str | None = None,
+        advance: Advance = lambda n: None,
+        called: str = "",
+    ) -> str:
+        """The object as the file `into`, placed only if size and checksums are as given.
+
+        Returns the SHA-256 of the bytes. `called` is the file's name in messages. Raises Outside
+        naming expected and actual checksum; nothing is placed then.
+        """
+        into.parent.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(into.parent) as scratch:
+            part = scratch / "part"
+            wanted = Wanted(key, part, size, md5, sha256, called or into.name)
+            found = self.fetch(wanted, advance, into.parent)
+            part.rename(into)
+        return found
 
 
 def fetch_all(

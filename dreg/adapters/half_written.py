@@ -1,4 +1,4 @@
-"""Files that are not yet objects, in a folder of their own; those of killed processes go.
+"""Files that do not have their names yet, in a folder of their own; those of killed processes go.
 
 Each is locked by who writes it, so that the next writer on this machine knows which are dead. What
 another machine writes, perhaps on a network file system that keeps locks to itself, has a day.
@@ -23,10 +23,8 @@ _tidied: set[Path] = set()
 @contextlib.contextmanager
 def half_written(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """A new file in `folder`, and its stream; removed unless it was renamed."""
-    if folder not in _tidied:  # once a process: there may be many thousands to write
-        folder.mkdir(parents=True, exist_ok=True)
-        _tidy(folder)
-        _tidied.add(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    tidy(folder)
     part, file = _new(folder)
     try:
         with file:
@@ -48,11 +46,21 @@ def _new(folder: Path) -> tuple[Path, BinaryIO]:
         file.close()  # tidied away before it was locked
 
 
-def _tidy(folder: Path) -> None:
+def tidy(folder: Path) -> None:
+    """Remove what dead processes left in `folder`, which need not be there."""
+    if folder in _tidied:
+        return  # once a process: there may be many thousands to write
+    _tidied.add(folder)
     ours = f"{socket.gethostname()}-"
-    for part in folder.iterdir():
+    for part in folder.glob("*"):
         with contextlib.suppress(OSError), part.open("rb") as file:
-            if not part.name.startswith(ours) and part.stat().st_mtime > time.time() - LONG_AGO:
-                continue
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            part.unlink()
+            old = part.stat().st_mtime < time.time() - LONG_AGO
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if old or part.name.startswith(ours):
+                    part.unlink()
+            except BlockingIOError:
+                continue  # somebody writes it
+            except OSError:
+                if old:
+                    part.unlink()
