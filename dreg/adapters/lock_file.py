@@ -35,6 +35,8 @@ def write_pin(folder: Path, pin: Pin) -> None:
         text = read_lock(folder).with_pin(pin).to_text()
         with written(folder / LOCK) as file:
             file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())  # else the new name may outlive a power cut, and the text not
     finally:
         os.close(handle)
 

@@ -11,6 +11,8 @@ from typing import BinaryIO
 
 from dreg.adapters.half_written import half_written
 from dreg.adapters.objects.place import CHUNK, Kept, Page, missing
+from dreg.adapters.settling import settle
+from dreg.core.garbage import MANIFESTS
 from dreg.core.stored import Stored
 from dreg.errors import Outside
 
@@ -69,11 +71,16 @@ class Folder:
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         path = self.root / key
         path.parent.mkdir(parents=True, exist_ok=True)
+        promises = key.startswith(MANIFESTS)
+        if promises:
+            settle(self.root)  # else the power may take an object that the manifest says is there
         with half_written(self.root / PARTS) as (part, file):
             for chunk in chunks:
                 file.write(chunk)
             file.flush()
             part.rename(path)
+        if promises:
+            settle(self.root)  # a tag may follow
 
     def delete(self, key: str) -> None:
         (self.root / key).unlink(missing_ok=True)
