@@ -18,6 +18,7 @@ from dreg.core.requests import Requests
 from dreg.errors import Refused
 
 MANIFEST_LIMIT = 1 << 30  # bytes; about five million files
+FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object; about ten million files
 
 
 def store_of(

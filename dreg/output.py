@@ -18,15 +18,10 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from typing import Any, Protocol
 
+from dreg.core.secrets import secrets_in, without_known
 from dreg.errors import DregError
 
 PLAIN_PROGRESS_SECONDS = 10.0
-# Users and passwords in URLs; in those of other schemes than http a user alone is no secret.
-CREDENTIALS = re.compile(
-    r"(https?://)[^/@?#\s\"'`]*@|([a-z][a-z0-9+.-]*://[^/:@?#\s\"'`]*):[^/@?#\s\"'`]*(?=@)"
-)
-SECRETS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGVECTOR_PASSWORD")
-SHORTEST_SECRET = 8  # signs; what is shorter is in ordinary words too
 # Controls but for tabs and ends of lines, what turns the direction of reading, half characters.
 OBEYED = (
     *(range(9), range(11, 32), range(0x7F, 0xA0)),
@@ -96,11 +91,7 @@ def count(number: int | None) -> str:
 
 def harmless(text: str) -> str:
     """Text of unknown origin as a terminal may have it: without credentials, and nothing that it obeys."""
-    shown = CREDENTIALS.sub(lambda match: match[1] or match[2], text.translate(ESCAPES))
-    for name in SECRETS:
-        secret = os.environ.get(name, "")
-        shown = shown.replace(secret, "***") if len(secret) >= SHORTEST_SECRET else shown
-    return shown
+    return without_known(text.translate(ESCAPES), secrets_in(os.environ))
 
 
 class Advance(Protocol):
@@ -130,8 +121,9 @@ class Output:
         if self.json:
             self._print_json(jsonable(value))
         else:
-            for line in value.lines() if lines is None else lines:
-                print(harmless(line))
+            said = list(value.lines() if lines is None else lines)
+            if said:
+                print(harmless("\n".join(said)))
 
     def note(self, text: str) -> None:
         """What is going on; for people, never for programs."""

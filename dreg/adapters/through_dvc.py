@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dreg.adapters.objects import Store, open_store
-from dreg.adapters.objects.failures import without_password
 from dreg.adapters.objects.place import CHUNK, Kept, Page, missing, unlistable
 from dreg.core.remotes import Remote
+from dreg.core.secrets import without_credentials
 from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
 
@@ -43,7 +43,7 @@ def _through_dvc(remote: Remote) -> ThroughDvc:
     Raises BadRequest for a kind that DVC doesn't know, Outside where DVC, its plugin or the server
     are not there.
     """
-    location = f"the remote `{remote.name}` at {without_password(remote.url)}"
+    location = f"the remote `{remote.name}` at {without_credentials(remote.url)}"
     try:
         from dvc.fs import get_cloud_fs
     except ImportError as error:

@@ -47,8 +47,6 @@ from dreg.output import count, out, size
 from dreg.registry import Registry, unknown_dataset
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
 
-FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object
-
 
 @dataclass(frozen=True)
 class Exported:

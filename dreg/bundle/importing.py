@@ -24,7 +24,7 @@ from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Advance, Store, many
 from dreg.adapters.scratch import tidy
 from dreg.adapters.through_dvc import open_own
-from dreg.bundle.export import FOLDER_LIMIT, refuse_other_text, verified
+from dreg.bundle.export import refuse_other_text, verified
 from dreg.core.bundle import (
     ABOUT,
     ABOUT_LIMIT,
@@ -40,7 +40,7 @@ from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.soundness import Needed
 from dreg.core.stored import State
 from dreg.errors import Outside, Refused
-from dreg.manifests import MANIFEST_LIMIT, remotes_at
+from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
 from dreg.push.announcing import announced
 from dreg.registry import Registry

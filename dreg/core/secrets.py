@@ -1,7 +1,8 @@
-"""What must not be written where others read it: keys, tokens, and passwords in addresses.
+"""What must not be shown, nor written where others read it: keys, tokens, passwords in addresses.
 
-Told by the name that a text goes by, and by what it looks like. It is a last line: files in git, from
-which such texts would come, should have none.
+Told by the name that a text goes by, by its being in the environment under such a name, and, where it
+would be written, by what it looks like. It is a last line: files in git, from which such texts would
+come, should have none.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ SECRET_NAME = re.compile(
     r"|authorization|bearer|cookie|(?:connection|conn)[_\-]?str(?:ing)?|dsn)(?:$|[._\-])",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"(?<=://)[^/\s@'\"]+@")
+# Users and passwords in URLs; in those of other schemes than http a user alone is no secret.
+_CREDENTIALS = re.compile(
+    r"(https?://)[^/@?#\s\"'`]*@|([a-z][a-z0-9+.-]*://[^/:@?#\s\"'`]*):[^/@?#\s\"'`]*(?=@)"
+)
 _QUERY = re.compile(
     r"([?&](?:[\w.\-]*(?:sig|signature|token|key|secret|credential|password|auth)[\w.\-]*)=)[^&\s'\"#]+",
     re.IGNORECASE,
@@ -34,13 +38,33 @@ _LOOKS_SECRET = re.compile(
 )
 
 
+def secrets_in(environment: Mapping[str, str]) -> frozenset[str]:
+    """What an environment holds under a name that says it is a secret."""
+    return frozenset(
+        value
+        for name, value in environment.items()
+        if len(value) >= SHORTEST and SECRET_NAME.search(name)
+    )
+
+
+def without_known(text: str, known: Collection[str]) -> str:
+    """The text without credentials in addresses, and with the secrets in `known` withheld."""
+    for secret in known:
+        text = text.replace(secret, WITHHELD)
+    return without_credentials(text)
+
+
+def without_credentials(text: str) -> str:
+    """The text without users and passwords in addresses, as far as those are secrets."""
+    return _CREDENTIALS.sub(lambda match: match[1] or match[2], text)
+
+
 def without_secrets(value: Any, known: Collection[str] = ()) -> Any:
     """`value` in JSON's types, with what looks like a secret withheld.
 
     `known` are secrets by their text. Numbers that JSON doesn't have, and dates, become text.
     """
-    secrets = [text for text in known if len(text) >= SHORTEST]
-    return _clean(value, secrets)
+    return _clean(value, known)
 
 
 def _clean(value: Any, secrets: Collection[str]) -> Any:
@@ -66,7 +90,5 @@ def _is_secret(name: str, value: Any) -> bool:
 
 
 def _text(text: str, secrets: Collection[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, WITHHELD)
-    text = _QUERY.sub(rf"\g<1>{WITHHELD}", _IN_URL.sub("", text))
+    text = _QUERY.sub(rf"\g<1>{WITHHELD}", without_known(text, secrets))
     return _LOOKS_SECRET.sub(WITHHELD, text)

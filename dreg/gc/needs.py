@@ -30,10 +30,9 @@ from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.soundness import needed
 from dreg.errors import DregError, Refused
-from dreg.manifests import MANIFEST_LIMIT
+from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT
 from dreg.output import count, out
 
-FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object
 DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 

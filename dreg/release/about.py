@@ -17,7 +17,7 @@ from dreg.adapters.yaml_files import read_yaml
 from dreg.core.about import About, Origin, Provenance, Reason, Upstream
 from dreg.core.decision import Decision
 from dreg.core.profile import Profile
-from dreg.core.secrets import SECRET_NAME, without_secrets
+from dreg.core.secrets import secrets_in, without_secrets
 from dreg.core.snapshot import INDEX, RAW, Snapshot
 from dreg.core.sources import parse_sources
 from dreg.core.stages import PARAMS_FILE, LockedStage
@@ -50,7 +50,7 @@ def about(
         upstream=tuple(upstream),
         provenance=_provenance(dataset, profile, base),
     )
-    return About.parse(without_secrets(said.to_json(), _secrets_here()))
+    return About.parse(without_secrets(said.to_json(), secrets_in(os.environ)))
 
 
 def digests_in_git(dataset: Dataset, said: About) -> dict[str, str]:
@@ -114,13 +114,6 @@ def _origins(dataset: Dataset, mirrors: Mapping[str, str]) -> tuple[Origin, ...]
         Origin(f"{RAW}{source.path}", source.sha256, source.size, mirrors.get(source.sha256))
         for source in sorted(sources, key=lambda source: source.path)
     )
-
-
-def _secrets_here() -> set[str]:
-    """What the environment holds under a name that says it is a secret."""
-    return {
-        value for name, value in os.environ.items() if SECRET_NAME.search(name.replace("_", "-"))
-    }
 
 
 def _sha256(dataset: Dataset, path: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit, urlunsplit
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
@@ -96,9 +95,3 @@ def _reason(text: str) -> str:
     if "TimedOut" in text or "kind: Timeout" in text:
         return "timed out"
     return text.partition("\n")[0].rpartition(" - ")[2] or "unknown"
-
-
-def without_password(url: str) -> str:
-    """`url` without a user and password in it."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -12,8 +12,9 @@ from obstore.store import HTTPStore, S3Store
 
 from dreg.adapters.objects.bucket import Bucket
 from dreg.adapters.objects.credentials import credentials
-from dreg.adapters.objects.failures import Failures, without_password
+from dreg.adapters.objects.failures import Failures
 from dreg.core.remotes import Remote
+from dreg.core.secrets import without_credentials
 from dreg.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def open_bucket(remote: Remote, environment: Mapping[str, str]) -> Bucket:
     if remote.scheme in ("http", "https"):
         client: ClientConfig = {**client_options(), "allow_http": remote.scheme == "http"}
         web = HTTPStore(remote.url, client_options=client, retry_config=RETRY)
-        at = f"the remote `{remote.name}` at {without_password(remote.url)}"
+        at = f"the remote `{remote.name}` at {without_credentials(remote.url)}"
         return Bucket(web, Failures(at, "", "none"))
     parts = urlsplit(remote.url)
     if not parts.netloc:
@@ -64,7 +65,7 @@ def open_bucket(remote: Remote, environment: Mapping[str, str]) -> Bucket:
             hint=f"dvc remote modify {remote.name} url s3://BUCKET",
         )
     endpoint = endpoint_of(remote, environment)
-    at = f" at {without_password(endpoint)}" if endpoint else ""
+    at = f" at {without_credentials(endpoint)}" if endpoint else ""
     location = f"the remote `{remote.name}` (s3://{parts.netloc}{parts.path}){at}"
     options, identity = credentials(remote, location, environment)
     if endpoint:

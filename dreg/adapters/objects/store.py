@@ -6,12 +6,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dreg.adapters.objects.failures import without_password
 from dreg.adapters.objects.folder import Folder
 from dreg.adapters.objects.place import Advance, Kept, Page, Place, missing
 from dreg.adapters.objects.sending import Sending
 from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
+from dreg.core.secrets import without_credentials
 from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
 
@@ -24,7 +24,7 @@ def open_store(remote: Remote, environment: Mapping[str, str] = os.environ) -> S
         return Store(remote, open_bucket(remote, environment))
     if remote.scheme:
         raise BadRequest(
-            f"dreg cannot open the remote `{remote.name}` at {without_password(remote.url)}",
+            f"dreg cannot open the remote `{remote.name}` at {without_credentials(remote.url)}",
             hint="dreg opens s3://, http://, https:// and folders; choose one with --remote, "
             "or clone the registry at the tag: dvc pull",
         )
