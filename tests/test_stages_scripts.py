@@ -19,7 +19,7 @@ from pyarrow import csv
 from dreg.adapters.written import written
 from dreg.errors import BadRequest
 from dreg.stages.files import write_csv, write_parquet
-from dreg.stages.split import by_hash
+from dreg.stages.split import by_hash, by_key
 
 UNHURRIED = settings(deadline=None)  # the first example imports half of Arrow
 
@@ -171,10 +171,22 @@ def test_the_split_of_a_row_is_the_same_for_ever():
     assert held_out["alcohol"].to_pylist() == [9.0, 10.0, 11.0, 12.5, 13.5]
 
 
+@given(st.lists(st.text(max_size=3)), st.lists(st.text(max_size=3)))
+def test_items_of_one_key_stay_together_and_where_they_are(names, more):
+    first, second = by_key(names, str.lower, 0.5)
+    later_first, later_second = by_key([*names, *more], str.lower, 0.5)
+
+    assert not {name.lower() for name in first} & {name.lower() for name in second}
+    assert Counter(first) + Counter(second) == Counter(names)
+    assert (later_first[: len(first)], later_second[: len(second)]) == (first, second)
+
+
 @pytest.mark.parametrize("share", [0, 1, -0.1, 20])
 def test_a_share_that_leaves_a_split_empty_is_refused(share):
     with pytest.raises(BadRequest, match="leaves a split without rows"):
         by_hash(WINES, share)
+    with pytest.raises(BadRequest, match="leaves a split without rows"):
+        by_key(["a", "b"], str, share)
 
 
 # How a script ends

@@ -23,7 +23,7 @@ def new(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Required: tabular, text or image.",
+            help="Required: tabular, text, image or vlm.",
             show_default=False,
             autocompletion=complete_kind,
         ),

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 
 from dreg.errors import BadRequest
+
+Item = TypeVar("Item")
 
 
 def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
@@ -27,13 +30,31 @@ def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
 
 def by_place(table: pa.Table, places: Sequence[float], share: float) -> tuple[pa.Table, pa.Table]:
     """The rows of `table` whose places are at least `share`, and the others; order is kept."""
+    refuse_whole(share)
+    first = pa.array([at >= share for at in places], pa.bool_())
+    second = pa.array([at < share for at in places], pa.bool_())
+    return table.filter(first), table.filter(second)
+
+
+def by_key(
+    items: Iterable[Item], key: Callable[[Item], str], share: float
+) -> tuple[list[Item], list[Item]]:
+    """`items` in two: about `1 - share` of their keys, and about `share`; order is kept.
+
+    The key alone decides, so items of one key - the images of one person - are in one split, and
+    those that come later move no other. Raises BadRequest for a share that leaves one empty.
+    """
+    refuse_whole(share)
+    listed = [(place(key(item).encode()), item) for item in items]
+    return [item for at, item in listed if at >= share], [item for at, item in listed if at < share]
+
+
+def refuse_whole(share: float) -> None:
+    """Raises BadRequest for a share that is nothing or all."""
     if not 0 < share < 1:
         raise BadRequest(
             f"a share of {share} leaves a split without rows", hint="choose it between 0 and 1"
         )
-    first = pa.array([at >= share for at in places], pa.bool_())
-    second = pa.array([at < share for at in places], pa.bool_())
-    return table.filter(first), table.filter(second)
 
 
 def canonical(table: pa.Table) -> list[bytes]:
