@@ -25,10 +25,11 @@ pytest_plugins = [
     "tests.kinds",
     "tests.mlflow_server",
     "tests.skewed_clock",
+    "tests.github_server",
     "tests.faults.table",
 ]
 
-FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "MLFLOW_")
+FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "MLFLOW_")
 OURS = ("DREG_MIRROR",)
 
 

@@ -46,6 +46,11 @@ class Shipped:
     def metadata(self) -> Any:
         return json.loads((self.data / "metadata.json").read_text())
 
+    def clear(self) -> None:
+        """Empty the outputs, as DVC does before it runs a stage."""
+        for folder in (self.raw, self.data / "processed"):
+            shutil.rmtree(folder, ignore_errors=True)
+
     def stage(self, *scripts: str) -> None:
         """Run scripts as their stages do."""
         for script in scripts:

@@ -192,10 +192,11 @@ def test_from_nothing_to_a_release_that_a_training_repository_fetches(soil, kind
     training = tmp_path / "training"
     training.mkdir()
     dreg("fetch", "herbs@^1.0", "--repo", str(tmp_path / "origin.git"), "-o", "herbs", cwd=training)
-    released = {path for path in (soil / "data/herbs/processed").rglob("*") if path.is_file()}
-    fetched = {path.name: path for path in training.glob("herbs/**/*") if path.is_file()}
-    for path in released:
-        assert fetched[path.name].read_bytes() == path.read_bytes()
+    processed = soil / "data/herbs/processed"
+    fetched = {path.relative_to(training).as_posix(): path for path in training.rglob("*")}
+    for path in (path for path in processed.rglob("*") if path.is_file()):
+        [there] = [name for name in fetched if name.endswith(f"/{path.relative_to(processed)}")]
+        assert fetched[there].read_bytes() == path.read_bytes()
 
     dreg("run", "herbs", cwd=soil)
     assert files_of(soil) == set(), "a run with nothing to do changes nothing"

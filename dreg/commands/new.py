@@ -23,7 +23,7 @@ def new(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Required: tabular, text, image or vlm.",
+            help="Required: tabular, text, image, vlm or documents.",
             show_default=False,
             autocompletion=complete_kind,
         ),

@@ -19,6 +19,8 @@ MTIME = re.compile(r"[0-9a-f]{8}")
 # Both become part of a command line: nothing that could be read as an option or a path.
 PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")
+REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
+BLOB = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,19 @@ class PipelineFile:
         return f"{self.kind} {self.path}"
 
 
-Mirror = Http | Wheel | Deb | Local | PipelineFile
+@dataclass(frozen=True)
+class GitHubBlob:
+    """A file's content in a repository on GitHub, by git's hash of it: whatever becomes of branches."""
+
+    kind: ClassVar[str] = "github"
+    repository: str
+    blob: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.repository} {self.blob[:12]}"
+
+
+Mirror = Http | Wheel | Deb | GitHubBlob | Local | PipelineFile
 
 
 @dataclass(frozen=True)
@@ -154,6 +168,7 @@ class _Reader:
             "http": self.http,
             "wheel": self.wheel,
             "deb": self.deb,
+            "github": self.github,
             "local": self.local,
             "file": self.file,
         }
@@ -161,7 +176,7 @@ class _Reader:
             raise self.fail(
                 f"has a mirror that is none of {', '.join(kinds)}: {value!r}",
                 "write each mirror as `- http: URL`, `- wheel: {...}`, `- deb: {...}`, "
-                "`- local: PATH` or `- file: PATH`",
+                "`- github: {...}`, `- local: PATH` or `- file: PATH`",
             )
         [(kind, given)] = value.items()
         return kinds[kind](given)
@@ -188,6 +203,15 @@ class _Reader:
         given = self.keys(value, "a deb mirror", needed, ("gzip_header",))
         header = given.get("gzip_header")
         return Deb(*self.package(given), None if header is None else self.gzip_header(header))
+
+    def github(self, value: Any) -> GitHubBlob:
+        given = self.keys(value, "a github mirror", ("repository", "blob"), ())
+        repository, blob = given["repository"], given["blob"]
+        if not isinstance(repository, str) or not REPOSITORY.fullmatch(repository):
+            raise self.fail(f"names the repository `{repository}`", "write it as OWNER/NAME")
+        if not isinstance(blob, str) or not BLOB.fullmatch(blob):
+            raise self.fail(f"names the blob `{blob}`", "write 40 hex digits: git hash-object FILE")
+        return GitHubBlob(repository, blob)
 
     def local(self, value: Any) -> Local:
         return Local(self.relative(value, "a local mirror"))

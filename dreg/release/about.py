@@ -10,21 +10,18 @@ from typing import Any
 from semver import Version
 
 from dreg import __version__
+from dreg.adapters.declared_sources import SOURCES, SOURCES_FILE, declared_sources
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.git import Repository
 from dreg.adapters.making import making_path, read_making
-from dreg.adapters.yaml_files import read_yaml
 from dreg.core.about import About, Origin, Provenance, Reason, Upstream
 from dreg.core.decision import Decision
 from dreg.core.profile import Profile
 from dreg.core.secrets import secrets_in, without_secrets
 from dreg.core.snapshot import INDEX, RAW, Snapshot
-from dreg.core.sources import parse_sources
 from dreg.core.stages import PARAMS_FILE, LockedStage
 from dreg.errors import BadRequest
 from dreg.registry import Dataset
-
-SOURCES = "sources"
 
 
 def about(
@@ -96,19 +93,21 @@ def _params(locked: Mapping[str, LockedStage]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for stage in locked.values():
         for file, values in stage.params.items():
-            own = {k: v for k, v in values.items() if (file, k) != (PARAMS_FILE, SOURCES)}
+            own = {
+                k: v
+                for k, v in values.items()
+                if file not in (PARAMS_FILE, SOURCES_FILE) or k != SOURCES
+            }
             if own:
                 found.setdefault(file, {}).update(own)
     return found
 
 
 def _origins(dataset: Dataset, mirrors: Mapping[str, str]) -> tuple[Origin, ...]:
-    """The sources that params.yaml lists for dreg's own download stage; others are not known."""
-    path = dataset.pipeline / PARAMS_FILE
+    """The sources that are listed for dreg's own download stage; others are not known."""
     try:
-        values = read_yaml(path)
-        sources = parse_sources(values.get(SOURCES), PARAMS_FILE)
-    except (BadRequest, AttributeError):
+        sources = declared_sources(dataset)
+    except BadRequest:
         return ()
     return tuple(
         Origin(f"{RAW}{source.path}", source.sha256, source.size, mirrors.get(source.sha256))

@@ -1,10 +1,14 @@
-"""The stage `download`: the files that params.yaml lists under `sources`, checked, into `raw/`."""
+"""The stage `download`: the files that are listed under `sources`, checked, into `raw/`.
+
+They are listed in params.yaml; or in sources.yaml, where there is one: what a script finds out is
+written there, and what people write stays in params.yaml.
+"""
 
 from __future__ import annotations
 
+from dreg.adapters.declared_sources import declared_sources
 from dreg.adapters.making import record_mirrors
 from dreg.adapters.sources import Cache, Mirrors
-from dreg.core.sources import parse_sources
 from dreg.stages.progress import Progress, say
 from dreg.stages.workspace import here
 
@@ -12,11 +16,10 @@ from dreg.stages.workspace import here
 def run() -> None:
     """Fetch every source from the first of its mirrors that gives the right bytes.
 
-    Raises BadRequest for a malformed params.yaml, Outside when no mirror of a file gives it.
+    Raises BadRequest for a malformed list, Outside when no mirror of a file gives it.
     """
     workspace = here()
-    where = f"pipelines/{workspace.name}/params.yaml"
-    sources = parse_sources(workspace.params.get("sources"), where)
+    sources = declared_sources(workspace)
     mirrors = Mirrors(Cache.of_user(), note=say)
     for source in sources:
         with Progress(source.path, source.size) as progress:

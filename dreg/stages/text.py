@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dreg.adapters.figures import plain
 from dreg.adapters.formats import opened, pieces
 from dreg.adapters.promises.shared import normal_form
 from dreg.adapters.split_files import split_files
@@ -44,7 +45,7 @@ def by_text(table: pa.Table, column: str, share: float) -> tuple[pa.Table, pa.Ta
 
 
 def words(column: str) -> dict[str, dict[str, float]]:
-    """By split, how many words the texts of the contract's `column` have: mean, p95 and max.
+    """By split, how many words the texts, or documents, of the contract's `column` have: mean, p95 and max.
 
     A word is what has no space in it; nulls don't count. Raises Outside for files that are missing
     or broken.
@@ -56,7 +57,7 @@ def words(column: str) -> dict[str, dict[str, float]]:
         counts: list[np.ndarray] = []
         for piece in pieces(split_files(workspace.data, split), contract):
             with opened(piece, contract) as rows:
-                counts += [words_in(batch.column(column)) for batch in rows.batches]
+                counts += [words_in(plain(batch.column(column))) for batch in rows.batches]
         all_counts = np.concatenate([np.zeros(0, np.int32), *counts])
         if len(all_counts):
             figures[name] = {

@@ -6,13 +6,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from dreg.adapters.github import Absent, Api, blob
 from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.http import Web
 from dreg.adapters.sources.packages import from_deb, from_wheel
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.adapters.written import written
-from dreg.core.sources import Deb, Http, Local, Mirror, PipelineFile, Source, Wheel
-from dreg.errors import Outside
+from dreg.core.sources import Deb, GitHubBlob, Http, Local, Mirror, PipelineFile, Source, Wheel
+from dreg.errors import DregError, Outside
 
 __all__ = ["Cache", "Mirrors"]
 
@@ -28,6 +29,8 @@ class Mirrors:
         self.cache = cache
         self.note = note
         self.web = Web()
+        self.github = Api()
+        self.unasked = ""
 
     def place(self, source: Source, folder: Path, position: Position = lambda _: None) -> str:
         """Put `source` below `folder`, checked; returns where it came from.
@@ -69,10 +72,23 @@ class Mirrors:
                 from_wheel(mirror, source, self.cache, self.note)
             case Deb():
                 from_deb(mirror, source, self.cache, self.note)
+            case GitHubBlob():
+                self.read_blob(mirror, source)
             case Local():
                 self.read(below_mirror_folder(mirror), source)
             case PipelineFile():
                 self.read(Path(mirror.path), source)  # a stage runs in its pipeline's folder
+
+    def read_blob(self, mirror: GitHubBlob, source: Source) -> None:
+        if self.unasked:  # one repository answers no better than the other
+            raise Unavailable(self.unasked)
+        try:
+            content = blob(self.github, mirror.repository, mirror.blob)
+        except DregError as error:
+            if not isinstance(error, Absent):
+                self.unasked = error.fact
+            raise Unavailable(error.fact) from error
+        self.cache.keep(source.sha256, source.size, [content])
 
     def read(self, path: Path, source: Source) -> None:
         try:

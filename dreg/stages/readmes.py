@@ -1,0 +1,199 @@
+"""READMEs of an organisation: which there are is written to sources.yaml, and the pipeline reads just those.
+
+    python scripts/refresh.py                  ask GitHub which READMEs there are now
+    python scripts/refresh.py --local FOLDER   take a folder of them below $DREG_MIRROR instead
+
+What is new upstream changes sources.yaml, and so becomes the next version; what is not changes
+nothing. A pipeline that asked GitHub itself would make other data at every run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dreg.adapters.declared_sources import SOURCES_FILE
+from dreg.adapters.github import Api, Repo, last_change, readme, repositories
+from dreg.adapters.github.repositories import git_hash
+from dreg.adapters.sources import Cache
+from dreg.adapters.written import written
+from dreg.adapters.yaml_files import read_yaml
+from dreg.errors import BadRequest, Outside
+from dreg.stages.progress import say
+from dreg.stages.workspace import Workspace, here
+
+SUFFIX = "_README.md"
+HEAD = "# Which files there are, and where each is from. Written by scripts/refresh.py.\n"
+Entries = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A README: its file below `raw/`, where it is from, and under which licence, as far as known."""
+
+    file: str
+    repository: str
+    path: str
+    blob: str
+    commit: str | None
+    licence: str | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A README as it is now, with the mirror that has it where GitHub does not answer."""
+
+    document: Document
+    content: bytes
+    local: str | None = None
+
+
+def documents(workspace: Workspace) -> tuple[Document, ...]:
+    """The READMEs that sources.yaml lists, sorted by file. Raises BadRequest when it is none of ours."""
+    path = workspace.pipeline / SOURCES_FILE
+    told: Any = read_yaml(path) if path.is_file() else None
+    try:
+        listed = told["documents"]
+        return tuple(Document(file=file, **listed[file]) for file in sorted(listed))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadRequest(
+            f"`pipelines/{workspace.name}/{SOURCES_FILE}` lists no documents",
+            hint="write it anew: python scripts/refresh.py",
+        ) from error
+
+
+def refresh(arguments: Sequence[str] | None = None) -> None:
+    """Write sources.yaml anew, and say what is new, other or gone.
+
+    Raises BadRequest for other arguments than the above, and for an organisation that is not named;
+    Outside when GitHub cannot be asked, or there is no README at all: then nothing is written.
+    """
+    workspace = here()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    owner = organisation(workspace)
+    if not given:
+        known = documents(workspace) if (workspace.pipeline / SOURCES_FILE).is_file() else ()
+        found = list(on_github(Api(), owner, known))
+    elif len(given) == 2 and given[0] == "--local":
+        found = list(below_mirror(owner, given[1]))
+    else:
+        raise BadRequest(
+            f"`{' '.join(given)}` is no way to refresh",
+            hint="python scripts/refresh.py, or: python scripts/refresh.py --local FOLDER",
+        )
+    if not found:
+        raise Outside(
+            f"`{owner}` has no README at all, and sources.yaml stays as it is",
+            hint="check `organisation` in params.yaml",
+        )
+    record(workspace, found)
+
+
+def organisation(workspace: Workspace) -> str:
+    """Whose READMEs are wanted. Raises BadRequest when params.yaml doesn't say."""
+    name = workspace.params.get("organisation")
+    if not isinstance(name, str) or not name.replace("-", "").isalnum() or not name.isascii():
+        raise BadRequest(
+            f"`pipelines/{workspace.name}/params.yaml` names no organisation"
+            + (f": `{name}`" if name else ""),
+            hint="write `organisation: NAME`, as in github.com/NAME",
+        )
+    return name
+
+
+def on_github(api: Api, owner: str, known: Iterable[Document]) -> Iterator[Found]:
+    """The READMEs of the owner's public repositories. Which commit changed one is asked of new ones."""
+    before = {document.repository: document for document in known}
+    for repo in repositories(api, owner):
+        now = readme(api, repo.name)
+        if now is None:
+            continue
+        old = before.get(repo.name)
+        same = old is not None and (old.path, old.blob) == (now.path, now.blob)
+        commit = old.commit if same and old else None
+        commit = commit or last_change(api, repo.name, now.path)
+        yield Found(
+            Document(file_of(repo), repo.name, now.path, now.blob, commit, repo.licence),
+            now.content,
+        )
+
+
+def below_mirror(owner: str, folder: str) -> Iterator[Found]:
+    """The files `<repository>_README.md` in a folder below $DREG_MIRROR, whose commits nobody noted."""
+    mirror = os.environ.get("DREG_MIRROR")
+    if not mirror:
+        raise BadRequest(
+            "DREG_MIRROR names no folder to look in", hint="DREG_MIRROR=FOLDER, then again"
+        )
+    for path in sorted((Path(mirror) / folder).glob(f"*{SUFFIX}")):
+        repo = Repo(f"{owner}/{path.name.removesuffix(SUFFIX)}", None)
+        content = path.read_bytes()
+        document = Document(file_of(repo), repo.name, "README.md", git_hash(content), None, None)
+        yield Found(document, content, f"{folder.strip('/')}/{path.name}")
+
+
+def file_of(repo: Repo) -> str:
+    """A name that says what it is, and no time: what stays the same stays where it is."""
+    return f"{repo.name.partition('/')[2]}.md"
+
+
+def record(workspace: Workspace, found: Iterable[Found]) -> None:
+    """Write sources.yaml; a README that has not changed keeps the mirrors that it had."""
+    path = workspace.pipeline / SOURCES_FILE
+    old = read_yaml(path) if path.is_file() else {}
+    before: Entries = (old or {}).get("sources") or {}
+    sources: Entries = {}
+    listed: Entries = {}
+    for one in sorted(found, key=lambda one: one.document.file):
+        told = dict(vars(one.document))
+        file = told.pop("file")
+        listed[file] = told
+        sources[file] = source(one, before.get(file))
+        keep(one.content)
+    for line in news(before, sources):
+        say(line)
+    text = yaml.safe_dump({"sources": sources, "documents": listed}, sort_keys=False, width=200)
+    with written(path) as file:
+        file.write(f"{HEAD}{text}".encode())
+
+
+def source(one: Found, before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The entry of the list that the stage `download` reads."""
+    sha256 = hashlib.sha256(one.content).hexdigest()
+    if before and before.get("sha256") == sha256 and one.local is None:
+        return dict(before)
+    document = one.document
+    mirrors: list[dict[str, Any]] = [
+        {"github": {"repository": document.repository, "blob": document.blob}}
+    ]
+    if one.local:
+        mirrors.append({"local": one.local})
+    return {"sha256": sha256, "size": len(one.content), "mirrors": mirrors}
+
+
+def keep(content: bytes) -> None:
+    """Into the download cache: the next run needs not ask for it again."""
+    cache, sha256 = Cache.of_user(), hashlib.sha256(content).hexdigest()
+    with cache.locked(sha256):
+        if not cache.holds(sha256):
+            cache.keep(sha256, len(content), [content])
+
+
+def news(before: Entries, now: Entries) -> Iterator[str]:
+    """What is other than before, a line each."""
+    for file in sorted(before.keys() | now.keys()):
+        if file not in now:
+            yield f"{file}: gone, it will not be in the next version"
+        elif file not in before:
+            yield f"{file}: new"
+        elif before[file].get("sha256") != now[file]["sha256"]:
+            yield f"{file}: changed"
+    same = sum(before.get(file, {}).get("sha256") == one["sha256"] for file, one in now.items())
+    yield f"{len(now):,} READMEs, {same:,} of them as before"
