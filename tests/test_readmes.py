@@ -1,0 +1,197 @@
+"""The dataset `opencloudhub-readmes`: what is new upstream is a version, what is not changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from dreg.errors import BadRequest, Outside
+from dreg.stages import readmes
+from tests.github_server import GitHub, git_hash
+from tests.shipped import Shipped
+
+
+class Hub:
+    """The dataset, set to the organisation `acme` of a server for tests."""
+
+    def __init__(self, dataset: Shipped, github: GitHub) -> None:
+        self.dataset = dataset
+        self.github = github
+        dataset.change("params.yaml", organisation="acme")
+        self.sources_file.unlink()
+
+    @property
+    def sources_file(self) -> Path:
+        return self.dataset.pipeline / "sources.yaml"
+
+    @property
+    def sources(self) -> Any:
+        return yaml.safe_load(self.sources_file.read_text())
+
+    def make(self) -> None:
+        self.dataset.stage("download", "process")
+
+    def index(self) -> dict[str, dict[str, Any]]:
+        text = (self.dataset.data / "processed/index.jsonl").read_text()
+        return {one["repository"]: one for one in map(json.loads, text.splitlines())}
+
+    def published(self) -> dict[str, bytes]:
+        folder = self.dataset.data / "processed"
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, github: GitHub) -> Hub:
+    github.add("tools", b"# tools\n\nFor work.\n", licence="MIT")
+    github.add("docs", b"# docs\n")
+    return Hub(Shipped("opencloudhub-readmes", tmp_path, monkeypatch), github)
+
+
+def test_readmes_are_published_as_they_are_and_the_index_says_where_from(hub):
+    readmes.refresh([])
+    hub.make()
+    published = hub.published()
+    assert published["readmes/tools.md"] == b"# tools\n\nFor work.\n"
+    assert hub.index()["acme/tools"] == {
+        "document": "readmes/tools.md",
+        "repository": "acme/tools",
+        "path": "README.md",
+        "blob": git_hash(published["readmes/tools.md"]),
+        "commit": hub.github.repositories["tools"].commit,
+        "licence": "MIT",
+    }
+
+
+def test_the_pipeline_itself_asks_nobody_which_there_are(hub):
+    readmes.refresh([])
+    hub.github.asked()
+    hub.github.add("later", b"# later\n")
+    hub.make()
+    assert hub.github.asked() == [], "the bytes are in the download cache"
+    assert "acme/later" not in hub.index()
+
+
+def test_another_machine_gets_the_same_bytes_by_their_hash(hub, monkeypatch, tmp_path):
+    readmes.refresh([])
+    hub.make()
+    before = hub.published()
+    hub.github.change("tools", b"# tools, as they are now\n")
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "another"))
+    hub.make()
+    assert hub.published() == before
+
+
+def test_what_is_unchanged_upstream_changes_no_byte_here(hub):
+    readmes.refresh([])
+    before = hub.sources_file.read_bytes()
+    hub.github.asked()
+    readmes.refresh([])
+    assert hub.sources_file.read_bytes() == before
+    assert set(hub.github.asked()) == {304}
+
+
+def test_a_commit_that_leaves_the_readme_alone_changes_no_byte_here(hub):
+    readmes.refresh([])
+    before = hub.sources_file.read_bytes()
+    hub.github.change("tools", hub.github.repositories["tools"].readme)
+    readmes.refresh([])
+    assert hub.sources_file.read_bytes() == before
+
+
+def test_new_and_changed_and_gone_are_told_and_taken_over(hub, capsys):
+    readmes.refresh([])
+    hub.github.change("tools", b"# other tools\n")
+    hub.github.change("docs", None)
+    hub.github.add("demo", b"# demo\n")
+    capsys.readouterr()
+    readmes.refresh([])
+    assert capsys.readouterr().err.splitlines() == [
+        "demo.md: new",
+        "docs.md: gone, it will not be in the next version",
+        "tools.md: changed",
+        "2 READMEs, 0 of them as before",
+    ]
+    hub.make()
+    assert list(hub.index()) == ["acme/demo", "acme/tools"]
+    assert hub.index()["acme/tools"]["commit"] == hub.github.repositories["tools"].commit
+
+
+def test_a_readme_that_vanished_is_no_longer_published(hub):
+    readmes.refresh([])
+    hub.make()
+    del hub.github.repositories["docs"]
+    readmes.refresh([])
+    hub.dataset.clear()
+    hub.make()
+    assert set(hub.published()) == {"index.jsonl", "readmes/tools.md"}
+
+
+def test_an_organisation_without_any_readme_empties_nothing(hub):
+    readmes.refresh([])
+    before = hub.sources_file.read_bytes()
+    hub.github.repositories.clear()
+    with pytest.raises(Outside, match="`acme` has no README at all"):
+        readmes.refresh([])
+    assert hub.sources_file.read_bytes() == before
+
+
+def test_a_rate_limit_half_way_changes_nothing(hub):
+    readmes.refresh([])
+    before = hub.sources_file.read_bytes()
+    hub.github.change("docs", b"# more docs\n")
+    hub.github.change("tools", b"# more tools\n")
+    hub.github.left[None] = 1
+    with pytest.raises(Outside, match="answers no more requests"):
+        readmes.refresh([])
+    assert hub.sources_file.read_bytes() == before
+
+
+def test_a_folder_of_readmes_will_do_and_says_that_no_commit_is_known(hub, tmp_path, monkeypatch):
+    (tmp_path / "mirror/of-may").mkdir(parents=True)
+    (tmp_path / "mirror/of-may/tools_README.md").write_text("# tools in May\n")
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+    readmes.refresh(["--local", "of-may"])
+    hub.make()
+    assert hub.index()["acme/tools"]["commit"] is None
+    assert hub.published()["readmes/tools.md"] == b"# tools in May\n"
+    kinds = [next(iter(mirror)) for mirror in hub.sources["sources"]["tools.md"]["mirrors"]]
+    assert kinds == ["github", "local"]
+
+
+@pytest.mark.parametrize("arguments", [["--local"], ["v1"], ["--local", "a", "b"], ["--help"]])
+def test_other_arguments_are_refused(hub, arguments):
+    with pytest.raises(BadRequest, match="is no way to refresh"):
+        readmes.refresh(arguments)
+
+
+@pytest.mark.parametrize("name", [None, "", "a/b", "../x", 7, "ä"])
+def test_an_organisation_that_is_no_name_is_refused(hub, name):
+    hub.dataset.change("params.yaml", organisation=name)
+    with pytest.raises(BadRequest, match="names no organisation"):
+        readmes.refresh([])
+
+
+def test_a_list_without_documents_is_told(hub):
+    hub.sources_file.write_text("sources: {}\n")
+    with pytest.raises(BadRequest, match="lists no documents"):
+        hub.dataset.stage("process")
+
+
+@pytest.mark.parametrize(("content", "words"), [(b"\xff", "is not UTF-8"), (b" \n", "has no text")])
+def test_a_readme_that_is_no_text_is_named(hub, content, words):
+    hub.github.change("docs", content)
+    readmes.refresh([])
+    with pytest.raises(Outside, match=f"`readmes/docs.md` {words}"):
+        hub.make()
+
+
+def test_the_latest_kept_snapshot_gives_the_committed_bytes(tmp_path, monkeypatch):
+    dataset = Shipped("opencloudhub-readmes", tmp_path, monkeypatch)
+    dataset.from_mirror()
+    dataset.holds_what_is_committed()
+    assert dataset.metadata["splits"]["all"]["num_samples"] == 12
