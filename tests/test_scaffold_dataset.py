@@ -21,7 +21,9 @@ from dreg.core.contract import Contract
 from dreg.core.sources import parse_sources
 from dreg.errors import Refused
 from dreg.registry import Registry
-from dreg.scaffold import carry_out, new_dataset, new_registry, plan_dataset
+from dreg.scaffold.dataset import new_dataset, plan_dataset
+from dreg.scaffold.plan import carry_out
+from dreg.scaffold.registry import new_registry
 
 KINDS = dataset_kinds()
 ANSWERS = {"name": "my-dataset", "title": "T", "description": "D", "licence": "MIT", "owner": "O"}

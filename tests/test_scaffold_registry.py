@@ -14,7 +14,8 @@ import yaml
 
 from dreg import __version__
 from dreg.adapters import new_folders
-from dreg.scaffold import carry_out, plan_registry
+from dreg.scaffold.plan import carry_out
+from dreg.scaffold.registry import plan_registry
 
 ADA = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 FILES = [

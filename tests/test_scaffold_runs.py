@@ -17,7 +17,8 @@ import pytest
 from dreg.adapters.templates import dataset_kinds
 from dreg.core.violations import violations
 from dreg.registry import Registry
-from dreg.scaffold import new_dataset, new_registry
+from dreg.scaffold.dataset import new_dataset
+from dreg.scaffold.registry import new_registry
 
 KINDS = dataset_kinds()
 pytestmark = pytest.mark.slow

@@ -13,12 +13,13 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
-from dreg.errors import Outside
+from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
     from jinja2.sandbox import SandboxedEnvironment
 
 RENDERED = ".jinja"
+ABOUT = "about.txt"
 
 # Legal as they are in JSON, but not in YAML: control characters, line separators, the byte order
 # mark, and what Unicode keeps for itself.
@@ -31,26 +32,47 @@ def dataset_kinds() -> tuple[str, ...]:
     return tuple(sorted(entry.name for entry in _folder("dataset").iterdir() if entry.is_dir()))
 
 
+def about_kind(kind: str) -> str:
+    """What a kind is for, in a line."""
+    return _folder("dataset", kind, "about.txt").read_text(encoding="utf-8").strip()
+
+
 def read_template(name: str) -> dict[str, bytes]:
     """The files of the template `dataset/<kind>` or `registry`, by path, as they are packaged."""
-    return dict(sorted(_files(_folder(*name.split("/")), "")))
+    files = dict(sorted(_files(_folder(*name.split("/")), "")))
+    return {path: content for path, content in files.items() if path != ABOUT}
 
 
-def render(template: Mapping[str, bytes], answers: Mapping[str, str]) -> dict[str, bytes]:
+def render(template: Mapping[str, bytes], answers: Mapping[str, str | None]) -> dict[str, bytes]:
     """What `template` makes with `answers`, by path.
 
     Answers are values, never templates: what looks like Jinja in them stays as it is.
-    Raises Outside when Jinja is not installed.
+    Raises Outside when Jinja is not installed, BadRequest naming a file that is no template.
     """
     jinja = _environment()
+    from jinja2 import TemplateError
+
     made = {}
     for path, content in template.items():
-        to = jinja.from_string(path).render(answers)
-        if to.endswith(RENDERED):
-            text = jinja.from_string(content.decode()).render(answers)
-            made[to.removesuffix(RENDERED)] = text.encode()
-        else:
-            made[to] = content
+        try:
+            to = jinja.from_string(path).render(answers)
+            if to.endswith(RENDERED):
+                text = jinja.from_string(content.decode()).render(answers)
+                made[to.removesuffix(RENDERED)] = text.encode()
+            else:
+                made[to] = content
+        # A sandboxed template may fail in any way that Python does.
+        except (
+            TemplateError,
+            UnicodeError,
+            ArithmeticError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise BadRequest(
+                f"the template's `{path}` cannot be rendered: {error}", hint="correct it there"
+            ) from error
     return made
 
 

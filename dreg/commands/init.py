@@ -11,7 +11,7 @@ from dreg.commands import answers
 from dreg.output import out
 
 
-@answers("dreg.scaffold:Scaffolded")
+@answers("dreg.scaffold.plan:Scaffolded")
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or an empty folder.")],
     name: Annotated[
@@ -30,6 +30,6 @@ def init(
     Example:
       dreg init my-registry
     """
-    from dreg.scaffold import new_registry
+    from dreg.scaffold.registry import new_registry
 
     out.answer(new_registry(folder, name=name, dry_run=dry_run))

@@ -11,21 +11,41 @@ from dreg.output import out
 
 
 def complete_kind(incomplete: str) -> list[str]:
-    from dreg.scaffold import kinds
+    from dreg.scaffold.making import kinds
 
     return [kind for kind in kinds() if kind.startswith(incomplete)]
 
 
-@answers("dreg.scaffold:Scaffolded")
+@answers("dreg.scaffold.plan:Scaffolded")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower case letters, digits, `-`.")],
     kind: Annotated[
         str | None,
         typer.Option(
             metavar="KIND",
-            help="Required: tabular, text, image, vlm or documents.",
+            help="What it holds: tabular, text, image, vlm or documents.",
             show_default=False,
             autocompletion=complete_kind,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where its first file is; fetched and looked at.",
+            show_default=False,
+        ),
+    ] = None,
+    file: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="PATH", help="The same, of a file or folder here.", show_default=False
+        ),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR|URL", help="A template of your own, instead of --kind.", show_default=False
         ),
     ] = None,
     title: Annotated[
@@ -52,14 +72,16 @@ def new(
 ) -> None:
     """Make a dataset that runs and releases as it is.
 
-    It has a small sample, and comments that say where your own data goes.
+    It has a small sample, and comments that say where your own data goes. With --source or --from
+    your own data is there at once: the contract has its columns, types, key and classes.
 
     \b
     Example:
       dreg new my-dataset --kind tabular
+      dreg new my-dataset --kind tabular --from measurements.csv
     """
     from dreg.registry import Registry
-    from dreg.scaffold import new_dataset
+    from dreg.scaffold.dataset import new_dataset
 
     out.answer(
         new_dataset(
@@ -70,6 +92,9 @@ def new(
             description=description,
             licence=licence,
             owner=owner,
+            template=template,
+            source=source,
+            file=file,
             dry_run=dry_run,
         )
     )

@@ -1,0 +1,136 @@
+"""Looking at files that are to become a dataset: columns and types of tables, classes of images."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dreg.core.inferred import MOST_CLASSES, ColumnSeen
+from dreg.core.types import spelled
+from dreg.errors import BadRequest
+
+DELIMITERS = ",;\t|"
+TABLES = (".csv", ".tsv", ".parquet")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp")
+
+
+def delimiter_of(path: Path, suffix: str) -> str:
+    """What separates the fields of a CSV: what its first line has the most of."""
+    if suffix == ".tsv":
+        return "\t"
+    with path.open("rb") as file:
+        head = file.readline(1 << 16)
+    return max(DELIMITERS, key=lambda sign: head.count(sign.encode()))
+
+
+def table_of(path: Path, suffix: str, delimiter: str, *, quotes: bool = True) -> pa.Table:
+    """All rows. Raises BadRequest for what cannot be read as a table."""
+    try:
+        if suffix == ".parquet":
+            import pyarrow.parquet as pq
+
+            return pq.read_table(path)
+        from pyarrow import csv
+
+        options = csv.ParseOptions(delimiter=delimiter, quote_char='"' if quotes else False)
+        table = csv.read_csv(path, parse_options=options)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise BadRequest(
+            f"`{path.name}` cannot be read as a table: {reason}",
+            hint="write it as CSV or Parquet, in UTF-8",
+        ) from error
+    names = table.column_names
+    odd = next((name for name in names if not name.strip() or names.count(name) > 1), None)
+    if odd is not None or not len(table):
+        what = (
+            "has no rows"
+            if odd is None
+            else f"has no name, or one name twice, for a column: `{odd}`"
+        )
+        raise BadRequest(f"`{path.name}` {what}", hint="give it a header and at least one row")
+    return table
+
+
+def seen(table: pa.Table) -> tuple[list[ColumnSeen], list[str]]:
+    """The columns that a table has, and the names of those with values of many parts."""
+    columns, nested = [], []
+    for name in table.column_names:
+        values = plain(table[name])
+        if pa.types.is_nested(values.type):
+            nested.append(name)
+        else:
+            columns.append(column_seen(name, values))
+    return columns, nested
+
+
+def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dictionaries as what they stand for; a column of nothing as texts."""
+    if pa.types.is_dictionary(values.type):
+        return values.cast(values.type.value_type)
+    large = pa.types.is_null(values.type) or pa.types.is_large_string(values.type)
+    return values.cast(pa.string()) if large else values
+
+
+def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
+    distinct = pc.count_distinct(values, mode="only_valid").as_py()
+    is_text = pa.types.is_string(values.type)
+    few: Sequence[Any] = ()
+    if is_text and distinct <= MOST_CLASSES:
+        few = sorted(pc.unique(values.drop_null()).to_pylist())
+    lowest = highest = ""
+    if not is_text and not pa.types.is_binary(values.type) and distinct:
+        bounds = pc.min_max(values).as_py()
+        lowest, highest = (f"{bound}" for bound in bounds.values())
+    return ColumnSeen(
+        name=name,
+        type=spelled(str(values.type)),
+        rows=len(values),
+        nulls=values.null_count,
+        lowest=lowest,
+        highest=highest,
+        distinct=distinct,
+        values=tuple(few),
+        unique=not values.null_count and distinct == len(values),
+    )
+
+
+def zipped(folder: Path) -> bytes:
+    """The images of a folder of classes as an archive that has the same bytes every time."""
+    paths = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in IMAGES and p.is_file())
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
+        for path in paths:
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, path.read_bytes())
+    return memory.getvalue()
+
+
+def images_in(archive: Path) -> tuple[list[str], list[int]]:
+    """Classes of the archive's images, which are their folders, and the shape of the first.
+
+    Raises BadRequest for an archive without such images.
+    """
+    from PIL import Image
+
+    try:
+        with zipfile.ZipFile(archive) as members:
+            names = [PurePosixPath(name) for name in sorted(members.namelist())]
+            images = [n for n in names if n.suffix.lower() in IMAGES and n.parent.name]
+            if not images:
+                raise ValueError("no image in a folder that is its class")
+            with members.open(str(images[0])) as file, Image.open(file) as first:
+                channels = [] if first.mode in ("1", "L", "I;16") else [3]
+                shape = [first.height, first.width, *channels]
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadRequest(
+            f"`{archive.name}` is no archive of images: {error}",
+            hint="images are expected as CLASS/NAME.png, in a folder or a .zip",
+        ) from error
+    return sorted({image.parent.name for image in images}), shape

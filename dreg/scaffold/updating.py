@@ -1,0 +1,183 @@
+"""A dataset brought up to its template: what changed there, merged with what its owner changed."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dreg.adapters.git import Repository
+from dreg.adapters.git.merging import merged
+from dreg.adapters.written import written
+from dreg.core.template_merge import Step, steps
+from dreg.core.template_record import Record, parse_record, record_path
+from dreg.errors import BadRequest, Refused
+from dreg.registry import Dataset, Registry
+from dreg.scaffold.making import Template, made_from, same_template, with_record
+
+NAMES = ("yours", "template before", "template now")
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A file and what became of it: written, merged, conflicts, removed or kept; and why."""
+
+    path: str
+    what: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did, or with --dry-run would do. `conflicts` are marked in the files."""
+
+    name: str
+    template: str
+    files: tuple[Changed, ...]
+    conflicts: int
+    written: bool
+
+    def lines(self) -> Iterator[str]:
+        if not self.files:
+            yield f"{self.name} is as its template `{self.template}` has it"
+            return
+        would = "" if self.written else "would be "
+        for file in self.files:
+            why = f": {file.why}" if file.why else ""
+            yield f"{would}{file.what:<9} {file.path}{why}"
+        if self.written and not self.conflicts:
+            yield ""
+            yield f"next: git diff pipelines/{self.name}, then dreg run {self.name}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Files to write, by path (None removes one), and what to tell of them."""
+
+    files: dict[str, bytes | None]
+    changed: tuple[Changed, ...]
+    conflicts: int
+
+
+def update(registry: Registry, name: str, *, dry_run: bool = False) -> Updated:
+    """Merge the template of today into the dataset, and record it.
+
+    Raises BadRequest for a dataset without a record, Refused while its pipeline has changes that no
+    commit has, as git is what an update can be taken back with; and, having written what there is,
+    where both changed the same lines.
+    """
+    dataset = registry.dataset(name)
+    record = record_of(dataset)
+    template = same_template(record, name)
+    plan = plan_update(dataset, record, template)
+    answer = Updated(name, record.template, plan.changed, plan.conflicts, written=not dry_run)
+    if dry_run or not plan.files:
+        return answer
+    refuse_uncommitted(dataset)
+    carry_out(dataset.root, plan, record_path(name))
+    if plan.conflicts:
+        refusal = Refused(
+            f"you and the template changed the same lines: {plan.conflicts} marked in the files",
+            hint=f"settle what is between <<<<<<< and >>>>>>>, then: dreg run {name}",
+        )
+        refusal.answer = answer
+        raise refusal
+    return answer
+
+
+def plan_update(dataset: Dataset, record: Record, template: Template) -> Plan:
+    """What to write. The record is among the files if anything is other in the template."""
+    now = made_from(template, {**record.answers, "name": dataset.name})
+    tree = here(dataset, record, *now)
+    files: dict[str, bytes | None] = {}
+    changed = []
+    conflicts = 0
+    for step in steps(record, now, tree):
+        what, content, number = carried(step, tree)
+        conflicts += number
+        if what != "kept":
+            files[step.path] = content
+        changed.append(Changed(step.path, what, step.why or _times(number)))
+    told = with_record(template, record.answers, now)[record_path(dataset.name)]
+    if same_content(record, now) and not changed:
+        return Plan({}, (), 0)
+    files[record_path(dataset.name)] = told
+    return Plan(files, tuple(changed), conflicts)
+
+
+def carried(step: Step, tree: dict[str, bytes]) -> tuple[str, bytes | None, int]:
+    """What becomes of the file, its content, and how many conflicts are marked in it."""
+    if step.what != "merged":
+        return step.what, step.content, 0
+    text, number = merged(tree[step.path], step.before or b"", step.content or b"", NAMES)
+    return ("conflicts" if number else "merged"), text, number
+
+
+def same_content(record: Record, now: Mapping[str, bytes]) -> bool:
+    """Whether the template makes what it made."""
+    return record.sums.keys() == now.keys() and all(
+        record.is_as_made(path, content) for path, content in now.items()
+    )
+
+
+def here(dataset: Dataset, record: Record, *more: str) -> dict[str, bytes]:
+    """The files of the tree that were made, or are going to be."""
+    found = {}
+    for path in sorted({*record.sums, *more}):
+        file = dataset.root / path
+        if file.is_file() and not file.is_symlink():
+            found[path] = file.read_bytes()
+    return found
+
+
+def record_of(dataset: Dataset) -> Record:
+    """What the dataset was made from. Raises BadRequest when that is not recorded."""
+    path = record_path(dataset.name)
+    try:
+        content = (dataset.root / path).read_bytes()
+    except FileNotFoundError as error:
+        raise BadRequest(
+            f"`{path}` is not there: nobody recorded what `{dataset.name}` was made from",
+            hint="dreg template show KIND tells what the template of a kind has",
+        ) from error
+    record = parse_record(content, path)
+    odd = next(
+        (p for p in record.sums if not p.startswith(tuple(f"{f}/" for f in dataset.folders))), None
+    )
+    if odd is not None or any(".." in p.split("/") for p in record.sums):
+        raise BadRequest(
+            f"`{path}` is no record of a template: it has files of another dataset",
+            hint="get it back from git",
+        )
+    return record
+
+
+def refuse_uncommitted(dataset: Dataset) -> None:
+    """Raises Refused while the pipeline has changes that are in no commit."""
+    folder = dataset.folders[0]
+    listed = Repository(dataset.root).ask("status", "--porcelain", "--", folder)
+    if listed:
+        raise Refused(
+            f"`{folder}` has changes that are not committed",
+            hint=f"git add {folder} && git commit, so that the update can be taken back",
+            details=listed.splitlines()[:5],
+        )
+
+
+def carry_out(root: Path, plan: Plan, record: str) -> None:
+    """Write the files, each whole; the record last: until then the same update can be made again."""
+    for path, content in sorted(plan.files.items(), key=lambda item: (item[0] == record, item[0])):
+        target = root / path
+        if content is None:
+            target.unlink(missing_ok=True)
+            continue
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        with written(target) as file:
+            file.write(content)
+        if mode is not None:
+            target.chmod(mode)
+
+
+def _times(number: int) -> str:
+    return "" if not number else f"{number} marked"

@@ -1,0 +1,256 @@
+"""`dreg new --from` and `--source`: the contract has what the data is, and the dataset runs as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import runpy
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from dreg.core.contract import Contract
+from dreg.core.sources import Http, Local, PipelineFile, parse_sources
+from dreg.core.violations import violations
+from dreg.errors import BadRequest, Outside
+from dreg.registry import Registry
+from dreg.scaffold import first_source
+from dreg.scaffold.dataset import new_dataset
+from dreg.scaffold.registry import new_registry
+from dreg.scaffold.updating import update
+from tests.measured import image
+
+TREES = "tree_id;height;planted;species;note\n" + "".join(
+    f"{i};{i / 4};20{i % 9 + 10}-03-01;{('oak', 'ash: tall', 'no')[i % 3]};{'' if i % 7 else 'x'}\n"
+    for i in range(60)
+)
+
+
+class Garden:
+    """A registry whose dataset `trees` is made of some file."""
+
+    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        new_registry(home / "garden")
+        self.root = home / "garden"
+        self.given = home / "given"
+        self.given.mkdir()
+        self.monkeypatch = monkeypatch
+
+    def new(self, kind: str, file: Path | None = None, source: str | None = None) -> None:
+        given = None if file is None else str(file)
+        new_dataset(Registry(self.root), "trees", kind, file=given, source=source)
+
+    @property
+    def pipeline(self) -> Path:
+        return self.root / "pipelines/trees"
+
+    @property
+    def contract(self) -> Contract:
+        return Registry(self.root).dataset("trees").contract()
+
+    @property
+    def source(self) -> Any:
+        params = yaml.safe_load((self.pipeline / "params.yaml").read_text())
+        [source] = parse_sources(params["sources"])
+        return source
+
+    def runs(self) -> int:
+        """Run its scripts; it has to keep its contract. Returns the number of samples."""
+        self.monkeypatch.chdir(self.pipeline)
+        for script in ("download", "process", "analyze"):
+            runpy.run_path(f"scripts/{script}.py")
+        dataset = Registry(self.root).dataset("trees")
+        profile = dataset.profile()
+        assert profile is not None
+        assert violations(dataset.contract(), profile) == ()
+        return profile.num_samples
+
+
+@pytest.fixture
+def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Garden:
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("DREG_MIRROR", raising=False)
+    return Garden(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def web(garden: Garden) -> Iterator[str]:
+    """The URL of a server of the files that are given."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(garden.given))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def trees(garden: Garden, text: str = TREES, name: str = "trees.csv") -> Path:
+    path = garden.given / name
+    path.write_text(text)
+    return path
+
+
+def test_a_csv_becomes_a_dataset_that_runs(garden):
+    garden.new("tabular", trees(garden))
+    contract = garden.contract
+    types = {name: column.type for name, column in contract.columns.items()}
+    assert types == {
+        "tree_id": "int64", "height": "float64", "planted": "date32[day]",
+        "species": "string", "note": "string",
+    }  # fmt: skip
+    assert (contract.label, contract.key) == ("species", ("tree_id",))
+    assert contract.columns["species"].classes == ("ash: tall", "no", "oak")
+    assert garden.runs() == 60
+
+
+def test_what_was_seen_is_a_comment_and_no_promise(garden):
+    garden.new("tabular", trees(garden))
+    text = (garden.pipeline / "dataset.yaml").read_text()
+    assert "  height: { type: float64 } # seen: 0.0 to 14.75, 60 different\n" in text
+    assert "range" not in text.split("columns:\n")[1]
+
+
+def test_the_file_is_in_git_with_its_checksum(garden):
+    content = trees(garden).read_bytes()
+    garden.new("tabular", garden.given / "trees.csv")
+    source = garden.source
+    assert (source.size, source.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    assert source.mirrors == (PipelineFile("source/trees.csv"),)
+    assert (garden.pipeline / "source/trees.csv").read_bytes() == content
+    assert not (garden.pipeline / "sample").exists()
+
+
+def test_a_file_too_large_for_git_is_had_from_the_cache_or_a_mirror(garden, monkeypatch):
+    monkeypatch.setattr(first_source, "LARGEST_IN_GIT", 100)
+    garden.new("tabular", trees(garden))
+    assert garden.source.mirrors == (Local("trees.csv"),)
+    assert not (garden.pipeline / "source").exists()
+    assert garden.runs() == 60, "here"
+    monkeypatch.setenv("DREG_CACHE", str(garden.given / "none"))
+    monkeypatch.setenv("DREG_MIRROR", str(garden.given))
+    assert garden.runs() == 60, "elsewhere"
+
+
+def test_parquet_keeps_its_types_and_says_what_may_be_missing(garden):
+    table = pa.table(
+        {
+            "id": pa.array([f"t{i}" for i in range(40)], pa.large_string()),
+            "girth": pa.array([None, *range(39)], pa.int16()),
+            "kind": pa.array(["a", "b"] * 20).dictionary_encode(),
+            "rings": [[1, 2]] * 40,
+        }
+    )
+    pq.write_table(table, garden.given / "trees.parquet")
+    garden.new("tabular", garden.given / "trees.parquet")
+    columns = garden.contract.columns
+    assert [(name, one.type, one.nullable) for name, one in columns.items()] == [
+        ("id", "string", False), ("girth", "int16", True), ("kind", "string", False),
+    ]  # fmt: skip
+    assert (garden.contract.key, columns["kind"].classes) == (("id",), ("a", "b"))
+    assert garden.runs() == 40
+
+
+def test_a_folder_of_tables_is_one_dataset(garden):
+    trees(garden)
+    trees(garden, TREES.replace("\n1;", "\n100;"), "more.csv")
+    garden.new("tabular", garden.given)
+    assert garden.runs() == 120
+
+
+def test_tables_of_other_columns_are_other_datasets(garden):
+    trees(garden)
+    trees(garden, "a;b\n1;2\n", "zz.csv")
+    with pytest.raises(BadRequest, match=r"`zz\.csv` has other columns than `trees\.csv`"):
+        garden.new("tabular", garden.given)
+
+
+@pytest.mark.parametrize("odd", ["yes", "a: b", "1", "- x", "ü", 'quo"te', "#", "{{ 7*7 }}"])
+def test_a_column_may_have_any_name(garden, odd):
+    quoted = odd.replace('"', '""')
+    garden.new("tabular", trees(garden, f'"{quoted}",v\n' + "".join(f"{i},a\n" for i in range(30))))
+    assert list(garden.contract.columns) == [odd, "v"]
+    assert garden.runs() == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [("", "cannot be read as a table"), ("a,b\n", "has no rows"), ("a,a\n1,2\n", "one name twice"),
+     ("a,b\n1\n", "cannot be read as a table"), ("a,\n1,2\n", "has no name")],
+)  # fmt: skip
+def test_a_file_that_is_no_table_is_refused(garden, text, fact):
+    with pytest.raises(BadRequest) as caught:
+        garden.new("tabular", trees(garden, text))
+    assert fact in caught.value.fact
+    assert Registry(garden.root).names == ()
+
+
+def test_a_folder_of_classes_becomes_images(garden):
+    for name in ("leaf", "bark"):
+        (garden.given / "pics" / name).mkdir(parents=True)
+        for i in range(12):
+            content = image(size=(6, 5), colour=(i * 9, len(name), 7))
+            (garden.given / "pics" / name / f"{i}.png").write_bytes(content)
+    garden.new("image", garden.given / "pics")
+    columns = garden.contract.columns
+    assert columns["label"].classes == ("bark", "leaf")
+    assert columns["image"].shape == (5, 6, 3)
+    assert garden.runs() == 24
+
+
+def test_texts_with_labels_become_a_dataset_of_texts(garden):
+    rows = [f'"it is {i} o\'clock, ""sharp""",{("late", "early")[i % 2]}\n' for i in range(30)]
+    garden.new("text", trees(garden, "text,label\n" + "".join(rows)))
+    assert garden.contract.columns["label"].classes == ("early", "late")
+    assert garden.runs() == 30
+
+
+def test_texts_need_the_columns_text_and_label(garden):
+    with pytest.raises(BadRequest, match="has no columns `text` and `label`"):
+        garden.new("text", trees(garden))
+
+
+def test_a_url_is_fetched_once_and_its_size_and_checksum_are_kept(garden, web):
+    path = trees(garden)
+    garden.new("tabular", source=f"{web}/trees.csv")
+    content = path.read_bytes()
+    source = garden.source
+    assert source.mirrors == (Http(f"{web}/trees.csv"),)
+    assert (source.size, source.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    path.unlink()
+    assert garden.runs() == 60, "the bytes are in the download cache"
+
+
+def test_a_url_that_has_nothing_is_told(garden, web):
+    with pytest.raises(Outside, match="cannot be fetched: 404 File not found"):
+        garden.new("tabular", source=f"{web}/nothing.csv")
+    assert Registry(garden.root).names == ()
+
+
+@pytest.mark.parametrize("url", ["ftp://a/b.csv", "/etc/passwd", "https://ada:secret@a/b.csv"])
+def test_a_url_that_is_none_for_a_source_is_refused(garden, url):
+    with pytest.raises(BadRequest, match="is no address for a source") as caught:
+        garden.new("tabular", source=url)
+    assert "secret" not in caught.value.fact
+
+
+@pytest.mark.parametrize("kind", ["vlm", "documents"])
+def test_other_kinds_start_with_their_sample(garden, kind):
+    with pytest.raises(BadRequest, match=f"a dataset of kind {kind} starts with its sample"):
+        garden.new(kind, trees(garden))
+
+
+def test_one_first_source_is_enough(garden):
+    with pytest.raises(BadRequest, match="--source and --from exclude each other"):
+        garden.new("tabular", trees(garden), "https://a/b.csv")
+
+
+def test_an_update_of_the_template_knows_the_columns_again(garden):
+    garden.new("tabular", trees(garden))
+    assert update(Registry(garden.root), "trees").files == ()
