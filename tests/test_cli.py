@@ -47,7 +47,7 @@ def test_help(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_an_example_and_the_shared_options(command):
     text = dreg(command, "--help").stdout
-    if command in ("remote", "template"):
+    if command in ("cache", "remote", "template"):
         text += dreg(command, "list", "--help").stdout
     assert "Example:" in text
     for option in ("--json", "--quiet", "-C DIR", "--debug"):
