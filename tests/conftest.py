@@ -26,10 +26,13 @@ pytest_plugins = [
     "tests.mlflow_server",
     "tests.skewed_clock",
     "tests.github_server",
+    "tests.cloud_servers",
     "tests.faults.table",
 ]
 
-FOREIGN = ("AWS_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "MLFLOW_")
+FOREIGN = (
+    "AWS_", "AZURE_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "GOOGLE_", "MLFLOW_", "STORAGE_EMULATOR_",
+)  # fmt: skip
 OURS = ("DREG_MIRROR",)
 
 

@@ -349,6 +349,13 @@ def test_samples_are_the_index(training):
     assert ds.samples("val").to_pylist()[0]["key"] == "9000"
 
 
+def test_an_index_that_was_damaged_in_the_cache_is_downloaded_again(training):
+    before = dreg.load("words").samples()
+    (kept,) = (training.parent / "own-cache" / "samples").iterdir()
+    kept.write_bytes(bytes(kept.stat().st_size))
+    assert dreg.load("words").samples().equals(before)
+
+
 def test_a_split_in_no_format_of_tables_says_so(hand_made, monkeypatch):
     hand_made.release("1.0.0", {"processed/train.npy": b"numpy"})
     monkeypatch.setenv("DREG_CACHE", str(hand_made.home / "cache"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_a_file_edited_in_one_project_is_never_anothers(wine):
     assert done.json["datasets"][0]["downloaded"] == len(TRAIN)
     assert tree(second / "data" / "wine") == PLACED
     assert train_of(first).read_bytes() == b"edited too"
+
+
+@pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])
+def test_an_entry_that_was_damaged_is_not_used(wine, link):
+    wine.environment["DREG_LINK"] = link
+    wine.fetch("wine")
+    digest = hashlib.sha256(TRAIN).hexdigest()
+    entry = wine.home / "cache/objects/sha256" / digest[:2] / digest[2:]
+    shutil.rmtree(wine.train / "data")
+    entry.chmod(0o644)
+    entry.write_bytes(bytes(len(TRAIN)))  # of the same size
+    assert wine.fetch()["downloaded"] == len(TRAIN)
+    assert tree(wine.train / "data" / "wine") == PLACED
 
 
 def test_a_project_that_went_leaves_its_bytes_to_the_next(wine):

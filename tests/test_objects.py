@@ -20,10 +20,12 @@ from tests.s3_server import KEY, SECRET, free_ports
 LARGE = bytes(range(256)) * (80 * 1024)  # 20 MB: in several parts on S3
 
 
-@pytest.fixture(params=["folder", "s3", "s3 below a prefix"])
+@pytest.fixture(params=["folder", "s3", "s3 below a prefix", "azure"])
 def store(request, tmp_path, monkeypatch):
     if request.param == "folder":
         return open_store(Remote("disk", str(tmp_path / "store")))
+    if request.param == "azure":
+        return open_store(Remote("cloud", request.getfixturevalue("azure") + "/a/prefix"))
     s3 = request.getfixturevalue("s3")
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
@@ -142,7 +144,7 @@ def test_a_home_folder(tmp_path, monkeypatch):
     assert (tmp_path / "store" / "a").read_bytes() == b"1"
 
 
-@pytest.mark.parametrize("url", ["", "../beside", "gs://bucket/x", "s3://", "ssh://host/x"])
+@pytest.mark.parametrize("url", ["", "../beside", "gs://", "azure://c/x", "s3://", "ssh://host/x"])
 def test_what_cannot_be_opened_is_a_bad_request(url):
     with pytest.raises(BadRequest) as caught:
         open_store(Remote("r", url))

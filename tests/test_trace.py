@@ -234,6 +234,7 @@ def test_who_uses_a_release(models):
     assert models.runs[0] in [run["id"] for run in answer["runs"]]
     assert models.runs[1] not in [run["id"] for run in answer["runs"]]
     assert answer["locks"] == [{"path": "dreg.lock", "request": "~1.0"}]
+    assert models.trace("words@1.1.0")["locks"] == [], "that lock pins another version"
     said = models.dreg("trace", "words@1.0.0").stdout
     assert f"models:/{models.name}/1" in said
     assert "locks       dreg.lock (~1.0)" in said

@@ -20,7 +20,7 @@ from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
 
 TIMES = ("mtime", "modified", "last_modified", "LastModified", "updated")
-KINDS = ("azure", "gdrive", "gs", "hdfs", "oss", "ssh", "webdav", "webdavs", "webhdfs")
+KINDS = ("gdrive", "gs", "hdfs", "oss", "ssh", "webdav", "webdavs", "webhdfs")
 
 
 def open_own(remote: Remote) -> Store:
@@ -54,7 +54,7 @@ def _through_dvc(remote: Remote) -> ThroughDvc:
     if remote.scheme not in KINDS:
         raise BadRequest(
             f"neither dreg nor DVC can open {location}",
-            hint=f"dreg opens s3://, http://, https:// and folders, DVC {', '.join(KINDS)}",
+            hint=f"dreg opens s3://, azure://, http://, https:// and folders, DVC {', '.join(KINDS)}",
         )
     try:
         kind, config, path = get_cloud_fs({}, **{**remote.options, "url": remote.url})

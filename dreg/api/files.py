@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,10 +143,13 @@ class ReleaseFiles:
 
 
 def kept_index(store: Store | Stores, file: File, version: str) -> Path:
-    """A sample index in dreg's cache, by its checksum, so that equal ones are there once."""
+    """A sample index in dreg's cache, by its checksum, so that equal ones are there once.
+
+    It is verified each time: what is said of samples rests on it.
+    """
     kept = cache_folder("samples") / f"{file.md5}.parquet"
     used(kept)
-    if not kept.is_file() or kept.stat().st_size != file.size:
+    if not _is_whole(kept, file):
         with out.progress(f"getting the sample index of {version}", file.size, "bytes") as advance:
             store.download(
                 object_key(file.md5),
@@ -157,3 +161,14 @@ def kept_index(store: Store | Stores, file: File, version: str) -> Path:
                 called=INDEX,
             )
     return kept
+
+
+def _is_whole(kept: Path, file: File) -> bool:
+    try:
+        with kept.open("rb") as stream:
+            return (
+                hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+                == file.md5
+            )
+    except FileNotFoundError:
+        return False

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from dreg.errors import BadRequest
 
 URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://.*")
-SCHEMES = ("s3", "http", "https")
+SCHEMES = ("s3", "gs", "azure", "http", "https")
 OBJECTS = "files/md5/"  # DVC's folder for objects on any remote
 
 _SECTION = re.compile(r"\s*\[\s*(.+?)\s*\]\s*(?:#.*)?")
@@ -51,8 +51,8 @@ class Remote:
 
     @property
     def is_native(self) -> bool:
-        """Whether dreg opens it without DVC."""
-        return self.scheme in ("", *SCHEMES)
+        """Whether dreg writes to it without DVC. It reads from `gs` too."""
+        return self.scheme in ("", *SCHEMES) and self.scheme != "gs"
 
     @property
     def scheme(self) -> str:

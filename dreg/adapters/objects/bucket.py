@@ -12,9 +12,9 @@ from obstore.exceptions import (
     PermissionDeniedError,
     PreconditionError,
 )
-from obstore.store import HTTPStore, S3Store
+from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
-from dreg.adapters.objects.failures import Failures
+from dreg.adapters.objects.failures import Failures, is_without_bucket
 from dreg.adapters.objects.place import CHUNK, PAGE, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
@@ -29,7 +29,9 @@ class Bucket:
 
     near = False
 
-    def __init__(self, store: S3Store | HTTPStore, failures: Failures) -> None:
+    def __init__(
+        self, store: S3Store | GCSStore | AzureStore | HTTPStore, failures: Failures
+    ) -> None:
         self.location = failures.location
         self.identity = failures.identity
         self._store = store
@@ -107,7 +109,7 @@ class Bucket:
     def _unread(self, key: str, error: FileNotFoundError | BaseError) -> DregError:
         if isinstance(error, BaseError):
             return self._failures.of(error)
-        if "NoSuchBucket" in str(error):
+        if is_without_bucket(str(error)):
             return self._failures.no_bucket()
         return missing(key, self.location)
 

@@ -24,6 +24,7 @@ class Failures:
     bucket: str
     identity: str
     server: str = ""
+    keys: str = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose AWS_PROFILE"
 
     def no_bucket(self) -> DregError:
         """The error for a bucket that is not there."""
@@ -40,9 +41,11 @@ class Failures:
         if refused or re.search(r"status: 40[13]\b", text):
             return self._by_clock(text) or Outside(
                 f"{self.location} refused access ({reason}) to {self.identity}",
-                hint="check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or choose AWS_PROFILE",
+                hint=self.keys,
             )
-        if "NoSuchBucket" in text:
+        if "token request" in text or "Error authorizing" in text:
+            return Outside(f"no credentials for {self.location}: {reason}", hint=self.keys)
+        if is_without_bucket(text):
             return self.no_bucket()
         if "response body error" in text:  # it began well: the connection broke, or stalled
             return Unsteady(
@@ -79,6 +82,13 @@ class Failures:
             + (f" ({code[1]})" if code else ""),
             hint="set the clock, for example by NTP; dreg doctor says when it is right",
         )
+
+
+def is_without_bucket(text: str) -> bool:
+    """Whether the server said that there is no such bucket, or container."""
+    return any(
+        said in text for said in ("NoSuchBucket", "ContainerNotFound", "bucket does not exist")
+    )
 
 
 def _reason(text: str) -> str:

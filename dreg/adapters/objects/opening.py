@@ -62,8 +62,10 @@ def open_bucket(remote: Remote, environment: Mapping[str, str]) -> Bucket:
     if not parts.netloc:
         raise BadRequest(
             f"the remote `{remote.name}` names no bucket: {remote.url}",
-            hint=f"dvc remote modify {remote.name} url s3://BUCKET",
+            hint=f"dvc remote modify {remote.name} url {remote.scheme}://BUCKET",
         )
+    if remote.scheme in ("gs", "azure"):
+        return _open_cloud(remote, environment)
     endpoint = endpoint_of(remote, environment)
     at = f" at {without_credentials(endpoint)}" if endpoint else ""
     location = f"the remote `{remote.name}` (s3://{parts.netloc}{parts.path}){at}"
@@ -80,6 +82,20 @@ def open_bucket(remote: Remote, environment: Mapping[str, str]) -> Bucket:
     )
     server = endpoint or "https://s3.amazonaws.com"
     return Bucket(bucket, Failures(location, parts.netloc, identity, server))
+
+
+def _open_cloud(remote: Remote, environment: Mapping[str, str]) -> Bucket:
+    from dreg.adapters.objects import clouds
+
+    of_google = remote.scheme == "gs"
+    opened = clouds.google if of_google else clouds.azure
+    store, identity, server = opened(remote, client_options(), RETRY, environment)
+    parts = urlsplit(remote.url)
+    at = f" at {without_credentials(server)}" if server else ""
+    location = f"the remote `{remote.name}` ({remote.scheme}://{parts.netloc}{parts.path}){at}"
+    hint = clouds.GOOGLE_HINT if of_google else clouds.AZURE_HINT
+    server = server or "https://storage.googleapis.com"
+    return Bucket(store, Failures(location, parts.netloc, identity, server, hint))
 
 
 def endpoint_of(remote: Remote, environment: Mapping[str, str] = os.environ) -> str:

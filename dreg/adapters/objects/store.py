@@ -25,7 +25,7 @@ def open_store(remote: Remote, environment: Mapping[str, str] = os.environ) -> S
     if remote.scheme:
         raise BadRequest(
             f"dreg cannot open the remote `{remote.name}` at {without_credentials(remote.url)}",
-            hint="dreg opens s3://, http://, https:// and folders; choose one with --remote, "
+            hint="dreg opens s3://, gs://, azure://, http://, https:// and folders; choose one with --remote, "
             "or clone the registry at the tag: dvc pull",
         )
     folder = Path(remote.url).expanduser()

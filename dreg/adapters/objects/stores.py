@@ -35,7 +35,11 @@ class Stores(Downloads):
         self._opening = threading.Lock()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        known = {name: os.environ[name] for name in TRAVELS if os.environ.get(name)}
+        from dreg.adapters.objects import clouds
+
+        known = {
+            name: os.environ[name] for name in (*TRAVELS, *clouds.TRAVELS) if os.environ.get(name)
+        }
         return Stores, (self.remotes, {**known, **self._told})
 
     def first(self, action: Callable[[Store], T]) -> T:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import HTTPStore, S3Store
+from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
 from dreg.adapters.objects.failures import Failures
 from dreg.core.stored import PART, part_size
@@ -15,7 +15,11 @@ PARTS_IN_FLIGHT = 4  # of one object, each in memory
 
 
 def upload(
-    store: S3Store | HTTPStore, key: str, chunks: Iterator[bytes], size: int, failures: Failures
+    store: S3Store | GCSStore | AzureStore | HTTPStore,
+    key: str,
+    chunks: Iterator[bytes],
+    size: int,
+    failures: Failures,
 ) -> str:
     """Write the object; readers see the old one or all of the new one. Returns its ETag.
 
