@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -16,10 +16,11 @@ from dreg.core.profile import Profile
 from dreg.core.release import Release
 from dreg.core.snapshot import INDEX
 from dreg.core.version import Range
+from dreg.core.wording import numbered, printable
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.fetch.pin import Request
 from dreg.fetch.requested import default_repo
-from dreg.output import count, out
+from dreg.output import count, out, table
 from dreg.released_manifests import Manifests
 
 
@@ -68,6 +69,16 @@ class Used:
             yield f"manifest  sha256:{self.manifest}"
         names = ", ".join(s.split for s in self.splits if s.used)
         yield f"samples   {count(self.samples)}, of {names}"
+
+    def sample_lines(self) -> Iterator[str]:
+        """The samples that were asked for, as a table."""
+        if self.listed is None:
+            return
+        yield ""
+        rows = [(row.split, printable(row.key), row.hash) for row in self.listed]
+        yield from table(("SPLIT", "KEY", "HASH"), rows)
+        if self.more:
+            yield f"and {numbered(self.more, 'more sample')}: --limit 0, or --export FILE.parquet"
 
 
 class Located:
@@ -139,12 +150,7 @@ class Located:
         """The splits that are asked for; else those that the run names; else by their role."""
         there = tuple(profile.splits) if profile else self.lineage.splits
         asked = tuple(there if "all" in wanted else wanted)
-        for name in asked:
-            if there and name not in there:
-                raise BadRequest(
-                    f"{self.lineage.dataset} {self.lineage.version} has no split `{name}`",
-                    hint=f"splits: {', '.join(there)}, or all",
-                )
+        refuse_unknown(asked, there, f"{self.lineage.dataset} {self.lineage.version}")
         named = tuple(name for name in self.lineage.splits if name in there)
         return asked or named or (training_splits(profile) if profile else ("train",))
 
@@ -177,6 +183,15 @@ def used(located: Located, splits: Iterable[str], limit: int | None, sample: str
     if index is not None and sample:
         answer = replace(answer, sample=tuple(found(index, sample)))
     return answer
+
+
+def refuse_unknown(splits: Iterable[str], there: Sequence[str], called: str) -> None:
+    """Raises BadRequest for a split that there is not, if it is known which there are."""
+    for name in splits:
+        if there and name != "all" and name not in there:
+            raise BadRequest(
+                f"{called} has no split `{name}`", hint=f"splits: {', '.join(there)}, or all"
+            )
 
 
 def no_index(dataset: str, version: str) -> BadRequest:

@@ -59,12 +59,7 @@ class ModelTrace:
             yield from self._samples(one)
 
     def _samples(self, one: Used) -> Iterator[str]:
-        if one.listed is not None:
-            yield ""
-            rows = [(row.split, printable(row.key), row.hash) for row in one.listed]
-            yield from table(("SPLIT", "KEY", "HASH"), rows)
-            if one.more:
-                yield f"and {numbered(one.more, 'more sample')}: --limit 0, or --export FILE.parquet"
+        yield from one.sample_lines()
         if one.sample is not None:
             yield ""
             trained = {s.split for s in one.splits if s.used}

@@ -19,12 +19,12 @@ from dreg.core.lineage import training_splits
 from dreg.core.release import Release
 from dreg.core.snapshot import INDEX
 from dreg.core.wording import numbered, printable
-from dreg.errors import BadRequest, DregError
+from dreg.errors import DregError
 from dreg.fetch.pin import Request, resolve
 from dreg.fetch.requested import requests
 from dreg.output import count, out, table
 from dreg.released_manifests import Manifests
-from dreg.trace.data import Listing, Used, UsedSplit, no_index
+from dreg.trace.data import Listing, Used, UsedSplit, no_index, refuse_unknown
 from dreg.trace.model import Wanted, ask_store, day
 
 
@@ -90,12 +90,7 @@ class ReleaseTrace:
         yield f"samples   {told or 'not recorded'}"
         if one.exported:
             yield f"exported  {one.exported}: {numbered(one.samples, 'sample')}"
-        if one.listed is not None:
-            yield ""
-            rows = [(row.split, printable(row.key), row.hash) for row in one.listed]
-            yield from table(("SPLIT", "KEY", "HASH"), rows)
-            if one.more:
-                yield f"and {numbered(one.more, 'more sample')}: --limit 0, or --export FILE.parquet"
+        yield from one.sample_lines()
         if self.sighted is not None:
             yield ""
             yield from _sighted(self.sighted)
@@ -177,12 +172,7 @@ def _data(files: ReleaseFiles, wanted: Wanted) -> Used:
     dataset, release = Dataset(files), files.found.release
     profile = dataset.profile
     there = tuple(profile.splits) if profile else ()
-    for name in wanted.splits:
-        if name != "all" and there and name not in there:
-            raise BadRequest(
-                f"{dataset.name} {dataset.version} has no split `{name}`",
-                hint=f"splits: {', '.join(there)}, or all",
-            )
+    refuse_unknown(wanted.splits, there, f"{dataset.name} {dataset.version}")
     chosen = tuple(wanted.splits) or (training_splits(profile) if profile else ())
     names = there if "all" in chosen or not chosen else chosen
     splits = tuple(
