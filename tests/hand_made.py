@@ -21,6 +21,7 @@ from dreg.core.about import About, Provenance, Upstream
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
+from tests import forked
 from tests.done import Done
 
 CONFIG = """[core]
@@ -135,16 +136,8 @@ class HandMade:
 
     def dreg(self, *arguments: str, cwd: Path | None = None, **environment: str) -> Done:
         """Run `dreg arguments` in the training repository, as a process of its own."""
-        done = subprocess.run(
-            self.command(*arguments),
-            cwd=cwd or self.train,
-            env={**os.environ, **self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        environment = {**os.environ, **self.environment, **environment}
+        return forked.dreg(arguments, cwd=cwd or self.train, env=environment)
 
     def fetch(self, *arguments: str, **environment: str) -> dict:
         """`dreg fetch arguments --json`, which must succeed; the one dataset's answer."""

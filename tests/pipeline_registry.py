@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests import forked
 from tests.done import Done
 
 BIN = Path(sys.executable).parent
@@ -192,7 +193,8 @@ class PipelineRegistry:
         return self._run([sys.executable, "-c", code])
 
     def dreg(self, *arguments: str, **environment: str) -> Done:
-        return self._run([sys.executable, "-m", "dreg", *arguments], environment)
+        environment = {**self.environment, **environment}
+        return forked.dreg(arguments, cwd=self.root, env=environment, pipelines=True)
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """`dreg arguments` in a session of its own, still running."""

@@ -9,12 +9,12 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests import forked
 from tests.done import Done
 
 NAME = "toy"
@@ -42,15 +42,8 @@ class SmallRegistry:
 
     def dreg(self, *arguments: str, folder: Path | None = None, **environment: str) -> Done:
         """Run `dreg arguments` in the work tree, as a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", "dreg", *arguments],
-            cwd=folder or self.path,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Done(done.returncode, done.stdout, done.stderr)
+        environment = {**self.environment, **environment}
+        return forked.dreg(arguments, cwd=folder or self.path, env=environment, pipelines=True)
 
     def ok(self, *arguments: str, folder: Path | None = None, **environment: str) -> Done:
         """Run `dreg arguments`, which must succeed."""

@@ -7,23 +7,23 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 
 import pytest
 
 from dreg.completion import rejoined
+from tests import forked
 
 
 class Bash:
     """An interactive bash in which dreg's completion is set up."""
 
-    def __init__(self, folder, scripts):
+    def __init__(self, folder):
         self.ours, theirs = pty.openpty()
         self.process = subprocess.Popen(
             ["bash", "--norc", "--noprofile", "-i"],
             cwd=folder,
-            env={**os.environ, "PATH": f"{scripts}:{os.environ['PATH']}", "TERM": "dumb"},
+            env={**os.environ, "PATH": forked.on_path(), "TERM": "dumb"},
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -58,16 +58,12 @@ class Bash:
 
 
 @pytest.fixture
-def bash(hand_made, tmp_path):
+def bash(hand_made):
     (hand_made.path / "pipelines" / "wine").mkdir()
     (hand_made.path / "pipelines" / "wine" / "dvc.yaml").write_text("stages: {}\n")
     hand_made.release("1.0.0")
     hand_made.release("2.1.0")
-    scripts = tmp_path / "scripts"
-    scripts.mkdir()
-    (scripts / "dreg").write_text(f'#!/bin/sh\nexec {sys.executable} -m dreg "$@"\n')
-    (scripts / "dreg").chmod(0o755)
-    shell = Bash(hand_made.path, scripts)
+    shell = Bash(hand_made.path)
     yield shell
     shell.close()
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
 import sys
 import tomllib
 
 import pytest
 
+from tests import forked
 from tests.hand_made import HandMade, tree
 
 DVC_YAML = """stages:
@@ -39,12 +39,8 @@ PLACED = {
 
 
 def dvc(made: HandMade, *arguments: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments, "-q"],
-        cwd=made.path,
-        check=True,
-        capture_output=True,
-    )
+    done = forked.dvc(*arguments, "-q", cwd=made.path)
+    assert done.code == 0, done.stderr
 
 
 @pytest.fixture

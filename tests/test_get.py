@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests import forked
 from tests.hand_made import HandMade, tree
 
 TEXT = b"one\r\ntwo\r\n"
@@ -23,10 +22,9 @@ def plain(hand_made: HandMade, monkeypatch) -> HandMade:
     (hand_made.path / "models" / "bert" / "deep" / "vocab.txt").write_bytes(TEXT)
     (hand_made.path / "models" / "one.bin").write_bytes(b"one")
     (hand_made.path / "notes.md").write_text("of git's\n")
-    command = [sys.executable, "-m", "dvc", "add", "-q", "models/bert", "models/one.bin"]
-    subprocess.run(command, cwd=hand_made.path, check=True)
-    command = [sys.executable, "-m", "dvc", "push", "-q"]
-    subprocess.run(command, cwd=hand_made.path, check=True)
+    for command in (("add", "models/bert", "models/one.bin"), ("push",)):
+        done = forked.dvc(*command, "-q", cwd=hand_made.path)
+        assert done.code == 0, done.stderr
     hand_made.tag("v1", None)
     return hand_made
 
@@ -40,8 +38,9 @@ def get(made: HandMade, path: str, *options: str) -> dict:
 @pytest.mark.parametrize("path", ["models/bert", "models/bert/deep", "models/one.bin", "notes.md"])
 def test_it_brings_what_dvc_get_brings(plain, path):
     got = get(plain, path, "--rev", "v1", "-o", "ours")
-    command = [sys.executable, "-m", "dvc", "get", "-q", str(plain.path), path, "--rev", "v1"]
-    subprocess.run([*command, "-o", "theirs"], cwd=plain.train, check=True)
+    command = ("get", "-q", str(plain.path), path, "--rev", "v1", "-o", "theirs")
+    done = forked.dvc(*command, cwd=plain.train)
+    assert done.code == 0, done.stderr
     ours, theirs = plain.train / "ours", plain.train / "theirs"
     if theirs.is_dir():
         assert tree(ours) == tree(theirs)

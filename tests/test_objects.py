@@ -243,12 +243,15 @@ def test_the_credentials_file_of_the_remote(s3, profiles, monkeypatch):
     monkeypatch.delenv("AWS_SHARED_CREDENTIALS_FILE")
     store = s3_store(s3, profile="storage", credentials=str(profiles))
     store.put_bytes("a", b"1")
+    assert store.get_bytes("a", 1) == b"1"
 
 
 def test_keys_in_the_environment_come_first(s3, profiles, monkeypatch):
     for name, value in s3.environment.items():
         monkeypatch.setenv(name, value)
-    s3_store(s3, profile="stranger").put_bytes("a", b"1")
+    store = s3_store(s3, profile="stranger")
+    store.put_bytes("a", b"1")
+    assert store.get_bytes("a", 1) == b"1"
 
 
 def test_the_environment_overrides_the_endpoint(s3, monkeypatch):

@@ -20,6 +20,8 @@ from pyarrow import csv
 
 from dreg.core.violations import violations
 from dreg.registry import Registry
+from tests import forked
+from tests.done import Done
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("fashion-mnist", "wine-quality")
@@ -43,25 +45,12 @@ def registry(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """A command with this Python first on the PATH, as `dreg run` arranges it."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env=os.environ | {"PATH": path} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def stage(registry: Path, name: str, script: str) -> Done:
+    return forked.python(f"scripts/{script}.py", cwd=registry / "pipelines" / name)
 
 
-def stage(registry: Path, name: str, script: str) -> subprocess.CompletedProcess[str]:
-    return run(sys.executable, f"scripts/{script}.py", cwd=registry / "pipelines" / name)
-
-
-def done(process: subprocess.CompletedProcess[str]) -> None:
-    assert process.returncode == 0, process.stderr
+def done(process: Done) -> None:
+    assert process.code == 0, process.stderr
 
 
 def metadata(registry: Path, name: str) -> Any:
@@ -214,7 +203,10 @@ def test_measuring_imports_no_pandas(wardrobe):
     done(stage(registry, "fashion-mnist", "process"))
     script = "import sys; from dreg.stages import profile; profile.write(); print('pandas' in sys.modules)"
 
-    measured = run(sys.executable, "-c", script, cwd=registry / "pipelines" / "fashion-mnist")
+    measured = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=registry / "pipelines" / "fashion-mnist", capture_output=True, text=True, check=True,
+    )  # fmt: skip
 
     assert measured.stdout == "False\n"
 
@@ -245,7 +237,7 @@ def test_an_idx_file_that_is_not_what_it_says_stops_the_stage(wardrobe, name, va
 
     failed = stage(registry, "fashion-mnist", "process")
 
-    assert failed.returncode == 1
+    assert failed.code == 1
     assert words in failed.stderr
     assert "Traceback" not in failed.stderr
     assert not (registry / "data/fashion-mnist/processed/train.parquet").exists()
@@ -272,17 +264,14 @@ def test_existing_training_code_reads_the_figures_that_it_expects():
 @pytest.mark.slow
 def test_all_the_data_gives_the_committed_locks_again(registry):
     """From the real mirrors, in another folder: the same bytes, files and figures."""
-    done(run("git", "init", "--quiet", cwd=registry))
+    subprocess.run(["git", "init", "--quiet"], cwd=registry, check=True)
     files = [f"pipelines/{name}/dvc.yaml" for name in NAMES]
 
-    repro = run(
-        *(sys.executable, "-m", "dvc", "repro", "--force", *files),
-        cwd=registry,
-        DREG_CACHE=str(registry / "downloads"),
-        DVC_SITE_CACHE_DIR=str(registry / "site-cache"),
-    )
+    caches = {"DREG_CACHE": "downloads", "DVC_SITE_CACHE_DIR": "site-cache"}
+    environment = os.environ | {name: str(registry / path) for name, path in caches.items()}
+    repro = forked.dvc("repro", "--force", *files, cwd=registry, env=environment)
 
-    if repro.returncode != 0 and "no mirror gave" in repro.stderr:
+    if repro.code != 0 and "no mirror gave" in repro.stderr:
         pytest.skip(f"no mirror is within reach of this machine:\n{repro.stderr}")
     done(repro)
     for name in NAMES:

@@ -14,6 +14,7 @@ import pytest
 
 from dreg.core.manifest import Manifest, manifest_digest, manifest_key, trailers
 from dreg.core.remotes import object_key
+from tests import forked
 from tests.small_registry import NAME
 
 
@@ -94,10 +95,8 @@ def test_the_clone_follows_what_was_released(ready):
 def test_plain_dvc_can_pull_a_release(ready, tmp_path):
     ready.ok("release", NAME)
     ready.git("clone", "-q", "registry.git", "plain", folder=tmp_path)
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "pull", "--quiet"],
-        cwd=tmp_path / "plain", env=ready.environment, check=True,
-    )  # fmt: skip
+    pulled = forked.dvc("pull", "--quiet", cwd=tmp_path / "plain", env=ready.environment)
+    assert pulled.code == 0, pulled.stderr
     for name in ("processed/train.parquet", "processed/val.csv", "raw/seedlings.csv"):
         pulled = tmp_path / "plain" / "data" / NAME / name
         assert pulled.read_bytes() == (ready.path / "data" / NAME / name).read_bytes()

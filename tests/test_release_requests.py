@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 
 import pytest
 
 from dreg.adapters.objects import open_store
 from dreg.core.remotes import OBJECTS, Remote
+from tests import forked
 from tests.counting_proxy import recording
 from tests.many_files import FILES, MANY
 
@@ -208,8 +207,5 @@ def test_plain_dvc_pulls_and_gets_what_was_pushed(many_files, tmp_path, how, kin
 
 
 def dvc(registry, folder, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "dvc", *arguments, "--quiet"],
-        cwd=folder, env=registry.environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    done = forked.dvc(*arguments, "--quiet", cwd=folder, env=registry.environment)
+    assert done.code == 0, done.stderr

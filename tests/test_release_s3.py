@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 
 import pytest
 
 from dreg.adapters.objects import open_store
 from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.remotes import Remote, object_key
+from tests import forked
 from tests.counting_proxy import recording
 from tests.s3_server import SECRET
 from tests.small_registry import NAME
@@ -44,10 +43,8 @@ def test_what_is_released_to_s3_is_fetched_from_s3(on_s3, tmp_path):
 def test_plain_dvc_pulls_from_s3_what_dreg_released(on_s3, tmp_path):
     on_s3.ok("release", NAME)
     on_s3.git("clone", "-q", "registry.git", "plain", folder=tmp_path)
-    subprocess.run(
-        [sys.executable, "-m", "dvc", "pull", "--quiet"],
-        cwd=tmp_path / "plain", env=on_s3.environment, check=True,
-    )  # fmt: skip
+    pulled = forked.dvc("pull", "--quiet", cwd=tmp_path / "plain", env=on_s3.environment)
+    assert pulled.code == 0, pulled.stderr
     pulled = tmp_path / "plain" / "data" / NAME / "processed" / "train.parquet"
     assert (
         pulled.read_bytes()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests import forked
 
 CONTRACT = """\
 title: Wine quality
@@ -73,14 +74,8 @@ class Wine:
         self.git("tag", "--annotate", f"wine-quality-v{version}", "--message", version)
 
     def dreg(self, *arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "dreg", *arguments],
-            cwd=self.root,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        done = forked.dreg(arguments, cwd=self.root)
+        return done.code, done.stdout, done.stderr
 
 
 @pytest.fixture
@@ -400,11 +395,8 @@ def test_a_broken_contract_as_json(wine):
 
 def test_rules_are_listed_and_explained(tmp_path):
     def rules(*arguments: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "dreg", "rules", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
+        done = forked.dreg(("rules", *arguments), cwd=tmp_path)
+        return done.code, done.stdout, done.stderr
 
     code, stdout, _ = rules()
     assert code == 0

@@ -24,6 +24,8 @@ from dreg.scaffold.dataset import new_dataset, plan_dataset
 from dreg.scaffold.making import TOLD
 from dreg.scaffold.plan import carry_out
 from dreg.scaffold.registry import new_registry
+from tests import forked
+from tests.done import Done
 
 KINDS = dataset_kinds()
 TYPED = {"name": "my-dataset", "title": "T", "description": "D", "licence": "MIT", "owner": "O"}
@@ -50,17 +52,8 @@ HOSTILE = [
 ]
 
 
-def dreg(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dreg", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def dreg(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
+    return forked.dreg(arguments, cwd=cwd, env={**os.environ, **(env or {})})
 
 
 def refusal(fact: str, hint: str) -> str:
@@ -87,7 +80,7 @@ def soil(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_dataset_is_its_two_folders(soil, kind):
     made = dreg("new", "my-dataset", "--kind", kind, cwd=soil)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     files = untracked(soil)
     assert made.stdout.splitlines() == [
         f"wrote {len(files)} files in {soil}",
@@ -109,21 +102,21 @@ def test_a_new_dataset_is_its_two_folders(soil, kind):
 
 def test_it_is_made_from_anywhere_in_the_registry(soil):
     dreg("new", "one", "--kind", "tabular", cwd=soil / "pipelines")
-    assert dreg("-C", "soil", "new", "two", "--kind", "tabular", cwd=soil.parent).returncode == 0
+    assert dreg("-C", "soil", "new", "two", "--kind", "tabular", cwd=soil.parent).code == 0
     assert Registry(soil).names == ("one", "two")
 
 
 def test_a_registry_that_lost_its_empty_data_folder_gets_it_again(soil):
     (soil / "data/README.md").unlink()
     (soil / "data").rmdir()
-    assert dreg("new", "one", "--kind", "tabular", cwd=soil).returncode == 0
+    assert dreg("new", "one", "--kind", "tabular", cwd=soil).code == 0
     assert (soil / "data/one/.gitignore").is_file()
 
 
 def test_answers_reach_the_contract(soil):
     options = ["--title", "Seedlings", "--description", "Of herbs.", "--licence", "CC-BY-4.0"]
     made = dreg("new", "herbs", "--kind", "tabular", *options, "--owner", "Ada <a@b.c>", cwd=soil)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     contract = Registry(soil).dataset("herbs").contract()
     assert (contract.title, contract.description) == ("Seedlings", "Of herbs.")
     assert (contract.licence, contract.owner) == ("CC-BY-4.0", "Ada <a@b.c>")
@@ -137,7 +130,7 @@ def test_without_answers_the_name_is_the_title_and_the_sample_has_its_own_licenc
 
 def test_a_dry_run_lists_the_files_and_writes_none(soil):
     made = dreg("new", "my-dataset", "--kind", "tabular", "--dry-run", cwd=soil)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert made.stdout.startswith(f"would write 9 files in {soil}\n  data/my-dataset/.git")
     assert untracked(soil) == []
     assert sorted(p.name for p in (soil / "data").iterdir()) == ["README.md"]
@@ -145,7 +138,7 @@ def test_a_dry_run_lists_the_files_and_writes_none(soil):
 
 def test_json_has_the_files_and_the_next_command(soil):
     made = dreg("new", "my-dataset", "--kind", "tabular", "--json", cwd=soil)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert json.loads(made.stdout) == {
         "name": "my-dataset",
         "kind": "tabular",
@@ -209,7 +202,7 @@ def test_any_text_survives_yaml(text):
 def test_hostile_answers_through_the_command_line(soil):
     text = "{{ 7*7 }} 'a': \"b\"\n# c"
     made = dreg("new", "herbs", "--kind", "tabular", "--title", text, cwd=soil)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert Registry(soil).dataset("herbs").contract().title == text
 
 
@@ -264,7 +257,7 @@ def test_only_jinja_files_are_rendered_but_every_path_is():
 )
 def test_a_name_that_cannot_be_one_is_refused(soil, name, fact, hint):
     made = dreg("new", name, "--kind", "tabular", cwd=soil)
-    assert (made.returncode, made.stdout, made.stderr) == (2, "", refusal(fact, hint))
+    assert (made.code, made.stdout, made.stderr) == (2, "", refusal(fact, hint))
     assert untracked(soil) == []
 
 
@@ -273,7 +266,7 @@ def test_a_dataset_is_not_made_twice(soil):
     contract = soil / "pipelines/herbs/dataset.yaml"
     contract.write_text("mine")
     made = dreg("new", "herbs", "--kind", "image", cwd=soil)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         1,
         "",
         refusal("`pipelines/herbs` is there already", "choose another name"),
@@ -292,7 +285,7 @@ def test_whatever_is_in_its_place_is_left_alone(soil, there, what):
         (soil / there).symlink_to("nowhere")
     before = untracked(soil)
     made = dreg("new", "herbs", "--kind", "tabular", cwd=soil)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         1,
         "",
         refusal(f"`{there}` is there already", "choose another name, or move that away"),
@@ -302,13 +295,13 @@ def test_whatever_is_in_its_place_is_left_alone(soil, there, what):
 
 def test_an_unknown_kind_is_told_the_closest(soil):
     made = dreg("new", "herbs", "--kind", "images", cwd=soil)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         2,
         "",
         refusal("no kind of dataset is called `images`", "dreg new herbs --kind image"),
     )
     made = dreg("new", "herbs", "--kind", "../registry", cwd=soil)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         2,
         "",
         refusal(
@@ -319,7 +312,7 @@ def test_an_unknown_kind_is_told_the_closest(soil):
 
 def test_a_kind_is_asked_for(soil):
     made = dreg("new", "herbs", cwd=soil)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         2,
         "",
         refusal("what kind of dataset is `herbs`?", f"dreg new herbs --kind {'|'.join(KINDS)}"),
@@ -328,7 +321,7 @@ def test_a_kind_is_asked_for(soil):
 
 def test_outside_a_registry_there_is_nowhere_to_put_it(tmp_path):
     made = dreg("new", "herbs", "--kind", "tabular", cwd=tmp_path)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         2,
         "",
         refusal(

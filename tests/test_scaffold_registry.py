@@ -16,6 +16,8 @@ from dreg import __version__
 from dreg.adapters import new_folders
 from dreg.scaffold.plan import carry_out
 from dreg.scaffold.registry import plan_registry
+from tests import forked
+from tests.done import Done
 
 ADA = "[user]\n\tname = Ada\n\temail = ada@example.com\n"
 FILES = [
@@ -34,17 +36,8 @@ FILES = [
 ]
 
 
-def dreg(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dreg", *arguments],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def dreg(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Done:
+    return forked.dreg(arguments, cwd=cwd, env={**os.environ, **(env or {})})
 
 
 def git(*arguments: str, cwd: Path) -> str:
@@ -64,7 +57,7 @@ def refusal(fact: str, hint: str) -> str:
 
 def test_a_new_registry_is_a_git_repository_with_one_commit_of_all_its_files(tmp_path):
     made = dreg("init", "soil", cwd=tmp_path)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert made.stdout.splitlines() == [
         f"wrote 12 files in {tmp_path}/soil",
         *(f"  {path}" for path in FILES),
@@ -87,8 +80,8 @@ def test_dvc_takes_it_for_its_own_and_changes_nothing_in_it(tmp_path):
     soil = tmp_path / "soil"
 
     def dvc(*arguments: str) -> str:
-        command = [sys.executable, "-m", "dvc", *arguments]
-        done = subprocess.run(command, cwd=soil, capture_output=True, text=True, check=True)
+        done = forked.dvc(*arguments, cwd=soil)
+        assert done.code == 0, done.stderr
         return done.stdout
 
     configured = dvc("config", "--list").splitlines()
@@ -106,7 +99,7 @@ def test_an_empty_folder_becomes_a_registry_where_it_is(tmp_path):
     folder = tmp_path / "soil"
     folder.mkdir()
     made = dreg("init", ".", cwd=folder)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert made.stdout.endswith("\nnext: dreg new my-dataset --kind tabular\n")
     assert "next: cd" not in made.stdout
     assert git("ls-files", cwd=folder).splitlines() == FILES
@@ -115,7 +108,7 @@ def test_an_empty_folder_becomes_a_registry_where_it_is(tmp_path):
 
 
 def test_folders_above_it_are_made_too(tmp_path):
-    assert dreg("init", "a/b/soil", cwd=tmp_path).returncode == 0
+    assert dreg("init", "a/b/soil", cwd=tmp_path).code == 0
     assert git("ls-files", cwd=tmp_path / "a/b/soil").splitlines() == FILES
     assert sorted(path.name for path in tmp_path.rglob(".dreg-new-*")) == []
 
@@ -123,7 +116,7 @@ def test_folders_above_it_are_made_too(tmp_path):
 def test_an_empty_clone_gets_the_files_and_no_commit(tmp_path):
     git("init", "--quiet", "soil", cwd=tmp_path)
     made = dreg("init", "soil", cwd=tmp_path)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert made.stdout.splitlines()[-3:] == [
         "next: cd soil",
         "next: git add --all && git commit -m 'Start the registry'",
@@ -135,14 +128,14 @@ def test_an_empty_clone_gets_the_files_and_no_commit(tmp_path):
 
 def test_a_title_reaches_the_readme_as_plain_text(tmp_path):
     title = "{{ 7*7 }} {% raw %} <Soil>\n# & \"more\": 'all'"
-    assert dreg("init", "soil", "--name", title, cwd=tmp_path).returncode == 0
+    assert dreg("init", "soil", "--name", title, cwd=tmp_path).code == 0
     first = (tmp_path / "soil/README.md").read_text().splitlines()[0]
     assert first == "# {{ 7*7 }} {% raw %} <Soil> # & \"more\": 'all'"
 
 
 def test_a_folder_with_an_odd_name_gets_a_store_that_needs_no_quotes(tmp_path):
     made = dreg("init", "my soil, #1", cwd=tmp_path)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert "\nnext: cd 'my soil, #1'\n" in made.stdout
     config = (tmp_path / "my soil, #1/.dvc/config").read_text()
     assert "    url = ../../my-soil-1-store\n" in config
@@ -152,7 +145,7 @@ def test_a_users_own_ignore_rules_do_not_thin_the_first_commit(tmp_path):
     (tmp_path / "ignore").write_text(".env*\n*.txt\ndata/\n")
     (tmp_path / "gitconfig").write_text(f"{ADA}[core]\n\texcludesFile = {tmp_path}/ignore\n")
     env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
-    assert dreg("init", "soil", cwd=tmp_path, env=env).returncode == 0
+    assert dreg("init", "soil", cwd=tmp_path, env=env).code == 0
     assert git("ls-files", cwd=tmp_path / "soil").splitlines() == FILES
 
 
@@ -171,7 +164,7 @@ def test_a_clone_has_the_same_bytes_wherever_git_changes_line_ends(tmp_path):
 
 def test_a_dry_run_lists_the_files_and_writes_none(tmp_path):
     made = dreg("init", "soil", "--dry-run", cwd=tmp_path)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert made.stdout.splitlines()[:3] == [
         f"would write 12 files in {tmp_path}/soil",
         "  .dvc/.gitignore",
@@ -182,7 +175,7 @@ def test_a_dry_run_lists_the_files_and_writes_none(tmp_path):
 
 def test_json_has_the_files_the_commit_and_the_next_commands(tmp_path):
     made = dreg("init", "soil", "--json", cwd=tmp_path)
-    assert (made.returncode, made.stderr) == (0, "")
+    assert (made.code, made.stderr) == (0, "")
     assert json.loads(made.stdout) == {
         "name": "soil",
         "kind": "registry",
@@ -238,7 +231,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path):
     (tmp_path / "soil/notes.txt").write_text("mine")
     for where, cwd in (("soil", tmp_path), (".", tmp_path / "soil")):
         made = dreg("init", where, cwd=cwd)
-        assert (made.returncode, made.stdout, made.stderr) == (
+        assert (made.code, made.stdout, made.stderr) == (
             1,
             "",
             refusal(
@@ -252,7 +245,7 @@ def test_a_folder_that_is_not_empty_is_refused(tmp_path):
 def test_a_registry_is_not_made_twice(tmp_path):
     dreg("init", "soil", cwd=tmp_path)
     made = dreg("init", "soil", cwd=tmp_path)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         1,
         "",
         refusal(
@@ -265,7 +258,7 @@ def test_a_registry_is_not_made_twice(tmp_path):
 def test_a_folder_inside_another_git_repository_is_refused(tmp_path):
     git("init", "--quiet", "monorepo", cwd=tmp_path)
     made = dreg("init", "monorepo/teams/soil", cwd=tmp_path)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         1,
         "",
         refusal(
@@ -280,7 +273,7 @@ def test_a_folder_inside_another_git_repository_is_refused(tmp_path):
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "soil").write_text("mine")
     made = dreg("init", "soil", cwd=tmp_path)
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         1,
         "",
         refusal(f"`{tmp_path}/soil` is a file", "name a new or an empty folder"),
@@ -323,14 +316,14 @@ def test_a_failing_commit_leaves_nothing(tmp_path):
     (tmp_path / "gitconfig").write_text(f"{ADA}[core]\n\thooksPath = {hooks}\n")
     env = {"GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig")}
     made = dreg("init", "soil", cwd=tmp_path, env=env)
-    assert (made.returncode, made.stdout) == (3, "")
+    assert (made.code, made.stdout) == (3, "")
     assert made.stderr.startswith("error: `git commit` failed\n  not today\n")
     assert everything(tmp_path) == ["gitconfig", "hooks", "hooks/pre-commit"]
 
 
 def test_git_must_be_installed(tmp_path):
     made = dreg("init", "soil", cwd=tmp_path, env={"PATH": str(tmp_path)})
-    assert (made.returncode, made.stdout, made.stderr) == (
+    assert (made.code, made.stdout, made.stderr) == (
         3,
         "",
         refusal("git is not installed", "install git, then run the command again"),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -19,6 +17,8 @@ from dreg.core.violations import violations
 from dreg.registry import Registry
 from dreg.scaffold.dataset import new_dataset
 from dreg.scaffold.registry import new_registry
+from tests import forked
+from tests.done import Done
 
 KINDS = dataset_kinds()
 pytestmark = pytest.mark.slow
@@ -26,10 +26,9 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Caches of its own; `python` in a stage is the one that runs the tests."""
+    """Caches of its own."""
     monkeypatch.setenv("DREG_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture
@@ -47,11 +46,16 @@ def run(*command: str, cwd: Path) -> str:
 
 
 def dvc(*arguments: str, cwd: Path) -> str:
-    return run(sys.executable, "-m", "dvc", *arguments, cwd=cwd)
+    return said(forked.dvc(*arguments, cwd=cwd))
 
 
 def dreg(*arguments: str, cwd: Path) -> str:
-    return run(sys.executable, "-m", "dreg", *arguments, cwd=cwd)
+    return said(forked.dreg(arguments, cwd=cwd, pipelines=True))
+
+
+def said(done: Done) -> str:
+    assert done.code == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 def files_of(soil: Path) -> set[str]:
@@ -157,9 +161,8 @@ def test_an_image_that_does_not_decode_is_named_without_a_traceback(soil):
     checksum = hashlib.sha256(archive.read_bytes()).hexdigest()
     told = re.sub(r"sha256: \w+", f"sha256: {checksum}", params.read_text())
     params.write_text(re.sub(r"size: \d+", f"size: {archive.stat().st_size}", told))
-    command = (sys.executable, "-m", "dreg", "run", "shapes")
-    done = subprocess.run(command, cwd=soil, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
+    done = forked.dreg(("run", "shapes"), cwd=soil, pipelines=True)
+    assert done.code != 0
     assert "shapes.zip: circle/03.png is no image that can be decoded" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import forked
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 DATASET = "wine-quality"
@@ -66,6 +68,7 @@ def test_every_command_in_the_readme_works(tmp_path):
     (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (tmp_path / "training" / "train.py").write_text(script)
     story.environment |= {"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"}
+    story.environment["PATH"] = forked.on_path()
     params = tmp_path / "registry" / "pipelines" / DATASET / "params.yaml"
     params.write_text(params.read_text().replace("hold_back: 0.0", "hold_back: 0.2"))
     said = ""

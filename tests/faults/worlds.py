@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tests import forked
 from tests.done import Done
 from tests.faults.truth import damaged, in_folder, lies
 
@@ -187,6 +188,7 @@ class Zygote:
             "environment": world.environment,
             "folder": str(world.home / folder),
             "everything": False,
+            "executable": str(forked.zygote("dvc").shim),
             **{name: str(file) for name, file in files.items()},
         }
 

@@ -116,6 +116,7 @@ def _run(order: dict[str, Any]) -> None:
         os.environ.clear()
         os.environ.update(order["environment"])
         os.chdir(order["folder"])
+        sys.executable = order["executable"]
         sys.argv = ["dreg", *order["arguments"]]
         steps = itertools.count(1)
         sys.addaudithook(_dying(steps, order.get("step"), order.get("everything", False)))
