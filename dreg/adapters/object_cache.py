@@ -67,13 +67,17 @@ class ObjectCache:
 
     def entry(self, file: File) -> Path:
         """Where the file's bytes are, or would be."""
+        return Path(self._entry(file))
+
+    def _entry(self, file: File) -> str:  # no Path: there may be many thousands
         kind, digest = ("sha256", file.sha256) if file.sha256 else ("md5", file.md5)
-        return self.root / kind / digest[:2] / digest[2:]
+        return f"{self.root}/{kind}/{digest[:2]}/{digest[2:]}"
 
     def has(self, file: File) -> bool:
         """Whether there is an entry; whether it is right is seen when it is taken."""
         with contextlib.suppress(OSError):
-            return self.link is not Link.OFF and self.entry(file).stat().st_size == file.size
+            if self.link is not Link.OFF:
+                return os.stat(self._entry(file)).st_size == file.size  # noqa: PTH116
         return False
 
     def read(self, file: File) -> bytes | None:

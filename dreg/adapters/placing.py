@@ -184,7 +184,7 @@ class Staging:
 
     def arrived(self, file: File, sha256: str) -> None:
         """Note a file that was written to `path / file.path` and verified."""
-        found = (self.path / file.path).stat()
+        found = os.stat(f"{self.path}/{file.path}")  # noqa: PTH116
         self.placed[file.path] = Placed(found.st_size, found.st_mtime_ns, file.md5, sha256)
 
     def measure(self, path: str) -> None:

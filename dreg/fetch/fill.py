@@ -109,6 +109,8 @@ class _Filling:
         return [file for file in files if file.path not in self.staging.placed]
 
     def _take(self, file: File) -> bool:
+        if not self.cache.has(file):
+            return False
         placed = self.cache.take(file, self.staging.path / file.path)
         if placed is not None:
             self.staging.placed[file.path] = placed

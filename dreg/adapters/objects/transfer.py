@@ -6,6 +6,7 @@ its name when all of it is there and checks out.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -104,7 +105,8 @@ def fetch_one(store: Store, wanted: Wanted, advance: Advance, parts: Path | None
 
 
 def _stream(store: Store, wanted: Wanted, advance: Advance) -> str:
-    part = wanted.into.with_name(f".dreg-{os.getpid()}-{threading.get_ident()}")
+    into = os.fspath(wanted.into)  # text: paths as objects cost as much as the checksums
+    part = f"{os.path.dirname(into)}/.dreg-{os.getpid()}-{threading.get_ident()}"  # noqa: PTH120
     checksums = Checksums(unix=wanted.unix)
     counted = 0
     try:
@@ -127,10 +129,11 @@ def _stream(store: Store, wanted: Wanted, advance: Advance) -> str:
             sha256=wanted.sha256,
             where=store.location,
         )
-        part.rename(wanted.into)
+        os.rename(part, into)  # noqa: PTH104
     except BaseException:
         advance(-counted)
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part)  # noqa: PTH108
         raise
     return checksums.sha256
 
