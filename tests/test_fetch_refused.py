@@ -29,13 +29,14 @@ def wine(hand_made: HandMade) -> HandMade:
 
 
 def refused(made: HandMade, code: int, *arguments: str, **environment: str) -> str:
-    """Stderr of `dreg fetch`, which must fail with `code` and change nothing."""
+    """The error of `dreg fetch`, which must fail with `code` and change nothing."""
     before = tree(made.train)
     done = made.dreg("fetch", *arguments, **environment)
     assert (done.code, done.stdout) == (code, ""), done
     assert "\n\nhint: " in done.stderr and "Traceback" not in done.stderr
     assert tree(made.train) == before
-    return done.stderr
+    _, error, why = done.stderr.partition("error: ")  # before it is what was begun
+    return error + why
 
 
 # What is asked for does not exist
@@ -227,7 +228,7 @@ def test_much_that_arrived_is_kept_for_the_next_try(wine):
     done = wine.dreg("fetch", "wine")
     kept = wine.train / "data" / ".wine.dreg-new"
     assert done.code == 3
-    assert done.stderr.startswith(f"what arrived is kept for the next try: {kept}\nerror: ")
+    assert f"\nwhat arrived is kept for the next try: {kept}\nerror: " in done.stderr
     wine.object_path(b"1\n").write_bytes(b"1\n")
     assert wine.fetch("wine")["downloaded"] == 2
     assert not kept.exists()
@@ -389,7 +390,7 @@ def test_force_keeps_a_backup_that_shares_nothing_with_the_new_folder(wine):
     before = tree(folder)
     done = wine.dreg("fetch", "--force")
     backup = wine.train / "data" / "wine.backup-1"
-    assert (done.code, done.stderr) == (0, "")
+    assert done.code == 0 and done.stderr.startswith("fetching wine 1.0.0: 1 file, ")
     assert done.stdout.endswith(f"  the old folder with local changes is {backup}\n")
     assert tree(backup) == before
     assert tree(folder) == {**WINE, "metadata.json": METADATA}
