@@ -19,7 +19,7 @@ help:
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
-	@echo "make bench        each speed bar beside its peer; writes bench/results.json"
+	@echo "make bench        each speed bar beside its peer; writes README's table"
 	@echo "make constraints  pin today's newest versions"
 
 $(BIN)/uv: $(CONSTRAINTS)

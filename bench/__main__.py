@@ -1,19 +1,19 @@
-"""`make bench`: every speed bar beside its named peer; prints a table, writes results.json."""
+"""`make bench`: every speed bar beside its named peer; prints a table, writes results.json and README's."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from bench import pushes
+from bench import fetching, linear, pushes
 from bench.measure import Job, Result, run
+from bench.report import table, write
 
 BENCH = Path(__file__).resolve().parent
 PYTHON = sys.executable
@@ -151,34 +151,6 @@ def prepare(scratch: Path, environment: dict[str, str]) -> Path:
     return registry
 
 
-def table(results: list[Result]) -> str:
-    head = ["job", "peer", "ours s", "peer s", "ratio", "bar", "ours MB", "peer MB", "met"]
-    rows = [head]
-    for r in results:
-        limit = f"{r.megabytes:.0f}" + (f" (<= {r.memory_bar:.0f})" if r.memory_bar else "")
-        rows.append(
-            [named(r), r.peer, f"{r.seconds:.3f}", f"{r.peer_seconds:.3f}", f"{r.ratio:.2f}",
-             allowed(r), limit, f"{r.peer_megabytes:.0f}", "yes" if r.met else "NO"]
-        )  # fmt: skip
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    return "\n".join(
-        "  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
-
-
-def allowed(result: Result) -> str:
-    """The bar in words."""
-    if result.most is not None:
-        return f"<= {result.most:g} s"
-    if result.more is not None:
-        return f"<= {result.more:g} s more"
-    return f"<= {result.bar:.2f}" if result.bar is not None else ""
-
-
-def named(result: Result) -> str:
-    return f"{result.name}: {result.rate / 1e6:.1f}M/s" if result.rows else result.name
-
-
 def measured(
     jobs: list[Job], environment: dict[str, str], only: list[str], runs: int | None
 ) -> list[Result]:
@@ -193,32 +165,32 @@ def measured(
     return results
 
 
+def loop(scratch: Path, environment: dict[str, str]) -> Iterator[tuple[list[Job], dict[str, str]]]:
+    """The loop on the shipped datasets, and what reads tables."""
+    yield jobs(prepare(scratch, environment)), environment
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("only", nargs="*", help="run the jobs whose name contains one of these")
+    parser.add_argument("parts", nargs="*", help=f"only these of: {', '.join(PARTS)}")
+    parser.add_argument("--only", nargs="*", help="only jobs whose name contains one of these")
     parser.add_argument("--runs", type=int, help="counted runs of each command")
     given = parser.parse_args()
     path = os.pathsep.join([str(Path(PYTHON).parent), os.environ.get("PATH", "")])
     environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}
     # As users have it: a module is compiled once, not in every run.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
-        registry = prepare(Path(scratch), environment)
-        results = measured(jobs(registry), environment, given.only, given.runs)
-        with pushes.set_up(Path(scratch), environment) as many:
-            found = pushes.jobs(many, Path(PYTHON).parent)
-            results += measured(found, many.environment, given.only, given.runs)
+    results = []
+    for part in given.parts or PARTS:
+        with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
+            for found, surroundings in PARTS[part](Path(scratch), environment):
+                results += measured(found, surroundings, given.only or [], given.runs)
     print(table(results))
-    if not given.only:
-        machine = {
-            "python": platform.python_version(),
-            "system": f"{platform.system()} {platform.machine()}",
-            "cores": os.cpu_count(),
-        }
-        found = [{**dataclasses.asdict(r), "met": r.met} for r in results]
-        text = json.dumps({"machine": machine, "results": found}, indent=2)
-        (BENCH / "results.json").write_text(text + "\n")
+    write(results)
     sys.exit(0 if all(r.met for r in results) else 1)
+
+
+PARTS = {"loop": loop, "push": pushes.part, "fetch": fetching.part, "many": linear.part}
 
 
 if __name__ == "__main__":

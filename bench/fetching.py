@@ -1,4 +1,4 @@
-"""Fetching beside `dvc get` and `s5cmd`, from an S3 server on this machine: `python -m bench.fetching`.
+"""Fetching beside `dvc get` and `s5cmd`, from an S3 server on this machine: `python -m bench fetch`.
 
 One run makes the server and a registry with three datasets: two tables, many small files, one large
 file. Every command is a whole process that starts with nothing: no target, no cache of its own.
@@ -6,7 +6,6 @@ file. Every command is a whole process that starts with nothing: no target, no c
 
 from __future__ import annotations
 
-import argparse
 import functools
 import hashlib
 import json
@@ -14,14 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
 
 from semver import Version
 
-from bench.__main__ import table
-from bench.measure import Job, Result, run
+from bench.measure import Job
 from dreg.adapters.objects import many, open_store
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.remotes import Remote, object_key
@@ -31,6 +30,7 @@ from tests import s3_server
 BIN = Path(sys.executable).parent
 DREG, DVC, S5CMD = (str(BIN / name) for name in ("dreg", "dvc", "s5cmd"))
 BUCKET = "bench"
+FILES, MEGABYTES = 10_000, 512
 CONFIG = """[core]
     analytics = false
     remote = store
@@ -168,60 +168,38 @@ def jobs(home: Path, endpoint: str, files: int, megabytes: int) -> list[Job]:
     again = [DREG, "fetch"]
     nothing = [sys.executable, "-c", "pass"]
     found += [
-        Job(f"fetch again, {files:,} files in place", "python -c pass", again, nothing, train, 50, before=in_place),
-        Job("import dreg", "python -c pass", [sys.executable, "-c", "import dreg"], nothing, train, 4, runs=15),
+        Job(f"fetch again, {files:,} files in place", "python -c pass", again, nothing, train, most=0.5, before=in_place),
+        Job("import dreg", "python -c pass", [sys.executable, "-c", "import dreg"], nothing, train, more=0.05, runs=15),
     ]  # fmt: skip
     return found
 
 
-def measured(files: int, megabytes: int, only: list[str]) -> list[Result]:
-    with tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch:
-        home = Path(scratch)
-        (home / "s3").mkdir()
-        started = s3_server.start(home / "s3")
-        assert started is not None, "the S3 server did not start"
-        process, server = started
-        try:
-            os.environ.update(server.environment, AWS_REGION="us-east-1")
-            open_store(Remote("b", f"s3://{BUCKET}", endpoint=server.endpoint)).put_bytes("x", b"")
-            # By a process of its own: a child's peak memory is at least its parent's.
-            maker = get_context("spawn").Process(
-                target=registry, args=(home, server, files, megabytes)
-            )
-            maker.start()
-            maker.join()
-            assert maker.exitcode == 0, "the registry could not be made"
-            environment = {
-                **os.environ,
-                "DREG_CACHE": str(home / "cache"),
-                "DVC_SITE_CACHE_DIR": str(home / "site"),
-                "DVC_NO_ANALYTICS": "true",
-            }
-            environment.pop("PYTHONDONTWRITEBYTECODE", None)
-            results = []
-            for job in jobs(home, server.endpoint, files, megabytes):
-                if not only or any(word in f"{job.name} {job.peer}" for word in only):
-                    print(f"{job.name} | {job.peer}", file=sys.stderr, flush=True)
-                    results.append(run(job, environment))
-                    print(table(results[-1:]), file=sys.stderr, flush=True)
-            return results
-        finally:
-            process.terminate()
-            process.wait()
+@contextmanager
+def set_up(
+    home: Path, environment: dict[str, str], files: int, megabytes: int
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server with the registry's bytes: its endpoint, and the environment that reaches it."""
+    (home / "s3").mkdir(parents=True)
+    process, server = s3_server.start(home / "s3")
+    try:
+        os.environ.update(server.environment, AWS_REGION="us-east-1")
+        open_store(Remote("b", f"s3://{BUCKET}", endpoint=server.endpoint)).put_bytes("x", b"")
+        # By a process of its own: a child's peak memory is at least its parent's.
+        maker = get_context("spawn").Process(target=registry, args=(home, server, files, megabytes))
+        maker.start()
+        maker.join()
+        assert maker.exitcode == 0, "the registry could not be made"
+        more = {"DREG_CACHE": str(home / "cache"), "DVC_SITE_CACHE_DIR": str(home / "site")}
+        yield (
+            server.endpoint,
+            {**environment, **server.environment, "AWS_REGION": "us-east-1", **more},
+        )
+    finally:
+        process.terminate()
+        process.wait()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.fetching", description=__doc__)
-    parser.add_argument(
-        "only", nargs="*", help="run the jobs whose name or peer contains one of these"
-    )
-    parser.add_argument("--files", type=int, default=10_000)
-    parser.add_argument("--megabytes", type=int, default=512)
-    given = parser.parse_args()
-    results = measured(given.files, given.megabytes, given.only)
-    print(table(results))
-    sys.exit(0 if all(result.met for result in results) else 1)
-
-
-if __name__ == "__main__":
-    main()
+def part(scratch: Path, environment: dict[str, str]) -> Iterator[tuple[list[Job], dict[str, str]]]:
+    """The jobs, while the server runs."""
+    with set_up(scratch, environment, FILES, MEGABYTES) as (endpoint, surroundings):
+        yield jobs(scratch, endpoint, FILES, MEGABYTES), surroundings

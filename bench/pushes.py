@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -144,21 +142,7 @@ def jobs(many: Pushes, bin_folder: Path) -> list[Job]:
     ]  # fmt: skip
 
 
-def main() -> None:
-    """Only these: `python -m bench.pushes [WORD]...`."""
-    from bench.__main__ import PYTHON, measured, table
-
-    path = os.pathsep.join([str(Path(PYTHON).parent), os.environ.get("PATH", "")])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "true"}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)
-    with (
-        tempfile.TemporaryDirectory(prefix="dreg-bench-") as scratch,
-        set_up(Path(scratch), environment) as many,
-    ):
-        found = jobs(many, Path(PYTHON).parent)
-        results = measured(found, many.environment, sys.argv[1:], None)
-    print(table(results))
-
-
-if __name__ == "__main__":
-    main()
+def part(scratch: Path, environment: dict[str, str]) -> Iterator[tuple[list[Job], dict[str, str]]]:
+    """The jobs, while the server runs."""
+    with set_up(scratch, environment) as many:
+        yield jobs(many, Path(sys.executable).parent), many.environment

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from bench import report
 from dreg import cli
 from dreg.core.rules import RULES
 from dreg.reference import pages as reference
@@ -45,3 +46,8 @@ def test_a_stale_page_is_noticed_and_written_again(tmp_path, monkeypatch, capsys
     assert stopped.value.code == 1
     assert "docs/rules.md is stale: python -m dreg.reference" in capsys.readouterr().err
     assert (tmp_path / "rules.md").read_text() == "# Rules that I made up\n"
+
+
+def test_readme_has_the_measured_figures():
+    readme = report.README.read_text(encoding="utf-8")
+    assert f"{report.START}{report.markdown(report.read())}{report.END}" in readme
