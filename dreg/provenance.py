@@ -14,7 +14,7 @@ from dreg.core.manifest import manifest_digest
 from dreg.core.release import Release
 from dreg.core.version import parse_request
 from dreg.errors import Refused
-from dreg.manifests import read_manifest, store_of
+from dreg.manifests import own_store_of, read_manifest, store_of
 from dreg.registry import Registry
 from dreg.release.branch_tip import GIT_REMOTE
 
@@ -49,7 +49,8 @@ def provenance(request: str, repo: str | None = None) -> Statement:
         revision.commit,
         manifest=manifest_digest(revision.message),
     )
-    manifest = read_manifest(store_of(place, revision), signed)
+    store = own_store_of(place, revision) if repo is None else store_of(place, revision)
+    manifest = read_manifest(store, signed)
     if manifest is None:
         raise Refused(
             f"`{release.tag}` has no manifest, so nothing is known of where it comes from",

@@ -103,6 +103,13 @@ def test_fsck_reads_the_server(on_sftp, sftp):
     on_sftp.ok("remote", "check")
 
 
+def test_where_a_release_comes_from_is_shown_and_proven(on_sftp, tmp_path):
+    one = released(on_sftp)
+    said = on_sftp.ok("show", NAME, "--provenance", "--json", DREG_CACHE=str(tmp_path)).json
+    assert one["commit"] in str(said["predicate"])
+    assert on_sftp.ok("reproduce", NAME, "--json", DREG_CACHE=str(tmp_path)).json["proven"]
+
+
 def test_a_wrong_password_is_outside_and_is_never_shown(on_sftp):
     local = on_sftp.path / ".dvc" / "config.local"
     local.write_text(local.read_text().replace(PASSWORD, "wrong-and-secret"))
@@ -130,7 +137,9 @@ def test_what_is_no_remote_of_dvc_is_a_bad_request(url):
 def test_a_consumer_does_not_open_what_a_registry_configures_for_dvc(on_sftp, tmp_path):
     """Such a configuration may name a command to run."""
     released(on_sftp)
-    done = on_sftp.dreg("fetch", NAME, "--repo", str(on_sftp.remote), folder=tmp_path)
-    assert done.code == 2
-    assert "dreg cannot open the remote `server`" in done.stderr
-    assert "dvc pull" in done.stderr
+    for command in (("fetch", NAME), ("show", NAME, "--provenance")):
+        repo = ("--repo", str(on_sftp.remote))
+        done = on_sftp.dreg(*command, *repo, folder=tmp_path, DREG_CACHE=str(tmp_path / "cache"))
+        assert done.code == 2
+        assert "dreg cannot open the remote `server`" in done.stderr
+        assert "dvc pull" in done.stderr

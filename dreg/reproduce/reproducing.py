@@ -17,7 +17,7 @@ from pathlib import Path
 from dreg.adapters import dvc, git
 from dreg.adapters.git.scratch_tree import check_out
 from dreg.adapters.making import surroundings
-from dreg.adapters.objects import Stores
+from dreg.adapters.objects import Store, Stores
 from dreg.adapters.scratch import scratch_folder
 from dreg.catalog import choose
 from dreg.core.about import Surroundings
@@ -31,7 +31,7 @@ from dreg.core.version import Range, parse_request, parse_tag
 from dreg.diff.samples import Compared, Samples, between
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.history import fetched, profile_of, published
-from dreg.manifests import read_manifest, store_of
+from dreg.manifests import own_store_of, read_manifest
 from dreg.registry import Dataset, Registry, unknown_dataset
 from dreg.reproduce.answer import Differing, OtherVersion, Reproduced
 from dreg.run.running import needed, run
@@ -52,7 +52,7 @@ class Wanted:
     release: Release
     manifest: Manifest
     digest: str
-    store: Stores
+    store: Store | Stores
 
 
 def reproduce(
@@ -122,7 +122,7 @@ def _wanted(registry: Registry, request: str) -> Wanted:
         raise unknown_dataset(name, registry.names)
     release = fetched(dataset, choose(name, within, releases))
     place = str(registry.root)
-    store = store_of(place, git.revision(place, release.tag))
+    store = own_store_of(place, git.revision(place, release.tag))
     manifest = read_manifest(store, release)
     if manifest is None or release.manifest is None:
         raise Refused(
