@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from dreg.core.manifest import manifest_key
+from tests.counting_proxy import recording
 from tests.small_registry import NAME, SmallRegistry, copy
 from tests.test_signed import sign_with, ssh_key
 
@@ -248,6 +249,24 @@ def test_s3_to_s3(ready, other, s3):
     done = other.ok("import", str(ready.path / "b.tar"), **environment)
     assert "consumers need --remote or DREG_REMOTE" in done.stderr
     assert other.ok("fsck", "--remote", "--deep", "--json", **environment).json["problems"] == []
+
+
+def test_an_import_announces_itself_and_writes_the_manifest_last(ready, other, s3):
+    environment = {**s3.environment, "DREG_REMOTE": s3.url + "/a", "AWS_ENDPOINT_URL": s3.endpoint}
+    ready.ok("release", NAME, **environment)
+    ready.ok("export", NAME, "-o", "b.tar", **environment)
+    with recording(s3.port) as proxy:
+        environment |= {"DREG_REMOTE": s3.url + "/b", "AWS_ENDPOINT_URL": proxy.endpoint}
+        other.ok("import", str(ready.path / "b.tar"), **environment)
+        written = [path for method, path in proxy.asked if method == "PUT"]
+        last = proxy.asked[-1]
+    first, *objects, manifest = written
+    assert "/dreg/announced/" in first
+    assert all("/files/md5/" in path for path in objects)
+    folders = [path.endswith(".dir") for path in objects]
+    assert any(folders) and folders == sorted(folders), "a folder's after the files it names"
+    assert "/dreg/manifests/" in manifest
+    assert last[0] in ("POST", "DELETE"), "the announcement goes when all is done"
 
 
 def test_killed_at_any_moment_the_same_command_completes(released, other):

@@ -8,7 +8,8 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,9 @@ from dreg.core.garbage import (
 from dreg.core.manifest import manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.errors import BadRequest, DregError, Outside, Refused
+from dreg.gc import collecting
 from dreg.gc.collecting import Collected, gc
-from dreg.push.announcing import _wait_for_sweeps, announced, sweeping
+from dreg.push.announcing import Sweep, _wait_for_sweeps, announced, sweeping
 from dreg.registry import Registry
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
 from tests.small_registry import NAME
@@ -493,6 +495,20 @@ def test_what_an_announced_release_needs_is_kept(wine, store):
         assert collect(wine, older_than=0).deleted.objects == 0
         assert is_there(wine, GARBAGE)
     assert not list(store.every(ANNOUNCED))
+
+
+def test_one_announced_after_the_first_look_is_seen_by_the_second(wine, store, monkeypatch):
+    collect(wine)
+    age(wine)
+
+    @contextmanager
+    def announced_first(place: Store) -> Iterator[Sweep]:
+        with announced(store, _manifest([file_of("x.csv", GARBAGE)])), sweeping(place) as sweep:
+            yield sweep
+
+    monkeypatch.setattr(collecting, "sweeping", announced_first)
+    assert collect(wine, older_than=0).deleted.objects == 0
+    assert is_there(wine, GARBAGE)
 
 
 def test_a_release_waits_while_something_is_deleted(wine, store):
