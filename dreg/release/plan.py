@@ -10,37 +10,22 @@ from semver import Version
 from dreg.adapters.claims import Claims
 from dreg.adapters.git import Repository
 from dreg.core.changelog import Entry, with_entry
-from dreg.core.choices import Choices, as_prerelease, chosen, exceptions
-from dreg.core.decision import Decision, above, decide
-from dreg.core.evidence import told
-from dreg.core.gates import Breach
+from dreg.core.choices import Choices
+from dreg.core.decision import Decision
 from dreg.core.links import tag_page
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
-from dreg.core.release import Release, first_version, highest_final, last_final, newest, tag_message
-from dreg.core.rules import USUAL, Pricing
+from dreg.core.release import Release, newest, tag_message
 from dreg.core.version import Bump, tag_of
-from dreg.diff.samples import samples_since
 from dreg.errors import Refused
-from dreg.history import (
-    fetched,
-    pricing_of,
-    profile_of,
-    promised_otherwise,
-    published,
-    refuse_yanked,
-    tell_of_new_prices,
-    unless_repeated,
-)
-from dreg.inspection import breached, violated
-from dreg.output import out
+from dreg.history import fetched
 from dreg.push.holdings import Holdings, holdings, nothing
-from dreg.registry import Dataset, Registry
+from dreg.registry import Dataset
 from dreg.release.about import about
 from dreg.release.branch_tip import GIT_REMOTE, Base, diverged, release_base
+from dreg.release.deciding import Decided, decide_on, ready
 from dreg.release.fetchable import refuse_unplaceable, refuse_unreadable_name
-from dreg.run.running import refuse_unfinished
-from dreg.upstream import out_of_range, upstream
+from dreg.upstream import upstream
 
 
 @dataclass(frozen=True)
@@ -117,100 +102,76 @@ def plan(
     base = release_base(dataset, repository, branch)
     with claims.clone() if claims else nullcontext():
         _refuse_dirty(repository, base)
-    profile = _ready(dataset)
-    releases = published(dataset)
-    last, old, pricing = _before(dataset, releases)
-    initial = choices.initial or first_version(releases)
-    compared = samples_since(dataset, last, old, None, profile) if last and old else None
-    changes = compared.changes if compared else None
-    promised = promised_otherwise(dataset, last) if last else ()
-    version = last.version if last else None
-    decision = decide(old, profile, version, initial, pricing, changes, promised)
-    if decision.bump is not Bump.NONE or (last and last.yanked):
-        refuse_yanked(dataset, profile, releases, promises=decision.only_promises)
-    decision = chosen(above(decision, highest_final(releases)), choices, dataset.name)
-    if choices.prerelease and decision.bump is not Bump.NONE:
-        versions = [release.version for release in releases]
-        decision = as_prerelease(decision, choices, versions, dataset.name)
-        decision = unless_repeated(dataset, decision, releases, profile)
-    broken = _breaches(dataset, decision, profile, old)
-    for gate in set(choices.allow) - {breach.gate for breach in broken}:
-        out.note(f"`{dataset.name}` passes its gate `{gate}`: there is nothing to allow")
-    excepted = exceptions(decision, broken, choices, dataset.name)
-    version = decision.version
-    needed = decision.bump is not Bump.NONE
+    profile = ready(dataset)
+    decided = decide_on(dataset, choices, profile)
+    decision, last, version = decided.decision, decided.last, decided.decision.version
+    tag, needed = tag_of(dataset.name, version), decision.bump is not Bump.NONE
     if needed and base.diverged:
         raise diverged(base.branch)
     if needed and base.branch is not None:
-        _refuse_tag_only_here(repository, tag_of(dataset.name, version))
-    before = last or newest(releases)
+        _refuse_tag_only_here(repository, tag)
+    before = last or newest(decided.releases)
     held = holdings(dataset, before and fetched(dataset, before)) if needed else nothing(dataset)
     refuse_unplaceable(dataset, held.snapshot)
-    made_from = upstream(dataset) if needed else ()
-    manifest = Manifest(
-        dataset.name,
-        version,
-        held.snapshot,
-        held.directories,
-        about(
-            dataset,
-            decision,
-            profile,
-            held.snapshot,
-            base=base.commit,
-            previous=last.version if last else None,
-            exceptions=excepted,
-            upstream=made_from,
-        )
-        if needed
-        else None,
-    )
     entry = Entry(
         version=version,
         date=date,
         findings=decision.findings,
         samples=_samples(profile),
-        before=_samples(old) if old else None,
-        exceptions=excepted,
-        link=tag_page(
-            repository.remote_url(GIT_REMOTE),
-            tag_of(dataset.name, version),
-            last.tag if last else None,
-        ),
+        before=_samples(decided.old) if decided.old else None,
+        exceptions=decided.exceptions,
+        link=tag_page(repository.remote_url(GIT_REMOTE), tag, last.tag if last else None),
     )
     return Plan(
         dataset=dataset.name,
         previous=last.version if last else None,
         version=version,
-        tag=tag_of(dataset.name, version),
+        tag=tag,
         bump=decision.bump,
         decision=decision,
-        exceptions=excepted,
-        reason=choices.reason if excepted else "",
-        allowed=tuple(dict.fromkeys(breach.gate for breach in broken)),
+        exceptions=decided.exceptions,
+        reason=choices.reason if decided.exceptions else "",
+        allowed=tuple(dict.fromkeys(breach.gate for breach in decided.broken)),
         samples=profile.num_samples,
         files=profile.snapshot.files,
         size=profile.snapshot.size,
         base=base,
         holdings=held,
-        manifest=manifest,
-        released=None if needed else _manifest_of(dataset, tag_of(dataset.name, version), releases),
+        manifest=_manifest(dataset, decided, profile, held, base, needed=needed),
+        released=None if needed else _manifest_of(dataset, tag, decided.releases),
         entry=entry,
         changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
     )
 
 
+def _manifest(
+    dataset: Dataset,
+    decided: Decided,
+    profile: Profile,
+    held: Holdings,
+    base: Base,
+    *,
+    needed: bool,
+) -> Manifest:
+    """The manifest of the release; where none is `needed`, one that says nothing about it."""
+    said = None
+    if needed:
+        said = about(
+            dataset,
+            decided.decision,
+            profile,
+            held.snapshot,
+            base=base.commit,
+            previous=decided.last.version if decided.last else None,
+            exceptions=decided.exceptions,
+            upstream=upstream(dataset),
+        )
+    version = decided.decision.version
+    return Manifest(dataset.name, version, held.snapshot, held.directories, said)
+
+
 def _manifest_of(dataset: Dataset, tag: str, releases: list[Release]) -> str | None:
     return next((fetched(dataset, r).manifest for r in releases if r.tag == tag), None)
-
-
-def _breaches(
-    dataset: Dataset, decision: Decision, profile: Profile, old: Profile | None
-) -> tuple[Breach, ...]:
-    if decision.bump is Bump.NONE:
-        return ()
-    contract = dataset.contract()
-    return breached(dataset, contract, profile, old)
 
 
 def _samples(profile: Profile) -> dict[str, int]:
@@ -258,34 +219,3 @@ def _refuse_tag_only_here(repository: Repository, tag: str) -> None:
             f"there is a tag `{tag}` here that is not on {GIT_REMOTE}",
             hint=f"push it or remove it (git tag -d {tag}), then release again",
         )
-
-
-def _ready(dataset: Dataset) -> Profile:
-    refuse_unfinished(dataset)
-    profile = dataset.profile()
-    if profile is None:
-        raise Refused(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
-    broken = (
-        *violated(dataset, dataset.contract(), profile),
-        *out_of_range(Registry(dataset.root), dataset, published),
-    )
-    if broken:
-        raise Refused(
-            f"`{dataset.name}` does not keep its contract",
-            hint=f"correct the data or pipelines/{dataset.name}/dataset.yaml, then: dreg check {dataset.name}",
-            details=told(broken),
-        )
-    return profile
-
-
-def _before(
-    dataset: Dataset, releases: list[Release]
-) -> tuple[Release | None, Profile | None, Pricing]:
-    """The release that this one is compared with, its profile, and its prices."""
-    last = last_final(releases)
-    if last is None:
-        return None, None, USUAL
-    last = fetched(dataset, last)
-    pricing = pricing_of(dataset, last)
-    tell_of_new_prices(dataset, pricing)
-    return last, profile_of(dataset, last), pricing
