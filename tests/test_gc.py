@@ -513,8 +513,13 @@ def test_one_announced_after_the_first_look_is_seen_by_the_second(wine, store, m
 
 def test_a_release_waits_while_something_is_deleted(wine, store):
     order = []
+
+    def release() -> None:
+        with announced(store, _manifest([file_of("x.csv", GARBAGE)])):
+            order.append("released")
+
     with sweeping(store):
-        waits = threading.Thread(target=lambda: (_wait_for_sweeps(store), order.append("released")))
+        waits = threading.Thread(target=release)
         waits.start()
         time.sleep(1.2)
         order.append("deleted")
