@@ -14,7 +14,7 @@ from dreg.adapters.requests_file import read_requests
 from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
-from dreg.core.remotes import Remotes
+from dreg.core.remotes import SCHEMES, Remotes
 from dreg.core.requests import Requests
 from dreg.errors import Refused
 
@@ -38,7 +38,8 @@ def store_of(
 def own_store_of(place: str, revision: git.Revision) -> Store | Stores:
     """As `store_of`, in a registry that somebody works in: what only DVC opens counts as well."""
     stores = store_of(place, revision)
-    return stores if stores.remotes[0].is_native else open_own(stores.remotes[0])
+    first = stores.remotes[0]
+    return stores if first.scheme in ("", *SCHEMES) else open_own(first)
 
 
 def read_manifest(store: Store | Stores, release: Release) -> Manifest | None:
