@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dreg.adapters.git import Repository, remote_tags
+from dreg.adapters.git import Repository, Revision, remote_tags
 from dreg.adapters.git.publish import Publisher
+from dreg.adapters.objects import Store, Stores
+from dreg.adapters.through_dvc import open_own
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.catalog import releases_of
 from dreg.core.contract import Contract
@@ -15,10 +17,12 @@ from dreg.core.decision import Decision
 from dreg.core.json_text import parse_json
 from dreg.core.profile import FORMAT, Profile
 from dreg.core.release import Release, marked, newest
+from dreg.core.remotes import SCHEMES
 from dreg.core.rules import Finding, Pricing, assess
 from dreg.core.version import Bump
 from dreg.core.yank import tags_about
 from dreg.errors import BadRequest, Refused
+from dreg.manifests import store_of
 from dreg.output import out
 from dreg.registry import Dataset
 from dreg.release.branch_tip import GIT_REMOTE
@@ -154,3 +158,10 @@ def unless_repeated(
     if profile_of(dataset, before) != profile or promised_otherwise(dataset, before):
         return decision
     return replace(decision, findings=(), bump=Bump.NONE, version=before.version, computed=None)
+
+
+def own_store_of(place: str, revision: Revision) -> Store | Stores:
+    """As `store_of`, in a registry that somebody works in: what only DVC opens counts as well."""
+    stores = store_of(place, revision)
+    first = stores.remotes[0]
+    return stores if first.scheme in ("", *SCHEMES) else open_own(first)

@@ -11,10 +11,9 @@ from dreg.adapters.dvc_config import Remotely, read_remotes, wanted_remotes
 from dreg.adapters.manifest_cache import keep_manifest, kept_manifest
 from dreg.adapters.objects import Store, Stores
 from dreg.adapters.requests_file import read_requests
-from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
-from dreg.core.remotes import SCHEMES, Remotes
+from dreg.core.remotes import Remotes
 from dreg.core.requests import Requests
 from dreg.errors import Refused
 
@@ -33,13 +32,6 @@ def store_of(
     remotes = asked.as_seen_from_here(remotes_at(repo, revision.read(".dvc/config")))
     wanted = wanted_remotes(remote) or asked.remote
     return Stores([remotes.choose(name) for name in wanted or (None,)])
-
-
-def own_store_of(place: str, revision: git.Revision) -> Store | Stores:
-    """As `store_of`, in a registry that somebody works in: what only DVC opens counts as well."""
-    stores = store_of(place, revision)
-    first = stores.remotes[0]
-    return stores if first.scheme in ("", *SCHEMES) else open_own(first)
 
 
 def read_manifest(store: Store | Stores, release: Release) -> Manifest | None:

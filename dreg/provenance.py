@@ -14,7 +14,8 @@ from dreg.core.manifest import manifest_digest
 from dreg.core.release import Release
 from dreg.core.version import parse_request
 from dreg.errors import Refused
-from dreg.manifests import own_store_of, read_manifest, store_of
+from dreg.history import own_store_of
+from dreg.manifests import read_manifest, store_of
 from dreg.registry import Registry
 from dreg.release.branch_tip import GIT_REMOTE
 

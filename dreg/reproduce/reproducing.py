@@ -30,8 +30,8 @@ from dreg.core.snapshot import INDEX
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.diff.samples import Compared, Samples, between
 from dreg.errors import BadRequest, DregError, Refused
-from dreg.history import fetched, profile_of, published
-from dreg.manifests import own_store_of, read_manifest
+from dreg.history import fetched, own_store_of, profile_of, published
+from dreg.manifests import read_manifest
 from dreg.registry import Dataset, Registry, unknown_dataset
 from dreg.reproduce.answer import Differing, OtherVersion, Reproduced
 from dreg.run.running import needed, run
