@@ -427,6 +427,12 @@ def test_the_quarantine_is_damaged(marked):
     assert "cannot be read" in refused(marked, Refused)
 
 
+def test_a_release_is_announced_in_a_way_that_is_not_known(marked):
+    (marked.store / ANNOUNCED).mkdir(parents=True, exist_ok=True)
+    (marked.store / ANNOUNCED / "of-a-later-dreg.txt").write_text("?")
+    assert "is no announcement that this dreg reads" in refused(marked, Refused)
+
+
 def test_a_remote_that_another_registry_uses(marked, tmp_path):
     other = HandMade(tmp_path / "other", marked.environment, remote=marked.remote)
     other.release("1.0.0", {"processed/x.csv": b"theirs"}, name="beer")
