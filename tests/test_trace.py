@@ -326,7 +326,12 @@ def test_two_datasets_in_a_run(registry, tracking, kinds, monkeypatch):
         "talks-v1.0.0",
     )
     monkeypatch.delenv("DREG_REPO")
-    told = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    told = Models(registry, "", []).trace(f"runs:/{active.info.run_id}", "--export", "s.parquet")[
+        "data"
+    ]
+    about = pq.read_schema("s.parquet").metadata
+    assert (about[b"dreg.version"], about[b"dreg.version.talks"]) == (b"1.1.0", b"1.0.0")
+    assert set(pq.read_table("s.parquet")["dataset"].to_pylist()) == {"words", "talks"}
     samples = {one["dataset"]: one["samples"] for one in told}
     assert samples == {"words": ROWS + 1, "talks": 3}
 

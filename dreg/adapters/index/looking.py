@@ -59,12 +59,16 @@ def export(target: Path, indexes: Iterable[tuple[Path, Sequence[str], Mapping[st
     """Write samples of some indexes, those of some splits of each, as one Parquet file; how many.
 
     The columns are dataset, version, split, key and hash; where they are from is in the file's own
-    metadata too. The file appears when it is complete.
+    metadata too, of all but the first with the dataset's name behind the key. The file appears when it is complete.
     """
     arrow = needed("pyarrow", "arrow")
     parquet = needed("pyarrow.parquet", "arrow")
     parts = list(indexes)
-    about = {f"dreg.{key}": value for _, _, told in parts[:1] for key, value in told.items()}
+    about = {
+        ".".join(("dreg", key, *([told["dataset"]] if number else []))): value
+        for number, (_, _, told) in enumerate(parts)
+        for key, value in told.items()
+    }
     names, kinds = ("dataset", "version", *COLUMNS), [arrow.string()] * 4 + [arrow.binary(16)]
     schema = arrow.schema(list(zip(names, kinds, strict=True)), metadata=about)
     number = 0
