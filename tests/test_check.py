@@ -128,6 +128,15 @@ def test_a_promise_is_kept(broken, promise, train, val):
 
 BROKEN = [
     (
+        {"type": "uint64", "range": [0, 2**63 + 8192]},  # beyond what int64 holds
+        pa.array([2**63 + 8192, 2**63 + 16384], pa.uint64()),
+        pa.array([1], pa.uint64()),
+        [
+            "column `x` goes up to 9.22337e+18 in split `train`, promised at most 9.22337e+18",
+            "  processed/train.parquet row 2: 9223372036854792192",
+        ],
+    ),
+    (
         {"type": "string", "values": ["a", "b"]},
         ["a", "c"],
         ["a"],

@@ -62,6 +62,7 @@ def test_a_file_edited_in_one_project_is_never_anothers(wine):
     assert done.json["datasets"][0]["downloaded"] == len(TRAIN)
     assert tree(second / "data" / "wine") == PLACED
     assert train_of(first).read_bytes() == b"edited too"
+    assert train_of(wine.train).read_bytes() == b"edited"
 
 
 @pytest.mark.parametrize("link", ["auto", "copy", "hardlink"])

@@ -121,6 +121,12 @@ def test_counts_are_held_against_their_bounds(text, told):
     assert broken(text, profile) == told
 
 
+def test_a_class_that_no_sample_has_is_counted_too():
+    profile = changed(val={"class_distribution": {"red": 200}})
+    said = "min_samples_per_class: split `val` has 0 samples of `white`, at least 1 is asked for"
+    assert broken("{min_samples_per_class: {val: 1}}", profile) == [said]
+
+
 @pytest.mark.parametrize("percent", range(1, 100))
 def test_a_share_of_nulls_that_is_just_met_is_kept(percent):
     profile = changed(

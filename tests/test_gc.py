@@ -21,6 +21,7 @@ from dreg.core.garbage import (
     QUARANTINE,
     SWEEPS,
     Quarantine,
+    in_order,
     md5s_in,
     parse_age,
     sort,
@@ -385,6 +386,12 @@ def refused(made: HandMade, kind: type[DregError], **options: object) -> str:
     assert (made.store / QUARANTINE).read_bytes() == marks
     assert not list((made.store / SWEEPS).iterdir())
     return error.value.fact
+
+
+def test_what_names_others_is_deleted_before_what_it_names():
+    """A collection that is killed leaves no folder object that names what is gone."""
+    keys = [object_key(md5) for md5 in ("0" * 32, "f" * 32 + ".dir", "1" * 32, "a" * 32 + ".dir")]
+    assert in_order(keys) == [keys[3], keys[1], keys[0], keys[2]]
 
 
 @pytest.fixture

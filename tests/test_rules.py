@@ -216,6 +216,12 @@ def test_a_split_with_another_name_is_compared_with_itself():
     found = {f.rule: f.text for f in assess(old, new, changes=SampleChanges.from_json(told))}
     assert {"split-renamed", "evaluation-split-changed"} <= found.keys()
     assert not {"split-added", "split-removed", "samples-moved", "metric-removed"} & found.keys()
+    # All of its samples are in a new split that is larger by far: that is not it.
+    larger = SampleChanges.from_json(told)
+    (moved,) = larger.moved.values()
+    base = read("base")["splits"]["val"]
+    new = profile({"splits": {"val": None, "test": base | {"num_samples": 5 * moved}}})
+    assert renamed_splits(profile({}), new, larger) == {}
     # By figures alone, where nobody indexed samples.
     same = profile(
         {
