@@ -88,7 +88,7 @@ def nulls_filled(old: Profile, new: Profile) -> Iterator[str]:
             if fewer and new.splits[split].num_samples >= old.splits[split].num_samples:
                 yield (
                     f"column {tick(name)} of split {tick(split)} has {numbered(int(after.get('nulls', 0)), 'null')} "
-                    f"instead of {before['nulls']:,}"
+                    f"instead of {before.get('nulls', 0):,}"
                 )
 
 
