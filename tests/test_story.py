@@ -123,7 +123,7 @@ def test_every_command_in_the_readme_works(tmp_path, elsewhere):
     (tmp_path / "home").mkdir()
     (script,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     (tmp_path / "training" / "train.py").write_text(script)
-    story.environment |= {"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"}
+    training = {"MLFLOW_TRACKING_URI": "mlruns", "MLFLOW_ALLOW_FILE_STORE": "true"}
     story.environment["PATH"] = forked.on_path()
     params = tmp_path / "registry" / "pipelines" / DATASET / "params.yaml"
     params.write_text(params.read_text().replace("hold_back: 0.0", "hold_back: 0.2"))
@@ -133,10 +133,11 @@ def test_every_command_in_the_readme_works(tmp_path, elsewhere):
         if folder == "":
             continue  # set-up: the tests below
         where = tmp_path / ("home/my-registry" if folder == "my-registry" else folder)
+        environment = story.environment | (training if folder == "training" else {})
         if where.name == "my-registry" and where.is_dir():
             (where / "trees.csv").write_text(TREES)
         done = subprocess.run(
-            words, cwd=where, env=story.environment, capture_output=True, text=True, check=False
+            words, cwd=where, env=environment, capture_output=True, text=True, check=False
         )
         if no_source(done.stderr):
             pytest.skip("no mirror of the wine data can be reached from this machine")
