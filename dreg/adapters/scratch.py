@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,10 +66,22 @@ def _unlock_references(folder: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         locks = [Path(line) for line in (folder / REFERENCE_LOCKS).read_text().splitlines()]
         deadline = time.monotonic() + ORPHANED
-        while any(lock.exists() for lock in locks) and time.monotonic() < deadline:
+        left = _seen(locks)
+        while left and time.monotonic() < deadline:
             time.sleep(0.05)
-        for lock in locks:
+            now = _seen(list(left))
+            left = {lock: at for lock, at in left.items() if now.get(lock) == at}
+        for lock in left:  # a living git has let go of its locks by now
             lock.unlink(missing_ok=True)
+
+
+def _seen(locks: Sequence[Path]) -> dict[Path, tuple[int, int]]:
+    found = {}
+    for lock in locks:
+        with contextlib.suppress(OSError):
+            about = lock.stat()
+            found[lock] = about.st_ino, about.st_mtime_ns
+    return found
 
 
 def _made(place: Path) -> tuple[Path, int]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dreg.adapters.dvc.kept_lock import heal, kept_lock
 from dreg.adapters.dvc.pipeline import Pipeline, scratch
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.yaml_files import shown
@@ -44,6 +45,8 @@ class Attempt:
         Outputs that are just not here are got from DVC's cache or the remote; only what neither
         has is made again. Raises Outside, or what a stage's script reported; Stopped.
         """
+        if heal(self.pipeline):
+            self.tell("dvc.lock is as it was before a run that was killed while it was written")
         was = "up to date"
         if not force:
             verdicts = self.pipeline.verdicts()
@@ -65,7 +68,9 @@ class Attempt:
         else:
             arguments.append(pipeline.file)
         transcript = Transcript(self._commands())
-        if self._dvc(arguments, transcript) != 0:
+        with kept_lock(pipeline):
+            code = self._dvc(arguments, transcript)
+        if code != 0:
             raise transcript.failure(pipeline.name, shown(self.log))
         ran = tuple(transcript.stages)
         return ("ran" if ran else "restored" if transcript.restored else "up to date"), ran
@@ -91,7 +96,10 @@ class Attempt:
         self.log.unlink(missing_ok=True)
         if here:
             self.tell(f"putting the outputs of {', '.join(here)} back into DVC's cache")
-            self._dvc([WAITING, "commit", *self.pipeline.targets(here)], Transcript(), quietly=True)
+            with kept_lock(self.pipeline):
+                self._dvc(
+                    [WAITING, "commit", *self.pipeline.targets(here)], Transcript(), quietly=True
+                )
         if gone:
             self.tell(f"getting the outputs of {', '.join(gone)} from the cache or the remote")
             told = Transcript()

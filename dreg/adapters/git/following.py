@@ -74,13 +74,15 @@ def fast_forward(root: Path, commit: str) -> None:
 
 
 @contextmanager
-def moving(root: Path, *references: str) -> Iterator[None]:
-    """While git moves the references: its locks on them go with the next command if we die."""
-    repository = Repository(root)
+def moving(root: Path, *references: str, of: Path | None = None) -> Iterator[None]:
+    """While git moves the references: its locks on them go with the next command if we die.
+
+    They are those of the repository at `root`, or of another one on this machine.
+    """
+    repository, home = Repository(root), of or root
     asked = [word for name in references for word in ("--git-path", f"{name}.lock")]
-    locks = [
-        str((root / path).absolute()) for path in repository.ask("rev-parse", *asked).split("\n")
-    ]
+    said = Repository(home).try_("rev-parse", *asked) or ""
+    locks = [str((home / path).absolute()) for path in said.split("\n") if path]
     with scratch_folder(repository.git_folder) as scratch:
         (scratch / REFERENCE_LOCKS).write_text("\n".join(locks))
         yield

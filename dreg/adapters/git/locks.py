@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreg.adapters.git.objects import Tag, tags_of
-from dreg.adapters.git.process import check_url, git, start
+from dreg.adapters.git.process import QUIETLY, check_url, git, start
 from dreg.errors import Outside
 
 SCRATCH = "refs/dreg/gc/"
@@ -36,7 +36,7 @@ class Locks:
         for number, remote in enumerate(remotes):
             place = f"{SCRATCH}{number}/"
             refspecs = [f"+refs/{kind}/*:{place}{kind}/*" for kind in REFERENCES]
-            options = ("--quiet", "--no-tags", "--prune", "--no-write-fetch-head", "--refmap=")
+            options = (*QUIETLY, "--prune", "--no-write-fetch-head", "--refmap=")
             git(
                 "fetch",
                 *options,

@@ -27,6 +27,8 @@ FOREIGN = (
     "GIT_GRAFT_FILE",
     "GIT_QUARANTINE_PATH",
 )
+# git's own housekeeping would go on when we are killed, and leave a lock that stops it for good.
+QUIETLY = ("--quiet", "--no-tags", "--no-auto-maintenance")
 # Transports that run a command of the URL's choosing, whatever the user's configuration allows.
 NEVER = {"protocol.ext.allow": "never", "protocol.fd.allow": "never"}
 

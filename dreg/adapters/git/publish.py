@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dreg.adapters.git.following import fast_forward, follow_branch, moving
-from dreg.adapters.git.process import FOREIGN, failure
+from dreg.adapters.git.process import FOREIGN, QUIETLY, failure
 from dreg.adapters.git.repository import Repository
-from dreg.adapters.git.signing import scratch_repository
+from dreg.adapters.git.signing import scratch_repository, signing_in
 from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import HALF_WRITTEN
 from dreg.errors import Outside, Refused
@@ -55,7 +56,7 @@ class Publisher:
         if not listed:
             return None
         # Without a refmap no reference moves, which two releases in this clone might do at once.
-        self._git("fetch", "--quiet", "--no-tags", "--refmap=", remote, f"refs/heads/{branch}")
+        self._git("fetch", *QUIETLY, "--refmap=", remote, f"refs/heads/{branch}")
         tip: str = listed.split()[0]
         return tip
 
@@ -66,7 +67,7 @@ class Publisher:
         """
         depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
         reference = f"refs/tags/{tag}"
-        self._git("fetch", "--quiet", "--no-tags", *depth, remote, f"{reference}:{reference}")
+        self._git("fetch", *QUIETLY, *depth, remote, f"{reference}:{reference}")
 
     def default_branch(self, remote: str) -> str | None:
         """The branch that the remote's HEAD names."""
@@ -93,7 +94,11 @@ class Publisher:
             return base
         arguments = (tree, "-p", base, "-F", "-")
         if self._signs("commit.gpgSign", sign):
-            return self._signed("commit-tree", "-S", *arguments, stdin=message)
+            with (
+                scratch_folder(Path(self.repo.git_dir)) as scratch,
+                self.repo.git.custom_environment(**signing_in(scratch)),
+            ):
+                return self._signed("commit-tree", "-S", *arguments, stdin=message)
         commit: str = self._git("commit-tree", *arguments, stdin=message)
         return commit
 
@@ -183,13 +188,16 @@ class Publisher:
     def take(self, store: Path, *tags: str) -> None:
         """Bring in tags with their history from the repository at `store`; nothing refers to them yet."""
         wanted = [f"refs/tags/{tag}" for tag in tags]
-        self._git("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", str(store), *wanted)
+        self._git("fetch", *QUIETLY, "--no-write-fetch-head", str(store), *wanted)
 
     def _push(self, *arguments: str) -> None:
         from git import GitCommandError
 
+        (remote,) = (word for word in arguments if not word.startswith("-") and ":" not in word)
+        moved = [word.rpartition(":")[2] for word in arguments if ":refs/" in word]
         try:
-            self.repo.git.push("--atomic", "--porcelain", *arguments)
+            with self._locking(remote, moved):
+                self.repo.git.push("--atomic", "--porcelain", *arguments)
         except GitCommandError as error:
             said = f"{error.stdout}\n{error.stderr}"
             if any(
@@ -204,6 +212,14 @@ class Publisher:
             ):
                 raise LostRace(said) from error
             raise _outside(error) from error
+
+    def _locking(self, remote: str, references: Sequence[str]) -> AbstractContextManager[None]:
+        """A remote that is a folder is locked by processes that die with ours when a machine does."""
+        url = (Repository(self.root).remote_url(remote) or remote).removeprefix("file://")
+        folder = self.root / url
+        return (
+            moving(self.root, "HEAD", *references, of=folder) if folder.is_dir() else nullcontext()
+        )
 
     def adopt(
         self, published: Published, remote_branch: str | None, mark: str | None = None

@@ -55,7 +55,16 @@ def scratch_repository(root: Path) -> Iterator[dict[str, str]]:
             f"[core]\n\trepositoryformatversion = 1\n[extensions]\n\tobjectformat = {form}\n"
             f'[include]\n\tpath = "{quoted}"\n'
         )
-        yield {"GIT_DIR": str(scratch), "GIT_OBJECT_DIRECTORY": str(objects)}
+        yield {
+            "GIT_DIR": str(scratch),
+            "GIT_OBJECT_DIRECTORY": str(objects),
+            **signing_in(scratch),
+        }
+
+
+def signing_in(scratch: Path) -> dict[str, str]:
+    """What git and ssh-keygen write while they sign, and leave on a full disk, goes with the folder."""
+    return {"TMPDIR": str(scratch)}
 
 
 def refuse_unsigned(revision: Revision, tag: str, signers: Signers) -> str:
