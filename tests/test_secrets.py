@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dreg.cli import run
 from tests.done import Done
 from tests.git_server import PASSWORD, USER, serving
 from tests.s3_server import SECRET
@@ -96,3 +97,12 @@ def test_no_command_tells_a_secret(told, tmp_path):
         oid, kind, _ = line.split()
         if kind != "tree":
             refuse_secrets(registry.git("cat-file", kind, oid, folder=registry.remote), line)
+
+
+def test_a_folder_that_the_shell_names_is_no_secret(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PWD", str(tmp_path))
+    monkeypatch.setenv("TOKEN_FILE", str(tmp_path))
+    monkeypatch.setenv("DB_PWD", "correct-horse")
+    assert run(["init", "correct-horse"]) == 0
+    assert f"{tmp_path}/(withheld)" in capsys.readouterr().out

@@ -21,6 +21,8 @@ SECRET_NAME = re.compile(
     r"|authorization|bearer|cookie|(?:connection|conn)[_\-]?str(?:ing)?|dsn)(?:$|[._\-])",
     re.IGNORECASE,
 )
+# The folders that every shell names, and names of files, whatever is in those.
+_PLACE = re.compile(r"(?:old)?pwd|.*[._\-](?:file|path|dir)", re.IGNORECASE)
 # Users and passwords in URLs; in those of other schemes than http a user alone is no secret.
 _CREDENTIALS = re.compile(
     r"(https?://)[^/@?#\s\"'`]*@|([a-z][a-z0-9+.-]*://[^/:@?#\s\"'`]*):[^/@?#\s\"'`]*(?=@)"
@@ -43,7 +45,7 @@ def secrets_in(environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         value
         for name, value in environment.items()
-        if len(value) >= SHORTEST and SECRET_NAME.search(name)
+        if len(value) >= SHORTEST and SECRET_NAME.search(name) and not _PLACE.fullmatch(name)
     )
 
 
