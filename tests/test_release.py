@@ -671,3 +671,20 @@ def test_bytes_that_go_where_consumers_do_not_look_are_warned_of(ready, tmp_path
     assert "warning: the bytes go to" in done.stderr
     assert "consumers need DREG_REMOTE" in done.stderr
     assert "warning" not in ready.ok("release", NAME, "--dry-run").stderr
+
+
+def test_a_folder_of_releases_that_is_not_mounted_is_no_new_one(ready):
+    ready.release()
+    ready.drop_column("height_mm")
+    ready.ok("run", NAME)
+    away = ready.store.rename(ready.home / "away")
+    done = ready.dreg("release", NAME)
+    assert done.code == 3
+    assert f"is not there, and `{NAME}-v1.0.0` was released before" in done.stderr
+    assert "mount it" in done.stderr
+    assert not ready.store.exists()
+    ready.store.mkdir()
+    done = ready.dreg("release", NAME)
+    assert done.code == 0, done.stderr
+    assert f"`{NAME}-v1.0.0` is not on the remote" in done.stderr
+    assert away.is_dir()

@@ -19,7 +19,7 @@ from pathlib import Path
 from dreg.adapters import dvc
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.inspection import Wanted, inspect
-from dreg.adapters.objects import Checksums, Store, many
+from dreg.adapters.objects import Checksums, Missing, Store, many
 from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
@@ -154,8 +154,12 @@ def _vouched(store: Store, last: Release | None) -> Vouched:
         return Vouched()
     key = manifest_key(last.manifest)
     seen = store.stat(key)
-    if seen is None:
-        return Vouched()  # released to another remote
+    if seen is None:  # released to another remote, or lost
+        _refuse_no_folder(store, last)
+        out.warn(
+            f"`{last.tag}` is not on {store.location}; if it should be: dreg fsck --remote says more"
+        )
+        return Vouched()
     text = store.get_bytes(key, MANIFEST_LIMIT)
     try:
         manifest = Manifest.parse(text, last.manifest)
@@ -165,6 +169,19 @@ def _vouched(store: Store, last: Release | None) -> Vouched:
     # These bytes are right; so if they have another ETag, ETags here are no MD5s (AWS with KMS).
     md5 = hashlib.md5(text, usedforsecurity=False).hexdigest()
     return Vouched.by(manifest, opaque=seen.md5 not in (None, md5))
+
+
+def _refuse_no_folder(store: Store, last: Release) -> None:
+    """Raises Outside where a folder that has releases is gone: one that is not mounted is no new one."""
+    try:
+        store.get_bytes(manifest_key(last.manifest or ""), MANIFEST_LIMIT)
+    except Missing:
+        return
+    except Outside as error:
+        raise Outside(
+            f"{error.fact}, and `{last.tag}` was released before",
+            hint="mount it, or choose another: dreg remote use NAME; if it is a new one, make its folder",
+        ) from error
 
 
 def _with_sha256(
