@@ -21,7 +21,8 @@ from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.release import Release
 from dreg.core.remotes import Remote
 from dreg.errors import DregError, Outside
-from dreg.fetch.requested import default_repo, refuse_uncovered
+from dreg.fetch.covering import refuse_uncovered
+from dreg.fetch.requested import default_repo
 from dreg.manifests import remotes_at
 from dreg.output import size, table
 

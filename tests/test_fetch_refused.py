@@ -72,6 +72,14 @@ def test_a_range_that_is_none(wine):
     assert "`one` is not a version range" in refused(wine, 2, "wine@one")
 
 
+@pytest.mark.parametrize("value", ["wine-v1", "wine-v9", "wine-v1.0", "1.0.0", "garbage"])
+@pytest.mark.parametrize("named", [["wine"], []])
+def test_a_version_in_the_environment_that_is_none_never_gives_the_latest(wine, value, named):
+    wine.release("1.1.0")
+    said = refused(wine, 2, *named, DVC_DATA_VERSION=value)
+    assert said.startswith(f"error: DVC_DATA_VERSION is `{value}`, which is not the tag of a rele")
+
+
 def test_a_registry_without_releases(hand_made):
     hand_made.git("push", "-q", "origin", "main")
     assert refused(hand_made, 2, "wine", "--repo", str(hand_made.bare)) == (

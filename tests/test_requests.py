@@ -57,6 +57,53 @@ def test_locked_refuses_what_was_never_locked_and_changes_nothing(asked):
     assert "  beer is not in dreg.lock\n  wine is not in dreg.lock\n" in done.stderr
 
 
+def locked(made: HandMade, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    """Code, output and error of `dreg fetch --locked`, which leaves dreg.lock as it is."""
+    there = made.train / "dreg.lock"
+    before = there.read_bytes() if there.exists() else None
+    done = made.dreg("fetch", "--locked", *arguments, **environment)
+    assert (there.read_bytes() if there.exists() else None) == before
+    return done.code, done.stdout, done.stderr
+
+
+def test_locked_with_a_name_needs_a_lock(asked):
+    (asked.train / "dreg.toml").unlink()
+    for environment in ({"DREG_REPO": str(asked.bare)}, {}):
+        code, said, error = locked(asked, "wine@1", **environment)
+        assert (code, said, "  wine is not in dreg.lock\n" in error) == (1, "", True)
+    assert list(asked.train.iterdir()) == []
+    assert locked(asked, DVC_DATA_VERSION="wine-v1.0.0")[0] == 1
+
+
+def test_locked_with_a_name_brings_what_is_locked_and_else_nothing(asked):
+    (asked.train / "dreg.toml").unlink()
+    asked.fetch("wine@1.0.0", "--repo", str(asked.bare))
+    kept = tree(asked.train)
+    for covered in (["wine"], ["wine@^1"], ["wine-v1.0.0"], ["wine@^1", "--repo", str(asked.path)]):
+        shutil.rmtree(asked.train / "data")
+        assert locked(asked, *covered)[0] == 0
+        assert tree(asked.train) == kept
+    for other in (
+        ["wine@1.1.0"],
+        ["wine@main"],
+        ["wine", "-o", "elsewhere"],
+        ["wine", "--raw"],
+        ["--raw"],
+        ["wine", "--split", "train"],
+        ["beer@2"],
+    ):
+        code, said, error = locked(asked, *other)
+        assert (code, said) == (1, ""), other
+        assert "dreg.lock does not cover what is asked for" in error
+        assert tree(asked.train) == kept
+    assert locked(asked, "wine", DVC_DATA_VERSION="wine-v1.1.0")[0] == 1
+
+
+def test_a_path_of_a_repository_is_never_locked(asked):
+    code, _, error = locked(asked, "--path", "data", "--repo", str(asked.bare))
+    assert (code, "--locked is of what dreg.lock pins" in error) == (2, True)
+
+
 def test_pyproject_asks_too(asked):
     text = (asked.train / "dreg.toml").read_text()
     (asked.train / "dreg.toml").unlink()

@@ -79,7 +79,7 @@ RevOpt = Annotated[
 ]
 LockedOpt = Annotated[
     bool,
-    typer.Option("--locked", help="Refuse unless dreg.lock covers dreg.toml; for CI."),
+    typer.Option("--locked", help="Refuse unless dreg.lock covers what is asked for; for CI."),
 ]
 RawOpt = Annotated[bool, typer.Option("--raw", help="Place the raw files too.")]
 ForceOpt = Annotated[

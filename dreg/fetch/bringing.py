@@ -61,6 +61,11 @@ def bring(
 ) -> Fetches | Got:
     """Bring it. Raises as `fetch` and `get` do."""
     if wish.is_path(repo):
+        if only_locked:
+            raise BadRequest(
+                "--locked is of what dreg.lock pins, and a path of a repository never is",
+                hint="leave out --locked: a commit id with --rev always brings the same",
+            )
         from dreg.fetch.getting import get  # reads YAML, which releases have none of
 
         return get(

@@ -25,7 +25,7 @@ from dreg.core.yank import Yank
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.fetch.fill import fill
 from dreg.fetch.pin import Found, Request, check_signed, find, resolve
-from dreg.fetch.requested import refuse_uncovered, requests
+from dreg.fetch.requested import requests
 from dreg.output import count, out, size
 from dreg.yank.known import Yanks, warn, warn_as_known
 
@@ -103,7 +103,7 @@ def fetch(
     """Bring the newest release in the request's range; without one, what is asked for and locked.
 
     `subset` is the part that is wanted, None what dreg.toml or dreg.lock says. With `only_locked`
-    dreg.lock has to cover dreg.toml, and stays as it is.
+    dreg.lock has to cover the request, or dreg.toml, and stays as it is.
 
     Raises BadRequest for what does not exist; Refused for local changes (unless `force`, which
     moves them aside), a moved tag, unsafe paths or a signature that is not one of the `signers`'; Outside when a neighbour fails or bytes arrive
@@ -111,10 +111,18 @@ def fetch(
     """
     folder = Path.cwd()
     lock = read_lock(folder)
-    if only_locked:
-        refuse_uncovered(lock, folder)
-    asked = requests(lock, request, repo=repo, output=output, raw=raw, subset=subset, folder=folder)
-    wanted, yanks = [replace(one, signers=signers) for one in asked], Yanks()
+    asked = requests(
+        lock,
+        request,
+        repo=repo,
+        output=output,
+        raw=raw,
+        subset=subset,
+        folder=folder,
+        only_locked=only_locked,
+    )
+    wanted = [replace(one, signers=signers, only_locked=only_locked) for one in asked]
+    yanks = Yanks()
     return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
 
 
@@ -259,7 +267,7 @@ def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | 
         raw=request.raw,
         subset=request.subset,
     )
-    if pin != old:
+    if pin != old and not request.only_locked:
         write_pin(folder, pin)
     return Fetched(
         dataset=release.dataset,

@@ -33,7 +33,8 @@ from dreg.yank.known import warn_of_leaving
 @dataclass(frozen=True)
 class Request:
     """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that;
-    `signers` whose signature there has to be; `asked` is what the training repository asks for.
+    `only_locked` that the lock stays as it is; `signers` whose signature there has to be; `asked` is
+    what the training repository asks for.
 
     `repo` is as git gets it; there may be a token in it, so only `public_repo` is shown or written.
     """
@@ -45,6 +46,7 @@ class Request:
     raw: bool
     pin: Pin | None
     exact: bool = False
+    only_locked: bool = False
     signers: git.Signers | None = None
     subset: Subset = field(default_factory=Subset)
     asked: Requests = field(default_factory=Requests)

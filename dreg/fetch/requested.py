@@ -6,15 +6,20 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from semver import Version
+
 from dreg.adapters import git
 from dreg.adapters.requests_file import read_requests
 from dreg.core.lock import Lock, Pin
 from dreg.core.requests import Asked, Requests
 from dreg.core.subset import Subset
-from dreg.core.version import Range, check_name, parse_tag, range_or_revision
-from dreg.errors import BadRequest, DregError, Refused
+from dreg.core.version import Range, check_name, parse_tag, range_or_revision, tag_of
+from dreg.errors import BadRequest, DregError
+from dreg.fetch.covering import covering, differs, refuse_uncovered
 from dreg.fetch.pin import Request
 from dreg.registry import Registry
+
+VARIABLE = "DVC_DATA_VERSION"
 
 
 def requests(
@@ -26,22 +31,32 @@ def requests(
     raw: bool,
     subset: Subset | None = None,
     folder: Path | None = None,
+    only_locked: bool = False,
 ) -> list[Request]:
     """What is to be brought: `text`, or all that dreg.toml in `folder` asks for and is locked.
 
-    Raises BadRequest when that is nothing, or no registry is known.
+    Raises BadRequest when that is nothing, or no registry is known; Refused when, with `only_locked`,
+    dreg.lock does not cover it.
     """
-    asked = read_requests(folder or Path.cwd())
-    if text is not None:
-        return [_named(text, lock, asked, repo=repo, output=output, raw=raw, subset=subset)]
-    if not (lock.pins or asked.datasets):
-        environment = os.environ.get("DVC_DATA_VERSION")
-        if not environment:
+    folder = folder or Path.cwd()
+    asked = read_requests(folder)
+    if text is None and not (lock.pins or asked.datasets):
+        environment = _of_environment()
+        if environment is None:
             raise BadRequest(
                 "there is no dreg.lock here that says what to fetch",
                 hint="name a dataset: dreg fetch NAME@^1.0 --repo URL",
             )
-        return [_named(environment, lock, asked, repo=repo, output=output, raw=raw, subset=subset)]
+        text = tag_of(*environment)
+    if text is not None:
+        if only_locked:
+            name, wanted, revision = _parsed(text, lock, asked, by_file=False)
+            said = Asked(name, wanted, output=output, raw=raw, revision=revision)
+            covered = covering(lock, asked, said, subset, mirrored=repo is not None)
+            return [_locked(covered, repo, raw, asked)]
+        return [_named(text, lock, asked, repo=repo, output=output, raw=raw, subset=subset)]
+    if only_locked:
+        refuse_uncovered(lock, folder, raw=raw)
     if output is not None:
         raise BadRequest("-o is the folder of one dataset", hint="name it: dreg fetch NAME -o DIR")
     if subset is not None:
@@ -63,41 +78,6 @@ def requests(
             )
     _refuse_overlaps(found)
     return found
-
-
-def refuse_uncovered(lock: Lock, folder: Path) -> None:
-    """Raises Refused unless dreg.lock has just what dreg.toml asks for."""
-    asked = read_requests(folder)
-    wrong = []
-    for name, entry in sorted(asked.datasets.items()):
-        pin = lock.pins.get(name)
-        why = "is not in dreg.lock" if pin is None else differs(entry, pin, asked)
-        if why:
-            wrong.append(f"{name} {why}")
-    if wrong:
-        raise Refused(
-            "dreg.lock does not cover what is asked for",
-            hint="bring it up to date and commit it: dreg fetch",
-            details=wrong,
-        )
-
-
-def differs(entry: Asked, pin: Pin, asked: Requests) -> str:
-    """In what the pin is not what was asked for, in words; empty if it is."""
-    repo = entry.repo or asked.repo
-    if entry.revision is None:
-        exact = entry.wanted.bounds == (("=", pin.version),)
-        if pin.version not in entry.wanted and not exact:
-            return f"is locked at {pin.version}, which is not in `{entry.wanted}`"
-    elif pin.request != entry.revision:
-        return f"is locked for `{pin.request}`, and asked for at `{entry.revision}`"
-    if repo is not None and git.public_url(repo) != pin.repo:
-        return f"is locked from {pin.repo}, and asked for from {git.public_url(repo)}"
-    if entry.output is not None and entry.output != pin.output:
-        return f"is locked in {pin.output}, and asked for in {entry.output}"
-    if (entry.raw, entry.subset) != (pin.raw, pin.subset):
-        return "is locked with other parts than are asked for"
-    return ""
 
 
 def _named(
@@ -176,7 +156,6 @@ def _parsed(text: str, lock: Lock, asked: Requests, by_file: bool) -> tuple[str,
 
     A bare name asks the environment, then dreg.toml, then the lock.
     """
-    environment = parse_tag(os.environ.get("DVC_DATA_VERSION", ""))
     tag = parse_tag(text)
     if tag is not None:
         return tag[0], Range.exactly(tag[1]), None
@@ -184,13 +163,29 @@ def _parsed(text: str, lock: Lock, asked: Requests, by_file: bool) -> tuple[str,
     check_name(name)
     if at:
         return name, *range_or_revision(wanted)
-    if environment is not None and environment[0] == name and not by_file:
+    environment = None if by_file else _of_environment()
+    if environment is not None and environment[0] == name:
         return name, Range.exactly(environment[1]), None
     if name in asked.datasets:
         entry = asked.datasets[name]
         return name, entry.wanted, entry.revision
     pin = lock.pins.get(name)
     return name, *range_or_revision(pin.request if pin else "latest")
+
+
+def _of_environment() -> tuple[str, Version] | None:
+    """Dataset and version of the tag in DVC_DATA_VERSION; None if it is not set.
+
+    Raises BadRequest for anything else there: who set it wants that version, never another one.
+    """
+    text = os.environ.get(VARIABLE, "").strip()
+    found = parse_tag(text)
+    if text and found is None:
+        raise BadRequest(
+            f"{VARIABLE} is `{text}`, which is not the tag of a release",
+            hint=f"set it to a whole one such as wine-quality-v1.0.0, or unset it: unset {VARIABLE}",
+        )
+    return found
 
 
 def default_repo(pin: Pin | None, asked: Requests | None = None) -> str:
