@@ -428,6 +428,26 @@ def test_branches_that_diverged_are_refused(ready, tmp_path):
     assert "git pull --rebase" in said
 
 
+def test_the_hint_for_a_stale_clone_works(ready, tmp_path):
+    ready.release()
+    ready.git("clone", "-q", "registry.git", "second", folder=tmp_path)
+    second = tmp_path / "second"
+    params = second / "pipelines" / NAME / "params.yaml"
+    contract = ready.path / "pipelines" / NAME / "dataset.yaml"
+    params.write_text(params.read_text().replace("share: 0.25", "share: 0.5"))
+    ready.ok("run", NAME, folder=second)
+    ready.ok("release", NAME, folder=second)
+    contract.write_text(contract.read_text().replace('title: "Toy"', 'title: "Seedlings"'))
+    ready.ok("run", NAME)
+    hint = refused(ready, "release", NAME).partition("hint: ")[2]
+    for command in hint.partition("; then")[0].split("; "):
+        program, *arguments = command.split()
+        (ready.git if program == "git" else ready.ok)(*arguments)
+    ready.ok("release", NAME)
+    assert len(ready.remote_tags()) == 3
+    assert "Seedlings" in ready.git("show", "origin/main:pipelines/toy/dataset.yaml")
+
+
 def test_a_clone_that_is_behind_releases_on_the_tip(ready, tmp_path):
     tip = push_from_elsewhere(ready, tmp_path, "README.md")
     ready.ok("release", NAME)

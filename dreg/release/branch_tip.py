@@ -60,22 +60,34 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
         return Base(head, head, tip, on)
     if not repository.is_ancestor(head, tip):
         if not _follows(dataset, repository, publisher, tip):
-            raise diverged(on)
+            raise diverged(dataset, on)
         return Base(head, tip, tip, on, diverged=True)
     if repository.try_("diff", "--quiet", head, tip, "--", *dataset.folders) is None:
         if _follows(dataset, repository, publisher, tip):
             return Base(head, tip, tip, on, unfinished=True)
         raise Refused(
             f"stale: `{dataset.name}` was changed on `{GIT_REMOTE}/{on}` since this clone was updated",
-            hint=f"git stash; git pull; git stash pop; dreg run {dataset.name}; then release again",
+            hint=f"{_own_changes_on_top(dataset, repository, head)}; then release again",
         )
     return Base(head, tip, tip, on)
 
 
-def diverged(branch: str | None) -> Refused:
+def _own_changes_on_top(dataset: Dataset, repository: Repository, head: str) -> str:
+    """Commands that bring what was pushed and keep what was changed here by hand. What a run makes is
+    left out, since it would conflict: the run afterwards makes it."""
+    pipeline, data = dataset.folders
+    made = (f"{pipeline}/dvc.lock", making_path(dataset), f"{data}/metadata.json")
+    known = " ".join(path for path in made if repository.read(head, path) is not None)
+    restore = f"git restore {known}; " if known else ""
+    return f"{restore}git stash; git pull; git stash pop; dreg run {dataset.name}"
+
+
+def diverged(dataset: Dataset, branch: str | None) -> Refused:
     return Refused(
         f"`{branch}` and `{GIT_REMOTE}/{branch}` have diverged",
-        hint=f"git pull --rebase {GIT_REMOTE} {branch}, then release again",
+        hint=f"git pull --rebase {GIT_REMOTE} {branch} (what a run makes may conflict: for such a file"
+        f" git checkout --ours FILE && git add FILE, then git rebase --continue and dreg run {dataset.name}),"
+        " then release again",
     )
 
 

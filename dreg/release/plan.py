@@ -107,7 +107,7 @@ def plan(
     decision, last, version = decided.decision, decided.last, decided.decision.version
     tag, needed = tag_of(dataset.name, version), decision.bump is not Bump.NONE
     if needed and base.diverged:
-        raise diverged(base.branch)
+        raise diverged(dataset, base.branch)
     if needed and base.branch is not None:
         _refuse_tag_only_here(repository, tag)
     before = last or newest(decided.releases)
