@@ -49,6 +49,12 @@ def test_the_newest_in_the_range(wine):
     assert repr(ds) == f"<dreg dataset wine 1.1.0 of {wine.bare}>"
 
 
+def test_registry_and_remote_may_be_paths(wine, tmp_path):
+    moved = wine.store.rename(tmp_path / "moved")
+    ds = dreg.load("wine@1.1.0", repo=wine.bare, remote=moved)
+    assert (ds.repo, (ds.path() / "metadata.json").is_file()) == (str(wine.bare), True)
+
+
 @pytest.mark.parametrize(
     ("request_", "version"), [("wine", "1.0.0"), ("wine@^1", "1.0.0"), ("wine@latest", "1.1.0"), ("wine@~1.1", "1.1.0")]
 )  # fmt: skip

@@ -121,6 +121,25 @@ def test_a_target_that_is_a_file(wine):
     assert "is not a folder" in refused(wine, 1, "wine", "-o", "file")
 
 
+@pytest.mark.parametrize("part", [[], ["--split", "train"]])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_digest_that_is_not_the_locked_one(wine, part, there):
+    wine.fetch("wine@1.0.0", *part)
+    lock = wine.train / "dreg.lock"
+    digest = wine.made["wine-v1.0.0"].snapshot.published.digest()
+    lock.write_text(lock.read_text().replace(digest, "0" * 64))
+    if not there:
+        shutil.rmtree(wine.train / "data")
+    for arguments in (["--locked"], [], ["wine@1.0.0"], ["wine@^1"]):
+        said = refused(wine, 1, *arguments)
+        assert f"has the digest {'0' * 12} for `wine-v1.0.0`, and its files have" in said
+
+
+def test_an_empty_lock_is_a_damaged_one(wine):
+    (wine.train / "dreg.lock").touch()
+    assert "`dreg.lock` is empty" in refused(wine, 2, "wine")
+
+
 def test_a_broken_lock(wine):
     wine.fetch("wine")
     (wine.train / "dreg.lock").write_text("<<<<<<< HEAD\n")

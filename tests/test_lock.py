@@ -81,7 +81,35 @@ def test_any_text_comes_back(repo, output, raw, plain):
 
 
 def test_an_empty_lock():
-    assert Lock.parse(Lock().to_text()) == Lock() == Lock.parse("")
+    assert Lock.parse(Lock().to_text()) == Lock()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# a comment\n"])
+def test_a_lock_that_lost_its_text_is_damaged(text, tmp_path):
+    (tmp_path / "dreg.lock").write_text(text)
+    with pytest.raises(BadRequest, match=r"`dreg\.lock` is empty") as raised:
+        read_lock(tmp_path)
+    assert raised.value.hint == "restore dreg.lock from git, or remove it and fetch by name"
+
+
+def test_two_entries_of_one_dataset_are_refused_by_name():
+    table = TEXT[TEXT.index("\n[[dataset]]") :]
+    with pytest.raises(BadRequest, match="more than one entry for `wine-quality`"):
+        Lock.parse(TEXT + table.replace("1.2.0", "1.1.0"))
+
+
+@pytest.mark.parametrize(
+    ("table", "why"),
+    [
+        ([{}], "a dataset has no `name`"),
+        ("wine", "`dataset` is not a list of tables"),
+        ([{"name": 7}], "7 is not text"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words(table, why):
+    with pytest.raises(BadRequest) as raised:
+        Lock.parse(tomli_w.dumps({"format": 1, "dataset": table}))
+    assert raised.value.fact == f"`dreg.lock` is not a lock that dreg wrote: {why}"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +143,12 @@ def test_a_moved_tag_is_refused():
         PIN.check_not_moved("e" * 40, "b" * 64)
     with pytest.raises(Refused, match="has the manifest bbbbbbbbbbbb, the registry now none"):
         PIN.check_not_moved("a" * 40, None)
+
+
+def test_another_digest_is_refused():
+    PIN.check_digest("c" * 64)
+    with pytest.raises(Refused, match=r"has the digest cccccccccccc for `wine-quality-v1\.2\.0`"):
+        PIN.check_digest("d" * 64)
 
 
 def test_pins_written_at_the_same_time_are_all_kept(tmp_path):

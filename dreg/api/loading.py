@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from os import PathLike, fspath
 from pathlib import Path
 
 from dreg.adapters.lock_file import LOCK, read_lock
@@ -16,7 +17,12 @@ from dreg.fetch.pin import Request, resolve
 from dreg.fetch.requested import requests
 
 
-def load(request: str, *, repo: str | None = None, remote: str | None = None) -> Dataset:
+def load(
+    request: str,
+    *,
+    repo: str | PathLike[str] | None = None,
+    remote: str | PathLike[str] | None = None,
+) -> Dataset:
     """The newest release in the request's range; the locked one, if dreg.lock pins one that fits.
 
     `request` is `name`, `name@^1.0`, `name@1.2.0` or a tag; `repo` the registry's URL or path (default:
@@ -25,15 +31,17 @@ def load(request: str, *, repo: str | None = None, remote: str | None = None) ->
     Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused for a tag
     that moved, Outside when the registry can't be reached.
     """
-    home = _lock_folder()
-    (wanted,) = requests(read_lock(home), request, repo=repo, output=None, raw=False, folder=home)
+    home, place = _lock_folder(), None if repo is None else fspath(repo)
+    (wanted,) = requests(read_lock(home), request, repo=place, output=None, raw=False, folder=home)
     wanted = replace(wanted, subset=Subset())  # what a fetch was limited to is no limit here
     pin = wanted.pin
     if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
         release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)
     else:
         release = resolve(wanted)
-    dataset = Dataset(ReleaseFiles(wanted, release, home, remote))
+    dataset = Dataset(
+        ReleaseFiles(wanted, release, home, None if remote is None else fspath(remote))
+    )
     for tell in on_load:
         tell(dataset)
     return dataset

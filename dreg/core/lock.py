@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,16 @@ class Pin:
                     f"remove `{self.dataset}` from dreg.lock",
                 )
 
+    def check_digest(self, digest: str) -> None:
+        """Raises Refused unless the release's files have the locked digest."""
+        if self.digest != digest:
+            raise Refused(
+                f"dreg.lock has the digest {self.digest[:12]} for `{self.tag}`, "
+                f"and its files have {digest[:12]}",
+                hint="restore dreg.lock from git; to accept these files, "
+                f"remove `{self.dataset}` from dreg.lock and fetch it by name",
+            )
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -86,6 +97,8 @@ class Lock:
                     f"`{where}` has format {data['format']}, and this dreg reads up to {FORMAT}",
                     hint="upgrade dreg: pip install --upgrade dreg",
                 )
+            if not data:  # dreg writes the format at least: what was there is lost
+                raise BadRequest(f"`{where}` is empty, which dreg never leaves it", hint=again)
             pins = [_pin(item) for item in data.get("dataset", [])]
         except tomllib.TOMLDecodeError as error:
             raise BadRequest(f"`{where}` is not TOML: {error}", hint=again) from error
@@ -93,10 +106,23 @@ class Lock:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise BadRequest(
-                f"`{where}` is not a lock that dreg wrote ({type(error).__name__}: {error})",
-                hint=again,
+                f"`{where}` is not a lock that dreg wrote: {_why(error)}", hint=again
             ) from error
+        twice = sorted(name for name, n in Counter(pin.dataset for pin in pins).items() if n > 1)
+        if twice:
+            raise BadRequest(
+                f"`{where}` has more than one entry for {', '.join(f'`{name}`' for name in twice)}",
+                hint=f"a merge may have kept both: remove the wrong one, or {again}",
+            )
         return cls({pin.dataset: pin for pin in pins})
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"a dataset has no `{error.args[0]}`"
+    if isinstance(error, AttributeError):  # what should be a table isn't one
+        return "`dataset` is not a list of tables"
+    return str(error)
 
 
 def _table(pin: Pin) -> str:
@@ -128,10 +154,10 @@ def _quoted(text: str) -> str:
 def _pin(item: Any) -> Pin:
     manifest = item.get("manifest")
     return Pin(
-        dataset=check_name(item["name"]),
+        dataset=check_name(_text(item["name"])),
         request=_text(item["request"]),
         repo=_text(item["repo"]),
-        version=Version.parse(item["version"]),
+        version=Version.parse(_text(item["version"])),
         tag=_text(item["tag"]),
         commit=_text(item["commit"]),
         manifest=None if manifest is None else _sha256(manifest),

@@ -42,7 +42,8 @@ class Placed:
 class Receipt:
     """A release as it lies in a folder; `raw` if with its raw files, `subset` as text if a part.
 
-    `protection` is empty where every file was verified by its checksum.
+    `protection` is empty where every file was verified by its checksum. `digest` is that of all that
+    the release publishes, as dreg.lock has it; empty in what was placed before it was noted.
     """
 
     dataset: str
@@ -54,6 +55,7 @@ class Receipt:
     files: Mapping[str, Placed]
     subset: str = ""
     protection: str = ""
+    digest: str = ""
 
     @property
     def size(self) -> int:

@@ -211,10 +211,12 @@ def _target(output: str, folder: Path) -> Path:
 
 
 def _in_place(contents: Contents, request: Request, pin: Pin | None) -> _Placement | None:
-    """The placement, if the target has just what the pin says."""
+    """The placement, if the target has just what the pin says. Raises Refused for another digest."""
     receipt = contents.complete
     if pin is None or receipt is None or not _is(receipt, request, _release(pin)):
         return None
+    if receipt.digest:
+        pin.check_digest(receipt.digest)
     return _Placement(_release(pin), pin.digest, receipt)
 
 
@@ -248,6 +250,7 @@ def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
         raw=request.raw,
         subset=str(request.subset),
         files=staging.placed,
+        digest=found.snapshot.published.digest(),
     )
 
 

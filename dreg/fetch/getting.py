@@ -74,7 +74,13 @@ def get(
     """
     if len(paths) != 1:
         raise BadRequest("--rev brings one path at a time", hint="name one: --path DIR --rev V")
-    path = check_path(paths[0].strip("/"))
+    try:
+        path = check_path(paths[0].strip("/"))
+    except Refused as error:
+        raise BadRequest(
+            f"--path {paths[0]!r} leads out of the repository",
+            hint="name it from the repository's root: --path models/bert",
+        ) from error
     where = repo or os.environ.get("DREG_REPO") or os.environ.get("DVC_REPO")
     where = where or read_requests(Path.cwd()).repo
     if where is None:

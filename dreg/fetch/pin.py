@@ -128,8 +128,14 @@ class Found:
 
     @functools.cached_property
     def snapshot(self) -> Snapshot:
-        """What the release publishes, with its raw files if they are wanted."""
+        """What the release publishes, with its raw files if they are wanted.
+
+        Raises Refused when it is not what was locked.
+        """
         whole = self._manifest.snapshot if self._manifest else self._plain()
+        pin = self.request.pin
+        if pin is not None and self.request.same_registry and pin.commit == self.release.commit:
+            pin.check_digest(whole.published.digest())
         return whole if self.request.raw else whole.published
 
     @functools.cached_property
