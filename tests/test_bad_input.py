@@ -258,6 +258,14 @@ def test_a_file_whose_name_is_no_text(dataset):
     assert dataset.refused() == "the name of `?.md` is not UTF-8"
 
 
+def test_a_file_that_would_be_elsewhere_on_another_system(dataset):
+    dataset.write("a.md", "fine")
+    dataset.write("up\\a.md", "fine")
+    dataset.contract({"text": "document"}, "*.md")
+
+    assert dataset.refused().endswith("up\\a.md` cannot be fetched under that name")
+
+
 def test_columns_of_one_name_in_parquet(dataset):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
     parquet(dataset, table)

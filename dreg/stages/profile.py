@@ -23,8 +23,8 @@ from dreg.core.contract import Contract
 from dreg.core.file_formats import format_of
 from dreg.core.numbers import rounded
 from dreg.core.profile import Number, Profile, Prompt, Published, Split
-from dreg.core.snapshot import INDEX, File, Snapshot
-from dreg.errors import BadRequest, Outside
+from dreg.core.snapshot import INDEX, File, Snapshot, check_path
+from dreg.errors import BadRequest, Outside, Refused
 from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here
 
@@ -206,8 +206,16 @@ def facts(name: str, contract: Contract) -> dict[str, str]:
 
 
 def refuse_odd_names(workspace: Workspace) -> None:
-    """Raises Outside for a published file whose name no text can be: no list could name it."""
+    """Raises Outside for a published file under whose name nobody could have it: no list could name it,
+    or it would be elsewhere on another system."""
     for path in published_files(workspace):
+        try:
+            check_path(path.relative_to(workspace.data).as_posix())
+        except Refused as error:
+            raise Outside(
+                f"`{shown(path)}` cannot be fetched under that name",
+                hint="have the pipeline rename it",
+            ) from error
         if not is_text(path.name):
             told = shown(path).encode(errors="replace").decode()
             raise Outside(f"the name of `{told}` is not UTF-8", hint="have the pipeline rename it")

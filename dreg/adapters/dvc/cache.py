@@ -110,7 +110,10 @@ def _children(cache: Path, md5: str, memory: Memory) -> Sequence[str] | None:
     known = memory.named.get(note, stamp)
     if known is not None:
         return [known[at : at + LENGTH] for at in range(0, len(known), LENGTH)]
-    files = read_dir_object(cache, md5)
+    try:
+        files = read_dir_object(cache, md5)
+    except Refused:  # of no use, so it is made again
+        return None
     if files is None:
         return None
     children = list(files.values())
