@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 from dreg.adapters.git import Repository, Revision, remote_tags
 from dreg.adapters.git.publish import Publisher
@@ -43,12 +45,33 @@ def published(dataset: Dataset) -> list[Release]:
 
 
 def fetched(dataset: Dataset, release: Release) -> Release:
-    """The release with its tag and what it points to here, got from the git remote if need be."""
+    """The release with what its tag says and points to here, got from the git remote if need be.
+
+    Where another tag of that name is here, which stays, a warning says so once.
+    """
     here = {found.tag: found for found in releases_of(dataset.root, dataset.name)}
-    if release.tag not in here or here[release.tag].commit != release.commit:
-        Publisher(dataset.root).fetch_tag(GIT_REMOTE, release.tag)
-        here = {found.tag: found for found in releases_of(dataset.root, dataset.name)}
+    own = here.get(release.tag)
+    if own is not None and own.commit == release.commit:
+        return own
+    if release.tag in Repository(dataset.root).tags():
+        there = _as_on_remote(dataset.root, release.tag, release.commit)
+        return replace(there, yanked=release.yanked) if there else release
+    Publisher(dataset.root).fetch_tag(GIT_REMOTE, release.tag)
+    here = {found.tag: found for found in releases_of(dataset.root, dataset.name)}
     return here.get(release.tag, release)
+
+
+@functools.cache
+def _as_on_remote(root: Path, tag: str, commit: str) -> Release | None:
+    """The release as the git remote's tag has it, which points to `commit`, and this clone's not."""
+    out.warn(
+        f"the tag `{tag}` here is not the one on {GIT_REMOTE}, which counts; to have that one: "
+        f"git tag -d {tag}; git fetch {GIT_REMOTE} tag {tag}"
+    )
+    found = Publisher(root).tag_there(GIT_REMOTE, tag)
+    if found is None or found.commit != commit:
+        return None  # somebody has just replaced it
+    return Release.of(tag, commit, found.message) if found.annotated else None
 
 
 def profile_of(dataset: Dataset, release: Release) -> Profile | None:

@@ -114,6 +114,29 @@ def test_git_s_own_settings_are_followed_and_may_be_overruled(ready, ada):
     assert "gpgsig" in ready.git("cat-file", "commit", f"{NAME}-v2.0.0^{{commit}}")
 
 
+def test_what_was_not_pushed_is_not_pushed_unsigned_where_signatures_are_wanted(ready, ada):
+    tag = f"{NAME}-v1.0.0"
+    ready.ok("release", NAME, "--no-push", "--no-sign")
+    sign_with(ready, ada)
+    done = ready.dreg("release", NAME, "--sign")
+    assert (done.code, done.stdout) == (1, "")
+    assert f"error: `{tag}` was made here with --no-push, and is not signed\n" in done.stderr
+    ready.git("config", "tag.gpgSign", "true")
+    assert ready.dreg("release", NAME).code == 1
+    assert ready.remote_tags() == []
+    ready.git("tag", "-d", tag)  # as the hint says
+    ready.ok("release", NAME, "--sign", "--no-push")
+    ready.ok("release", NAME)
+    assert "BEGIN SSH SIGNATURE" in ready.git("cat-file", "tag", tag, folder=ready.remote)
+
+
+def test_it_is_pushed_unsigned_if_that_is_said(ready, ada):
+    sign_with(ready, ada, "tag.gpgSign")
+    ready.ok("release", NAME, "--no-push", "--no-sign")
+    ready.ok("release", NAME, "--no-sign")
+    assert "BEGIN" not in ready.git("cat-file", "tag", f"{NAME}-v1.0.0", folder=ready.remote)
+
+
 def test_a_key_that_cannot_sign_leaves_nothing(ready, ada):
     sign_with(ready, ada)
     ada.unlink()

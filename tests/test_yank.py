@@ -77,8 +77,11 @@ def test_the_answer_for_people(wine):
 
 def test_yanking_twice_says_so(wine):
     yank(wine, "1.2.0")
-    done = wine.dreg("yank", "wine-v1.2.0", "--reason", "another", cwd=wine.path)
+    done = wine.dreg("yank", "wine-v1.2.0", "--reason", REASON, cwd=wine.path)
     assert (done.code, done.stderr) == (0, "")
+    done = wine.dreg("yank", "wine-v1.2.0", "--reason", "another", cwd=wine.path)
+    assert done.code == 0
+    assert "warning: the reason `another` was not recorded: the first one stays" in done.stderr
     assert done.stdout.startswith(f"wine 1.2.0 is yanked already: {REASON}\n")
     assert wine.git("tag", "--list", "yank/*", cwd=wine.bare) == "yank/wine-v1.2.0"
 
@@ -149,7 +152,12 @@ def test_a_git_server_that_declines_leaves_no_record(wine):
     hook.chmod(0o755)
     done = wine.dreg("yank", "wine@1.2.0", "--reason", REASON, cwd=wine.path)
     assert done.code == 1
-    assert "the git server declined the push" in done.stderr
+    assert (
+        "the git server declined the push of `yank/wine-v1.2.0`; nothing was changed there"
+        in done.stderr
+    )
+    assert "no yanks today" in done.stderr
+    assert not {"released", "branch"} & set(done.stderr.replace(",", " ").split())
     assert wine.git("tag", "--list", "yank/*") == ""
 
 

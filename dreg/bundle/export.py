@@ -46,6 +46,7 @@ from dreg.manifests import MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
 from dreg.registry import Registry, unknown_dataset
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
+from dreg.release.unpushed import PREFIX as UNPUSHED
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,8 @@ def _wanted(request: str, repo: str | None) -> _Wanted:
             f"`{release.tag}` is a lightweight tag, and releases are annotated ones",
             hint="see what else there is: dreg list",
         )
+    if repo is not None and git.remote_references(place, f"{UNPUSHED}{tag.name}"):
+        out.warn(f"`{tag.name}` was made with --no-push, and was never published")
     return _Wanted(place, root, release, tag, tags[release.yanked] if release.yanked else None)
 
 

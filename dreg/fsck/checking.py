@@ -105,6 +105,11 @@ def _refuse_unsound(answer: Checked, remote: bool, repair_from: str | None) -> N
         hint = "copy the right bytes from a remote that has them: dreg fsck --repair --from REMOTE"
     elif remote and any(problem.key for problem in left):
         hint = "try another remote that has them (--from), or push them from a clone that does: dvc push"
+    elif moved := [problem.releases[0] for problem in left if problem.kind == "moved-tag"]:
+        hint = (
+            f"that one counts; have it here, too: git tag -d {' '.join(moved)}; "
+            f"git fetch --tags {GIT_REMOTE}"
+        )
     else:
         hint = "delete such tags here and on the git remote, or release anew: dreg release NAME"
     error = Refused(f"{_plural(len(left), 'problem')} found", hint=hint)
@@ -129,14 +134,16 @@ def _tags(
     tags = {tag.name: tag for tag in repository.full_tags()}
     problems: list[Problem] = []
     if remote and repository.remote_url(GIT_REMOTE) is not None:
+        publisher, moved = Publisher(registry.root), {}
         there = git.remote_tags(GIT_REMOTE, "*-v*", cwd=registry.root)
         for name, tag in there.items():
             if name not in tags and "/" not in name:
-                Publisher(registry.root).fetch_tag(GIT_REMOTE, name)
+                publisher.fetch_tag(GIT_REMOTE, name)
             elif name in tags and tags[name].object != tag.object:
                 text = f"the tag here is not the one on {GIT_REMOTE}"
                 problems.append(Problem("moved-tag", (name,), text))
-        tags = {t.name: t for t in repository.full_tags() if t.name in there}
+                moved[name] = publisher.tag_there(GIT_REMOTE, name) or tag
+        tags = {t.name: moved.get(t.name, t) for t in repository.full_tags() if t.name in there}
     released = {r.dataset for name in tags if (r := Release.of(name, "")) is not None}
     names = {*registry.names, *released}
     if unknown := next((name for name in wanted if name not in names), None):

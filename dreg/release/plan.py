@@ -33,7 +33,7 @@ class Plan:
     """A release before it is made.
 
     `exceptions` are what a person decided against dreg, `reason` is why, `allowed` are the gates.
-    `released` is the manifest (SHA-256) of the release that has the tree's data already.
+    `released` is the release that has the tree's data already.
     `changelog` is the file's whole text with the `entry`.
     """
 
@@ -52,7 +52,7 @@ class Plan:
     base: Base
     holdings: Holdings
     manifest: Manifest
-    released: str | None
+    released: Release | None
     entry: Entry
     changelog: str
 
@@ -138,7 +138,7 @@ def plan(
         base=base,
         holdings=held,
         manifest=_manifest(dataset, decided, profile, held, base, needed=needed),
-        released=None if needed else _manifest_of(dataset, tag, decided.releases),
+        released=None if needed else _released_as(dataset, tag, decided.releases),
         entry=entry,
         changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
     )
@@ -170,8 +170,8 @@ def _manifest(
     return Manifest(dataset.name, version, held.snapshot, held.directories, said)
 
 
-def _manifest_of(dataset: Dataset, tag: str, releases: list[Release]) -> str | None:
-    return next((fetched(dataset, r).manifest for r in releases if r.tag == tag), None)
+def _released_as(dataset: Dataset, tag: str, releases: list[Release]) -> Release | None:
+    return next((fetched(dataset, release) for release in releases if release.tag == tag), None)
 
 
 def _samples(profile: Profile) -> dict[str, int]:

@@ -161,7 +161,7 @@ def _push_what_was_made(dataset: Dataset, manner: Manner) -> Released | None:
         base = release_base(dataset, repository, manner.branch)
         assert base.branch is not None
         out.note(f"pushing {made.tag}, which was made here with --no-push")
-        done = push_release(dataset, made, base.branch, base.tip)
+        done = push_release(dataset, made, base.branch, base.tip, manner.sign)
     return done
 
 
@@ -241,6 +241,7 @@ def _write(dataset: Dataset, path: str, text: bytes) -> None:
 def _answer(plan: Plan, state: str, dataset: Dataset, *, pushed: bool = True) -> Released:
     repository = Repository(dataset.root)
     remote = repository.remote_url(GIT_REMOTE)
+    before = plan.released
     return Released(
         dataset=plan.dataset,
         state=state,
@@ -258,9 +259,9 @@ def _answer(plan: Plan, state: str, dataset: Dataset, *, pushed: bool = True) ->
             Pushed(f"{entry.path}{'/' if entry.is_directory else ''}", entry.size)
             for entry in plan.holdings.missing
         ),
-        manifest=plan.manifest.digest if plan.needed else plan.released,
+        manifest=before.manifest if before else plan.manifest.digest if plan.needed else None,
         changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
-        commit=repository.tags().get(plan.tag),
+        commit=before.commit if before else repository.tags().get(plan.tag),
         pushed_to=remote if pushed else None,
         unpushed=remote is not None and not pushed,
     )

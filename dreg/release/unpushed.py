@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Published, Publisher
+from dreg.adapters.git.signing import signatures
 from dreg.adapters.through_dvc import open_own
 from dreg.catalog import releases_of
 from dreg.core.about import About
@@ -30,7 +31,7 @@ PREFIX = "refs/dreg/unpushed/"
 def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
     """The dataset's releases that were not pushed, oldest first; marks of others are removed."""
     repository = Repository(dataset.root)
-    there = {release.tag for release in published}
+    there = {release.tag: release.commit for release in published}
     here = {release.tag: release for release in releases_of(dataset.root, dataset.name)}
     found = []
     for line in repository.ask(
@@ -39,22 +40,33 @@ def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
         reference, _, oid = line.partition(" ")
         tag = reference.removeprefix(PREFIX)
         own = here.get(tag)
-        if tag in there or repository.try_("rev-parse", "--verify", f"refs/tags/{tag}") != oid:
+        pushed = own is not None and there.get(tag) == own.commit
+        if pushed or repository.try_("rev-parse", "--verify", f"refs/tags/{tag}") != oid:
             repository.ask("update-ref", "-d", reference, oid)
-        elif own is not None:
+        elif own is not None and tag not in there:
             found.append(own)
     return sorted(found, key=lambda release: release.version)
 
 
-def push_release(dataset: Dataset, release: Release, branch: str, tip: str | None) -> Released:
+def push_release(
+    dataset: Dataset, release: Release, branch: str, tip: str | None, sign: bool | None = None
+) -> Released:
     """Publish a release that was made here, if all of it is on the remote as it was then.
 
-    Raises Refused when the branch went another way, Outside when a byte is gone, LostRace when
+    Raises Refused when the branch went another way, or the tag is not signed and should be (`sign`,
+    or by default `tag.gpgSign`), Outside when a byte is gone, LostRace when
     somebody pushed meanwhile.
     """
     repository, publisher = Repository(dataset.root), Publisher(dataset.root)
     anew = f"git tag -d {release.tag}; git pull --rebase; then release again"
     store = open_own(remote_of(dataset.root))
+    tag_object = repository.ask("rev-parse", f"refs/tags/{release.tag}")
+    if publisher.signs_tags(sign) and not signatures(repository.ask("cat-file", "tag", tag_object)):
+        raise Refused(
+            f"`{release.tag}` was made here with --no-push, and is not signed",
+            hint=f"make it anew, signed: git tag -d {release.tag}; then release again; "
+            "or push it as it is: --no-sign",
+        )
     problems = check_remote(store, [release], deep=False, source=None).problems
     if problems:
         raise Outside(
@@ -62,7 +74,6 @@ def push_release(dataset: Dataset, release: Release, branch: str, tip: str | Non
             hint=f"make it anew: {anew}",
             details=[str(problem) for problem in problems[:10]],
         )
-    tag_object = repository.ask("rev-parse", f"refs/tags/{release.tag}")
     made = Published(release.commit, release.tag, tag_object)
     if tip is not None and repository.is_ancestor(release.commit, tip):
         publisher.push_tag(GIT_REMOTE, made)

@@ -7,7 +7,7 @@ and is told. Taking a yank back is another tag; none ever moves or goes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semver import Version
@@ -120,7 +120,13 @@ def _record(registry: Registry, request: str, kind: str, reason: str, places: Pl
         release = next(r for r in releases if r.version == version)
         standing = about.get(release.tag, Records(release.tag))
         if (standing.yanked is not None) == (kind == "yank"):
-            return _answer(registry, release, releases, "unchanged", standing.newest, places)
+            answer = _answer(registry, release, releases, "unchanged", standing.newest, places)
+            if answer.yank and answer.yank.reason != reason:
+                out.warn(
+                    f"the reason `{reason}` was not recorded: the first one stays; to give another: "
+                    f"dreg unyank {name}@{version}, then yank it again"
+                )
+            return answer
         record = standing.next_yank if kind == "yank" else standing.next_unyank
         try:
             _publish(dataset, release, record, record_message(kind, release.tag, reason))
@@ -128,7 +134,8 @@ def _record(registry: Registry, request: str, kind: str, reason: str, places: Pl
             lost = str(race)
             continue
         now, _ = _known(dataset, registry, version, here=True)
-        release = next(r for r in now if r.version == version)
+        commit = release.commit  # the tag here may be another one
+        release = replace(next(r for r in now if r.version == version), commit=commit)
         return _answer(registry, release, now, f"{kind}ed", record, places)
     raise Refused(
         f"`{name}` {version} could not be {kind}ed: others were faster {ATTEMPTS} times",

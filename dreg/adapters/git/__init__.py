@@ -5,7 +5,13 @@ quick and need no library: `repository` reads the one around us, `elsewhere` one
 writes history is in `publish`, and needs GitPython.
 """
 
-from dreg.adapters.git.elsewhere import Revision, fetch_tags, remote_tags, revision
+from dreg.adapters.git.elsewhere import (
+    Revision,
+    fetch_tags,
+    remote_references,
+    remote_tags,
+    revision,
+)
 from dreg.adapters.git.objects import Tag
 from dreg.adapters.git.process import check_url, git, public_url
 from dreg.adapters.git.repository import Repository
@@ -21,6 +27,7 @@ __all__ = [
     "git",
     "public_url",
     "refuse_unsigned",
+    "remote_references",
     "remote_tags",
     "revision",
 ]

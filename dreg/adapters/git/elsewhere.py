@@ -38,6 +38,12 @@ def remote_tags(
     return {name: Tag(name, oid, commits.get(name, oid)) for name, oid in sorted(objects.items())}
 
 
+def remote_references(repo: str, *patterns: str) -> dict[str, str]:
+    """References of the repository at a URL or path that match a pattern: object by full name."""
+    listed = git("ls-remote", "--", check_url(repo), *patterns).decode()
+    return {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
+
+
 @dataclass(frozen=True)
 class Revision:
     """One commit of some repository, readable without a clone.

@@ -8,9 +8,9 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from dreg.errors import BadRequest, DregError, Outside
+from dreg.errors import BadRequest, DregError, Outside, Refused
 
 # What a hook of git's sets for its own repository; `git rev-parse --local-env-vars` has them all.
 # dreg finds the repository by the folder it works in, and must not write to another.
@@ -143,6 +143,32 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
     return Outside(
         f"`git {words}` failed", hint="the lines above are git's own", details=lines[-5:]
     )
+
+
+def git_failed(error: Any, moved: Sequence[str] = ()) -> Exception:
+    """What became of a git command, which was to move references on a remote if any are named."""
+    reported = str(error.stdout)  # with --porcelain, git reports each reference here
+    said = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
+    if "tell me who you are" in said.lower() or "empty ident name" in said.lower():
+        return Outside(
+            "git does not know who you are",
+            hint='git config user.name "Your Name"; git config user.email you@example.com',
+        )
+    if "remote rejected" in reported or "protected branch" in said:
+        if not any(reference.startswith("refs/heads/") for reference in moved):
+            tags = ", ".join(f"`{reference.removeprefix('refs/tags/')}`" for reference in moved)
+            return Refused(
+                f"the git server declined the push of {tags}; nothing was changed there",
+                hint="ask for the right to push such tags, or do it from CI",
+                details=said.splitlines()[-5:],
+            )
+        return Refused(
+            "the git server declined the push; nothing was released",
+            hint="ask for the right to push this branch and its tags, or release from CI",
+            details=said.splitlines()[-5:],
+        )
+    command = error.command[1:2] if isinstance(error.command, list) else [str(error.command)]
+    return failure(command, said)
 
 
 def check_url(repo: str) -> str:

@@ -10,17 +10,19 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dreg.adapters.git.elsewhere import remote_tags
 from dreg.adapters.git.following import fast_forward, follow_branch, moving
-from dreg.adapters.git.process import FOREIGN, QUIETLY, failure
+from dreg.adapters.git.objects import Tag
+from dreg.adapters.git.process import FOREIGN, QUIETLY, git_failed
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.git.signing import scratch_repository, signing_in
 from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import HALF_WRITTEN
-from dreg.errors import Outside, Refused
+from dreg.errors import Outside
 
 
 class LostRace(Exception):
@@ -65,9 +67,25 @@ class Publisher:
 
         Raises Outside when a different tag of that name is here already.
         """
+        self._fetch_tag(remote, f"refs/tags/{tag}:refs/tags/{tag}")
+
+    def tag_there(self, remote: str, tag: str) -> Tag | None:
+        """The remote's tag, its objects fetched; the tag of that name here stays. None if it has none.
+
+        Raises Outside when the remote cannot be reached.
+        """
+        found = remote_tags(remote, tag, f"{tag}^{{}}", cwd=self.root).get(tag)
+        if found is None:
+            return None
+        self._fetch_tag(remote, f"refs/tags/{tag}")
+        if not found.annotated:
+            return found
+        text = self._git("cat-file", "tag", found.object)
+        return replace(found, message=text.partition("\n\n")[2])
+
+    def _fetch_tag(self, remote: str, refspec: str) -> None:
         depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
-        reference = f"refs/tags/{tag}"
-        self._git("fetch", *QUIETLY, *depth, remote, f"{reference}:{reference}")
+        self._git("fetch", *QUIETLY, *depth, "--refmap=", remote, refspec)
 
     def default_branch(self, remote: str) -> str | None:
         """The branch that the remote's HEAD names."""
@@ -133,7 +151,7 @@ class Publisher:
 
         Signed if `sign`, or by default if `tag.gpgSign` is set.
         """
-        if self._signs("tag.gpgSign", sign):
+        if self.signs_tags(sign):
             arguments = ("tag", "--sign", "--cleanup=verbatim", "--file=-", name, commit)
             with (
                 scratch_repository(self.root) as environment,
@@ -144,6 +162,10 @@ class Publisher:
         tagger = self._git("var", "GIT_COMMITTER_IDENT")
         text = f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message.rstrip()}\n"
         return Published(commit, name, self._git("mktag", stdin=text))
+
+    def signs_tags(self, sign: bool | None) -> bool:
+        """Whether tags are signed: if `sign`, or by default if `tag.gpgSign` is set."""
+        return self._signs("tag.gpgSign", sign)
 
     def _signs(self, setting: str, sign: bool | None) -> bool:
         if sign is not None:
@@ -211,7 +233,7 @@ class Publisher:
                 )
             ):
                 raise LostRace(said) from error
-            raise _outside(error) from error
+            raise git_failed(error, moved) from error
 
     def _locking(self, remote: str, references: Sequence[str]) -> AbstractContextManager[None]:
         """A remote that is a folder is locked by processes that die with ours when a machine does."""
@@ -272,22 +294,4 @@ class Publisher:
                 stream.seek(0)
                 return self.repo.git.execute(["git", *arguments], istream=stream)
         except GitCommandError as error:
-            raise _outside(error) from error
-
-
-def _outside(error: Any) -> Exception:
-    reported = str(error.stdout)  # with --porcelain, git reports each reference here
-    said = str(error.stderr).strip().removeprefix("stderr: '").removesuffix("'").strip()
-    if "tell me who you are" in said.lower() or "empty ident name" in said.lower():
-        return Outside(
-            "git does not know who you are",
-            hint='git config user.name "Your Name"; git config user.email you@example.com',
-        )
-    if "remote rejected" in reported or "protected branch" in said:
-        return Refused(
-            "the git server declined the push; nothing was released",
-            hint="ask for the right to push this branch and its tags, or release from CI",
-            details=said.splitlines()[-5:],
-        )
-    command = error.command[1:2] if isinstance(error.command, list) else [str(error.command)]
-    return failure(command, said)
+            raise git_failed(error) from error

@@ -67,6 +67,11 @@ def signing_in(scratch: Path) -> dict[str, str]:
     return {"TMPDIR": str(scratch)}
 
 
+def signatures(text: str) -> list[str]:
+    """The kinds of the signatures in a tag object's text, whether they are good or not."""
+    return [match[1] for line in text.splitlines() if (match := SIGNATURE.match(line))]
+
+
 def refuse_unsigned(revision: Revision, tag: str, signers: Signers) -> str:
     """What git says of the signature of the tag at `revision`.
 
@@ -75,7 +80,7 @@ def refuse_unsigned(revision: Revision, tag: str, signers: Signers) -> str:
     store, oid = revision.cache.store, revision.tag_object
     again = "nothing was changed; ask the registry's owner for a signed release"
     text = git("cat-file", "tag", oid, cwd=store).decode(errors="replace") if oid else ""
-    kinds = [match[1] for line in text.splitlines() if (match := SIGNATURE.match(line))]
+    kinds = signatures(text)
     if oid is None or not kinds:
         raise Refused(f"`{tag}` is not signed", hint=again)
     if text.splitlines()[:3] != [f"object {revision.commit}", "type commit", f"tag {tag}"]:
