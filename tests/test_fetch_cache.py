@@ -47,6 +47,25 @@ def test_what_is_locked_is_had_offline_from_the_cache(wine):
     assert tree(wine.train / "data" / "wine") == PLACED
 
 
+@pytest.mark.parametrize("others", [True, False])
+def test_a_release_that_is_gone_upstream_is_had_from_the_cache_with_a_warning(wine, others):
+    if others:
+        wine.release("1.1.0")
+    wine.fetch("wine@1.0.0")
+    wine.git("push", "-q", "--delete", "origin", "wine-v1.0.0")
+    before = (wine.train / "dreg.lock").read_bytes()
+    shutil.rmtree(wine.train / "data")
+    done = wine.dreg("fetch")
+    assert (done.code, done.stdout.startswith("fetched wine 1.0.0 into data/wine")) == (0, True)
+    assert "warning: the tag `wine-v1.0.0`, which dreg.lock has, is gone" in done.stderr
+    assert tree(wine.train / "data" / "wine") == PLACED
+    assert (wine.train / "dreg.lock").read_bytes() == before
+    for gone in (wine.train / "data", wine.home / "cache"):
+        shutil.rmtree(gone)
+    done = wine.dreg("fetch")
+    assert (done.code, "has no revision `wine-v1.0.0`" in done.stderr) == (2, True)
+
+
 def test_the_cache_takes_no_space_of_its_own(wine):
     wine.fetch("wine")
     assert train_of(wine.train).stat().st_nlink == 2  # ours and the cache's

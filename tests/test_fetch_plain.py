@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +79,20 @@ def test_a_plain_dvc_repository_is_fetched_and_the_answer_says_what_protects_it(
         "  made without dreg: no manifest, so only md5 protects these files\n",
         "",
     )
+
+
+@pytest.mark.parametrize("path", ["imgs", "deep/imgs.zip"])
+def test_what_dvc_tracks_elsewhere_is_brought_by_the_command_of_the_hint(cats, path):
+    (cats.path / path).parent.mkdir(exist_ok=True)
+    (cats.path / path).write_bytes(b"pixels")
+    dvc(cats, "add", path)
+    dvc(cats, "push")
+    cats.tag("imgs-v1.0.0", None)
+    done = cats.dreg("fetch", "imgs@1")
+    assert (done.code, f"DVC tracks `{path}` at it, not `data/imgs/`" in done.stderr) == (1, True)
+    _, _, command = done.stderr.strip().partition("hint: bring it as a path: dreg ")
+    assert cats.dreg(*shlex.split(command)).code == 0
+    assert (cats.train / Path(path).name).read_bytes() == b"pixels"
 
 
 def test_raw_when_asked_for(cats):

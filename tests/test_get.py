@@ -63,6 +63,28 @@ def test_without_a_revision_it_is_the_default_branch(plain):
     assert (plain.train / "one.bin").read_bytes() == b"one"
 
 
+@pytest.mark.parametrize("branches", [["main"], ["main", "other"], ["trunk"]])
+def test_a_head_that_leads_nowhere_is_done_without(plain, branches):
+    plain.git("symbolic-ref", "HEAD", "refs/heads/gone", cwd=plain.bare)
+    for branch in branches:
+        plain.git("push", "-q", "origin", f"main:refs/heads/{branch}")
+    if "main" not in branches:
+        plain.git("push", "-q", "--delete", "origin", "main")
+    get(plain, "models/one.bin", "-o", "one")
+    assert (plain.train / "one").read_bytes() == b"one"
+    (plain.train / "dreg.lock").unlink(missing_ok=True)
+    doctor = plain.dreg("doctor", "--repo", str(plain.bare))
+    assert "has no revision `HEAD`" not in doctor.stdout + doctor.stderr
+
+
+def test_a_head_that_leads_nowhere_among_many_branches_is_said(plain):
+    plain.git("symbolic-ref", "HEAD", "refs/heads/gone", cwd=plain.bare)
+    plain.git("push", "-q", "origin", "main:refs/heads/a", "main:refs/heads/b")
+    plain.git("push", "-q", "--delete", "origin", "main")
+    done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", "models/one.bin")
+    assert (done.code, "has no revision `HEAD`" in done.stderr) == (2, True)
+
+
 def test_what_is_in_the_way_is_kept(plain):
     (plain.train / "one.bin").write_text("mine")
     done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", "models/one.bin")

@@ -55,6 +55,17 @@ def test_a_yanked_one_is_told(behind):
     assert "wine 1.0.0 is yanked: labels shifted" in done.stderr
 
 
+def test_one_that_is_gone_upstream_is_told(behind):
+    behind.git("push", "-q", "--delete", "origin", "wine-v1.0.0", "wine-v1.1.0", "wine-v2.0.0")
+    done = behind.dreg("outdated")
+    assert (done.code, done.stdout) == (
+        0,
+        "DATASET  REQUEST  LOCKED        IN RANGE  LATEST\n"
+        "wine     ^1.0     1.0.0 (gone)         -       -\n",
+    )
+    assert behind.dreg("outdated", "--json").json["datasets"][0]["gone"] is True
+
+
 def test_what_an_update_would_change_is_explained_and_nothing_taken(behind):
     before = (behind.train / "dreg.lock").read_bytes()
     done = behind.dreg("update", "--explain", "--json")

@@ -163,6 +163,18 @@ def test_an_endpoint_of_our_own():
 # Branches and commits
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_the_id_of_an_annotated_tag_is_its_release(asked, known):
+    (asked.train / "dreg.toml").unlink()
+    asked.environment["DREG_REPO"] = str(asked.bare)
+    oid, commit = (asked.git("rev-parse", f"wine-v1.1.0{end}") for end in ("", "^{commit}"))
+    if known:
+        asked.fetch("wine@1.1.0")
+    fetched = asked.fetch(f"wine@{oid}")
+    assert (fetched["version"], fetched["commit"]) == ("1.1.0", commit)
+    assert fetched["manifest"] == asked.made["wine-v1.1.0"].digest
+
+
 @pytest.mark.parametrize("kind", ["branch", "commit"])
 def test_a_branch_or_a_commit_is_pinned_as_a_commit(asked, kind):
     commit = asked.git("rev-parse", "wine-v1.1.0^{commit}")

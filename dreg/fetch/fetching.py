@@ -163,7 +163,12 @@ def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks:
         if contents.changes and not force:
             raise _changed(request, contents)
         found = find(request, release, remote)
-        if yanks.answered(request.repo):
+        if yanks.misses(request.repo, release):
+            out.warn(
+                f"the tag `{release.tag}`, which dreg.lock has, is gone from the registry: "
+                "only what is in dreg's cache can be had"
+            )
+        elif yanks.answered(request.repo):
             found.revision  # noqa: B018 (it refuses a tag that moved, even if all is in the cache)
         placement = place(request, found, target, force)
     return _settle(request, placement, folder, warn(request.repo, release))

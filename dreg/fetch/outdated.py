@@ -23,7 +23,8 @@ from dreg.yank.known import warn
 @dataclass(frozen=True)
 class Standing:
     """One locked dataset. `update` is the newest release in its range, `latest` the newest of all;
-    null where that is the locked one, or nothing is newer. `yanked` says whether the locked one is.
+    null where that is the locked one, or nothing is newer. `yanked` says whether the locked one is,
+    `gone` that the registry has its tag no more.
     """
 
     dataset: str
@@ -32,6 +33,12 @@ class Standing:
     update: Version | None
     latest: Version | None
     yanked: bool = False
+    gone: bool = False
+
+    @property
+    def state(self) -> str:
+        """What is wrong with the locked one, to be put behind it."""
+        return " (gone)" if self.gone else " (yanked)" if self.yanked else ""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Outdated:
     datasets: tuple[Standing, ...]
 
     def lines(self) -> Iterator[str]:
-        behind = [one for one in self.datasets if one.update or one.latest or one.yanked]
+        behind = [one for one in self.datasets if one.update or one.latest or one.state]
         if not behind:
             yield "everything in dreg.lock is up to date"
             return
@@ -51,7 +58,7 @@ class Outdated:
                 (
                     one.dataset,
                     one.request,
-                    f"{one.locked}{' (yanked)' if one.yanked else ''}",
+                    f"{one.locked}{one.state}",
                     one.update or "-",
                     one.latest or "-",
                 )
@@ -118,6 +125,7 @@ def standing(pin: Pin, asked: Requests, known: Known, repo: str | None = None) -
         update=update if update not in (None, pin.version) else None,
         latest=last.version if last and last.version > pin.version else None,
         yanked=own is not None and own.yanked is not None,
+        gone=own is None and pin.tag != pin.commit,
     )
 
 

@@ -148,7 +148,7 @@ class Found:
     def _plain(self) -> Snapshot:
         from dreg.fetch.plain import plain_snapshot
 
-        return plain_snapshot(self.revision, self.store, self.release.dataset)
+        return plain_snapshot(self.revision, self.store, self.release.dataset, self.release.tag)
 
     @functools.cached_property
     def files(self) -> list[File]:

@@ -7,10 +7,12 @@ no sizes inside folders: those are asked of the remote.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterable
 from functools import partial
+from pathlib import PurePosixPath
 
-from dreg.adapters.git import Revision
+from dreg.adapters.git import Revision, public_url
 from dreg.adapters.objects import Checksums, Stores, many
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.dvc_files import Out, children, outs
@@ -21,7 +23,7 @@ from dreg.errors import Outside, Refused
 FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object; about ten million files
 
 
-def plain_snapshot(revision: Revision, store: Stores, name: str) -> Snapshot:
+def plain_snapshot(revision: Revision, store: Stores, name: str, tag: str) -> Snapshot:
     """The dataset's files at `revision`. Raises Refused when DVC's files say nothing usable."""
     data = f"data/{name}/"
     in_git = set(revision.files(data))
@@ -34,6 +36,13 @@ def plain_snapshot(revision: Revision, store: Stores, name: str) -> Snapshot:
                 if f"{out.path}/".startswith(data):
                     found[out.path] = out
     if not found:
+        path = _called(revision, name)
+        if path is not None:
+            raise Refused(
+                f"the tag has no manifest, and DVC tracks `{path}` at it, not `{data}`",
+                hint=f"bring it as a path: dreg fetch --repo {public_url(revision.cache.url)} "
+                f"--path {shlex.quote(path)} --rev {tag}",
+            )
         raise Refused(
             f"the tag has no manifest, and DVC tracks nothing of `{name}` at it",
             hint="tell the registry's owner: `dreg release` makes releases that can be fetched",
@@ -43,6 +52,21 @@ def plain_snapshot(revision: Revision, store: Stores, name: str) -> Snapshot:
     files = [_committed(revision, path, data) for path in committed]
     tracked = [out for path, out in found.items() if path not in in_git]
     return Snapshot.of([*files, *sized(store, leaves(store, tracked), data)])
+
+
+def _called(revision: Revision, name: str) -> str | None:
+    """What DVC tracks elsewhere by this name, with or without a suffix; nearest to the root."""
+    blobs = {
+        path: oid for path, oid in revision.blobs().items() if path.endswith((".dvc", "dvc.lock"))
+    }
+    texts = revision.contents(list(blobs.values()))
+    tracked = [
+        out.path
+        for where, text in zip(blobs, texts, strict=True)
+        for out in outs(parse_yaml(text.decode(errors="replace"), where), where)
+        if PurePosixPath(out.path).name.partition(".")[0] == name
+    ]
+    return min(tracked, key=lambda path: (path.count("/"), path), default=None)
 
 
 def leaves(store: Stores, tracked: Iterable[Out]) -> Iterable[Out]:

@@ -21,11 +21,16 @@ PATIENCE = 3.0  # seconds; what is locked can be had without knowing
 class Yanks:
     """What the registries that one command asks say of releases' tags, each of them asked once."""
 
-    asked: dict[str, Mapping[str, git.Tag]] = field(default_factory=dict)
+    asked: dict[str, Mapping[str, git.Tag] | None] = field(default_factory=dict)
 
     def answered(self, repo: str) -> bool:
         """Whether the registry was asked, and answered."""
-        return bool(self.asked.get(repo))
+        return self.asked.get(repo) is not None
+
+    def misses(self, repo: str, release: Release) -> bool:
+        """Whether the registry answered, and has the release's tag no more."""
+        tags, tagged = self.asked.get(repo), release.tag != release.commit
+        return tags is not None and tagged and release.tag not in tags
 
     def marked(self, repo: str, release: Release) -> Release:
         """The release, marked if its registry says at once that it is yanked.
@@ -36,8 +41,8 @@ class Yanks:
             try:
                 self.asked[repo] = git.remote_tags(repo, "*-v*", seconds=PATIENCE)
             except DregError:
-                self.asked[repo] = {}
-        tags = self.asked[repo]
+                self.asked[repo] = None
+        tags = self.asked[repo] or {}
         tag, about = tags.get(release.tag), records(tags).get(release.tag)
         yanked = about.yanked if about else None
         if tag is None:

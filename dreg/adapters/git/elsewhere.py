@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +79,7 @@ class Revision:
 
 
 def revision(repo: str, wanted: str, tag_object: str | None = None) -> Revision:
-    """The commit that a tag, branch or commit id names in `repo`.
+    """The commit that a tag, branch, commit id or an annotated tag's own id names in `repo`.
 
     A shallow, blob-less fetch of that one commit into a bare cache; none if the `tag_object`, which
     the repository says the tag has now, is there already. Raises BadRequest when there is no such
@@ -88,12 +89,15 @@ def revision(repo: str, wanted: str, tag_object: str | None = None) -> Revision:
     known = _known_tag(cache, tag_object) if tag_object else None
     if known is not None:
         return known
+    sources: Iterable[str] = [wanted]
     if COMMIT.fullmatch(wanted):
+        known = _known_tag(cache, wanted)
+        if known is not None:
+            return known
         if _has(cache, wanted):
             return Revision(cache, wanted)
-        sources = [wanted]
     elif wanted == "HEAD":  # what is checked out, or the default branch
-        sources = [wanted]
+        sources = itertools.chain([wanted], _likely_default(cache))  # asks only if need be
     else:
         sources = [f"refs/tags/{wanted}", f"refs/heads/{wanted}"]
     for source in sources:
@@ -145,6 +149,15 @@ def _at(cache: BareCache, reference: str) -> Revision:
 
 
 def _has(cache: BareCache, commit: str) -> bool:
-    arguments = ["cat-file", "-e", f"{commit}^{{commit}}"]
     here = {"GIT_NO_LAZY_FETCH": "1"}
-    return start(arguments, cache.store, environment=here).returncode == 0
+    found = start(["cat-file", "-t", commit], cache.store, environment=here)
+    return found.stdout.strip() == b"commit"  # no tag object, which leads to another id
+
+
+def _likely_default(cache: BareCache) -> Iterator[str]:
+    """Branches to take where HEAD names one that is not there: that of a bare repository often does."""
+    listed = start(["ls-remote", "--heads", "origin"], cache.store, environment=cache.environment)
+    lines = listed.stdout.decode(errors="replace").splitlines()
+    heads = [line.partition("\t")[2] for line in lines]
+    usual = [head for head in ("refs/heads/main", "refs/heads/master") if head in heads]
+    yield from usual or (heads if len(heads) == 1 else [])
