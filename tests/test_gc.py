@@ -142,7 +142,11 @@ def test_on_the_command_line(wine):
     done = wine.dreg("gc", "--json", cwd=wine.path)
     assert done.code == 0 and done.json["marked"] == {"objects": 1, "size": len(GARBAGE)}
     done = wine.dreg("gc", "--older-than", "36h", cwd=wine.path)
-    assert "waiting   1 objects" in done.stdout and "less than 1.5 days" in done.stdout
+    assert "waiting   1 object," in done.stdout and "less than 1.5 days" in done.stdout
+    assert "less than 1 day\n" in wine.dreg("gc", "--older-than", "1d", cwd=wine.path).stdout
+    done = wine.dreg("gc", "--older-than", "0", "--dry-run", cwd=wine.path)
+    assert "0 days" not in done.stdout and "waiting" not in done.stdout
+    assert "marked now, to be deleted by the next `dreg gc`" in done.stdout
     assert wine.dreg("gc", "--older-than", "soon", cwd=wine.path).code == 2
 
 

@@ -28,9 +28,10 @@ from dreg.core.garbage import (
     sort,
 )
 from dreg.core.remotes import OBJECTS
+from dreg.core.wording import numbered
 from dreg.errors import Refused
 from dreg.gc.needs import Needs
-from dreg.output import count, out, size
+from dreg.output import out, size
 from dreg.push.announcing import Sweep, sweeping
 from dreg.registry import Registry
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
@@ -53,7 +54,7 @@ class Amount:
         return cls(len(sizes), sum(sizes.values()))
 
     def __str__(self) -> str:
-        return f"{count(self.objects)} objects, {size(self.size)}"
+        return f"{numbered(self.objects, 'object')}, {size(self.size)}"
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,18 @@ class Collected:
 
     def lines(self) -> Iterator[str]:
         would = "would be " if self.dry_run else ""
-        days = f"{self.older_than / HOUR / 24:g} days"
+        days = self.older_than / HOUR / 24
+        age = f"{days:g} {'day' if days == 1 else 'days'}"
+        due = f"to be deleted after {age}" if days else "to be deleted by the next `dreg gc`"
         yield f"{self.remote}"
         yield f"  needed    {self.needed}"
-        yield f"  unneeded  {self.marked}: {would}marked now, to be deleted after {days}"
-        yield f"  waiting   {self.waiting}: marked before, for less than {days}"
+        yield f"  unneeded  {self.marked}: {would}marked now, {due}"
+        if days:
+            yield f"  waiting   {self.waiting}: marked before, for less than {age}"
         yield f"  deleted   {self.deleted}" + (": would be" if self.dry_run else "")
         if self.rescued:
-            yield f"  rescued   {count(self.rescued)} marks that no longer hold"
+            hold = "holds" if self.rescued == 1 else "hold"
+            yield f"  rescued   {numbered(self.rescued, 'mark')} that no longer {hold}"
 
 
 def gc(
