@@ -7,6 +7,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from tests.small_registry import NAME, SmallRegistry
 from tests.test_release import manifest_of, refused, state
 
@@ -159,3 +161,35 @@ def test_also_when_it_was_committed_there_and_made_somewhere_else(ready):
     assert (found["state"], found["manifest"]) == ("unchanged", first["manifest"])
     assert other.git("for-each-ref", "refs/heads") == before
     assert len(list((ready.store / "dreg/manifests").rglob("*.json"))) == 1
+
+
+def test_of_all_datasets_those_that_were_never_run_are_told(ready):
+    ready.ok("new", "fresh", "--kind", "tabular")
+    ready.commit_all()
+    ready.git("push", "-q")
+    said = ready.ok("release").stdout
+    assert said.startswith("released toy 1.0.0") and said.endswith(
+        "\n\nfresh was never run: dreg run fresh\n"
+    )
+    assert ready.ok("release").stdout == (
+        "nothing to release: no dataset that was run has changed since its last release\n"
+        "fresh was never run: dreg run fresh\n"
+    )
+    assert ready.ok("release", "--json").json["never_run"] == ["fresh"]
+
+
+def test_one_that_fails_does_not_hide_those_that_were_never_run(ready):
+    ready.ok("new", "fresh", "--kind", "tabular")
+    ready.edit(f"pipelines/{NAME}/params.yaml", r"^", "# changed\nmore: 1\n")
+    (ready.path / "pipelines" / NAME / "dataset.yaml").write_text("7")
+    ready.commit_all()
+    done = ready.dreg("release")
+    assert done.code != 0 and done.stdout == ""
+    assert "fresh was never run: dreg run fresh" in done.stderr
+
+
+@pytest.mark.parametrize("branch", ["no space", "--upload-pack=x"])
+def test_a_branch_that_cannot_be_is_refused_also_with_nothing_to_release(registry, branch):
+    done = registry.dreg("release", "--branch", branch)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"`{branch}` cannot name a branch" in done.stderr

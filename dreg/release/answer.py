@@ -91,14 +91,23 @@ class Released:
 
 @dataclass(frozen=True)
 class Releases:
-    """The answer of `dreg release`: one entry a dataset."""
+    """The answer of `dreg release`: one entry a dataset. `never_run` have nothing to release yet."""
 
     releases: tuple[Released, ...]
+    never_run: tuple[str, ...] = ()
 
     def lines(self) -> Iterator[str]:
         if not self.releases:
-            yield "nothing to release: no dataset has changed since its last release"
+            which = "no dataset that was run" if self.never_run else "no dataset"
+            yield f"nothing to release: {which} has changed since its last release"
         for i, released in enumerate(self.releases):
             if i:
                 yield ""
             yield from released.lines()
+        if self.releases and self.never_run:
+            yield ""
+        yield from self.told_of_never_run()
+
+    def told_of_never_run(self) -> Iterator[str]:
+        """Just the lines about these."""
+        yield from (f"{name} was never run: dreg run {name}" for name in self.never_run)

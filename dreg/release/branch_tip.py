@@ -32,6 +32,18 @@ class Base:
     diverged: bool = False
 
 
+def check_branch(repository: Repository, branch: str | None) -> None:
+    """Raises BadRequest for what can name no branch; one that isn't there yet is made."""
+    if branch is None:
+        return
+    # Of `git check-ref-format --branch`, which also takes `@{-1}`, only this is missing.
+    if (
+        branch.startswith("-")
+        or repository.try_("check-ref-format", f"refs/heads/{branch}") is None
+    ):
+        raise BadRequest(f"`{branch}` cannot name a branch", hint="git branch --all lists them")
+
+
 def release_base(dataset: Dataset, repository: Repository, branch: str | None) -> Base:
     """What a release of the dataset goes on. Raises Refused when the branches have diverged."""
     head = repository.head()
@@ -39,8 +51,6 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
         raise Refused(
             "the registry has no commit yet", hint="git add --all && git commit -m 'start'"
         )
-    if branch and repository.try_("check-ref-format", f"refs/heads/{branch}") is None:
-        raise BadRequest(f"`{branch}` cannot name a branch", hint="git branch --all lists them")
     on = branch or repository.branch()
     if repository.remote_url(GIT_REMOTE) is None:
         refuse_other_remotes(repository)

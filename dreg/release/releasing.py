@@ -33,7 +33,7 @@ from dreg.push.announcing import announced
 from dreg.push.pushing import push, verify, write_manifest
 from dreg.registry import Dataset, Registry
 from dreg.release.answer import Pushed, Released, Releases
-from dreg.release.branch_tip import GIT_REMOTE, release_base
+from dreg.release.branch_tip import GIT_REMOTE, check_branch, release_base
 from dreg.release.fetchable import refuse_uncommitted
 from dreg.release.plan import Plan, plan
 from dreg.release.unpushed import PREFIX as UNPUSHED
@@ -71,14 +71,16 @@ def release(
     fails, or another dreg is at the dataset for all of `wait` seconds (None: DREG_WAIT, else 600).
     """
     chosen = replace(choices or Choices(), named=bool(names))
+    check_branch(Repository(registry.root), manner.branch)
     claims = Claims(registry.root, "dreg release", patience(wait), out.note)
     if not manner.dry_run:
         tidy()
         tidy(Repository(registry.root).git_folder)
-    done, failed = [], []
+    done, failed, never_run = [], [], []
     for dataset in _upstream_first(registry, registry.datasets(names)):
         if not names and dataset.profile() is None:
-            continue  # never run: not asked for by name, and there is nothing to release
+            never_run.append(dataset.name)  # not asked for by name, so it keeps nobody else
+            continue
         try:
             # A plan alone changes nothing, and so has nobody to wait for.
             with nullcontext() if manner.dry_run else claims.of(dataset.name):
@@ -87,12 +89,14 @@ def release(
             failed.append((dataset.name, error))
     if not names:
         done = [released for released in done if released.state != "unchanged"]
-    answer = Releases(tuple(done))
+    answer = Releases(tuple(done), tuple(sorted(never_run)))
     if failed:
         _, first = failed[0]
         if len(failed) > 1:
             others = [f"{name}: {error.fact}" for name, error in failed[1:]]
             first.details = (*first.details, *others)
+        if not done:
+            first.details = (*first.details, *answer.told_of_never_run())
         first.answer = answer if done else None
         raise first
     return answer
