@@ -309,3 +309,16 @@ def test_export_killed_leaves_no_file_of_that_name(released):
     assert not (released.path / "b.tar").exists() or not part.exists()
     released.ok("export", NAME, "-o", "b.tar")
     assert not part.exists() and (released.path / "b.tar").exists()
+
+
+def test_what_was_imported_is_shown_without_a_pipeline_here(released, other):
+    file = exported(released)
+    shutil.rmtree(other.path / "pipelines" / NAME)
+    other.commit_all()
+    other.git("push", "-q")
+    other.ok("import", str(file))
+    for request in (NAME, f"{NAME}@1.0.0"):
+        assert other.ok("show", request, "--json").json["tag"] == TAG
+    subjects = other.ok("show", NAME, "--provenance").json["subject"]
+    assert subjects == released.ok("show", NAME, "--provenance").json["subject"]
+    assert "no dataset named `none`" in other.dreg("show", "none").stderr

@@ -39,6 +39,7 @@ from dreg.core.bundle import (
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.soundness import Needed
 from dreg.core.stored import State
+from dreg.core.wording import numbered
 from dreg.errors import Outside, Refused
 from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
@@ -72,7 +73,7 @@ class Imported:
         if self.state == "unchanged":
             yield f"{self.dataset} {self.version} is there already, and complete"
         else:
-            yield f"imported {self.dataset} {self.version} ({count(self.objects)} objects, {size(self.size)})"
+            yield f"imported {self.dataset} {self.version} ({numbered(self.objects, 'object')}, {size(self.size)})"
         yield f"  objects   {count(self.objects_pushed)} pushed"
         yield f"  manifest  sha256:{self.manifest}"
         where = f" on {self.pushed_to}" if self.pushed_to else ", only in this repository"
@@ -206,7 +207,7 @@ def _push(reader: BundleReader, checked: _Checked, store: Store) -> int:
     """Write what the remote lacks, prove all of it there, then the manifest. How many were written."""
     objects = checked.objects
     lacking = _lacking(store, objects)
-    out.note(f"pushing {count(len(lacking))} objects to {store.location}")
+    out.note(f"pushing {numbered(len(lacking), 'object')} to {store.location}")
     files = [each for each in lacking if not each.key.endswith(".dir")]
     with out.progress("pushing", sum(each.size or 0 for each in files), "bytes") as advance:
 
