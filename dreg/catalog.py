@@ -11,7 +11,7 @@ from semver import Version
 from dreg.adapters import git
 from dreg.core.odd_tags import OddTag, odd_tags
 from dreg.core.release import Release, marked, newest, usable
-from dreg.core.version import Range
+from dreg.core.version import Range, tag_of
 from dreg.core.yank import Yank, tags_about
 from dreg.errors import BadRequest
 from dreg.output import count, out, size, table
@@ -60,7 +60,7 @@ def listing(repo: str | None = None) -> Listing:
     """
     if repo is not None:
         tags = git.remote_tags(repo)
-        latest = _latest(_releases(tags.values()))
+        latest = _latest(releases_in(tags.values()))
         said = {tag.name: tag for tag in git.fetch_tags(repo, [r.tag for r in latest.values()])}
         tags = {**tags, **said}
         return _listed(repo, (), tags.values())
@@ -71,7 +71,7 @@ def listing(repo: str | None = None) -> Listing:
 def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing:
     tags = list(tags)
     by_name: dict[str, list[Release]] = {name: [] for name in names}
-    for release in _releases(tags):
+    for release in releases_in(tags):
         by_name.setdefault(release.dataset, []).append(release)
     rows = []
     for name, releases in sorted(by_name.items()):
@@ -86,13 +86,14 @@ def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing
                 yanked=tuple(sorted(r.version for r in releases if r.yanked)),
             )
         )
-    odd = odd_tags({tag.name: tag.annotated for tag in tags})
+    odd = odd_tags({tag.name: tag.annotated for tag in tags}, by_name)
     for one in odd:
         out.note(f"note: {one}")
     return Listing(repo, tuple(rows), odd)
 
 
-def _releases(tags: Iterable[git.Tag]) -> list[Release]:
+def releases_in(tags: Iterable[git.Tag]) -> list[Release]:
+    """The releases among all of a repository's tags: annotated ones, marked where yanked."""
     tags = list(tags)
     found = (Release.of(tag.name, tag.commit, tag.message) for tag in tags if tag.annotated)
     return marked((release for release in found if release), [tag.name for tag in tags])
@@ -107,7 +108,7 @@ def _latest(releases: Iterable[Release]) -> dict[str, Release]:
 
 def releases_of(root: Path, name: str) -> list[Release]:
     """Releases of one dataset by the local tags, oldest first."""
-    found = _releases(git.Repository(root).full_tags(*tags_about(name)))
+    found = releases_in(git.Repository(root).full_tags(*tags_about(name)))
     return sorted((r for r in found if r.dataset == name), key=lambda r: r.version)
 
 
@@ -115,9 +116,11 @@ def listed_releases(name: str, repo: str | None) -> list[Release]:
     """The dataset's releases by the tags at `repo`, or here. Raises BadRequest for an unknown one."""
     if repo is None:
         registry = Registry.here()
-        registry.dataset(name)
-        return releases_of(registry.root, name)
-    everything = _releases(
+        found = releases_of(registry.root, name)
+        if not found:  # what was imported has no pipeline here
+            registry.dataset(name)
+        return found
+    everything = releases_in(
         git.remote_tags(repo, "*-v*").values()
     )  # what yanks a release matches too
     found = [release for release in everything if release.dataset == name]
@@ -135,7 +138,7 @@ def yank_in(tags: Iterable[git.Tag], release: Release) -> Yank | None:
 
 
 def choose(name: str, wanted: Range, found: Iterable[Release]) -> Release:
-    """The newest release in the range; one that is yanked only if just its version is asked for.
+    """The newest release in the range; one that is yanked, or light, only if just its version is asked for.
 
     Raises BadRequest that says what there is.
     """
@@ -155,6 +158,13 @@ def _no_release(name: str, wanted: Range, found: list[Release]) -> BadRequest:
             f"every release of `{name}` in `{wanted}` is yanked",
             hint=f"see why: dreg show {name}@{yanked}; just that one can still be had: "
             f"dreg fetch {name}@{yanked}",
+        )
+    light = wanted.newest(release.version for release in found if release.light)
+    if light is not None:
+        odd = odd_tags({tag_of(name, light): False})[0]
+        return BadRequest(
+            f"no release of `{name}` is in `{wanted}`",
+            hint=f"{odd}; just that one can still be had: dreg fetch {name}@{light}",
         )
     versions = ", ".join(
         str(r.version) for r in sorted(usable(found), key=lambda r: r.version)[-5:]

@@ -20,6 +20,7 @@ from dreg.adapters.requests_file import read_requests
 from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.release import Release
 from dreg.core.remotes import Remote
+from dreg.core.wording import numbered
 from dreg.errors import DregError, Outside
 from dreg.fetch.covering import refuse_uncovered
 from dreg.fetch.requested import default_repo
@@ -114,9 +115,14 @@ def _registries(repo: str | None) -> list[str]:
 
 
 def _registry(repo: str) -> str:
-    tags = git.remote_tags(repo, "*-v*").values()
+    tags = list(git.remote_tags(repo, "*-v*").values())
+    # A plain DVC repository may have nothing but lightweight tags, which then are its releases.
+    tags = [tag for tag in tags if tag.annotated] or tags
     releases = [r for tag in tags if (r := Release.of(tag.name, tag.commit)) is not None]
-    return f"{len(releases)} releases of {len({r.dataset for r in releases})} datasets"
+    return (
+        f"{numbered(len(releases), 'release')} of "
+        f"{numbered(len({r.dataset for r in releases}), 'dataset')}"
+    )
 
 
 def _remotes(repo: str, remote: Remotely) -> list[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dreg.adapters.git import Repository, Revision, remote_tags
@@ -12,13 +12,13 @@ from dreg.adapters.git.publish import Publisher
 from dreg.adapters.objects import Store, Stores
 from dreg.adapters.through_dvc import open_own
 from dreg.adapters.yaml_files import parse_yaml
-from dreg.catalog import releases_of
+from dreg.catalog import releases_in, releases_of
 from dreg.core.contract import Contract
 from dreg.core.contract_changes import contract_changes
 from dreg.core.decision import Decision
 from dreg.core.json_text import parse_json
 from dreg.core.profile import FORMAT, Profile
-from dreg.core.release import Release, marked, newest
+from dreg.core.release import Release, newest
 from dreg.core.remotes import SCHEMES
 from dreg.core.rules import Finding, Pricing, assess
 from dreg.core.version import Bump
@@ -30,18 +30,31 @@ from dreg.registry import Dataset
 from dreg.release.branch_tip import GIT_REMOTE
 
 
+@dataclass(frozen=True)
+class Published:
+    """A dataset's releases, and the lightweight tags that have the names of releases and are none."""
+
+    releases: list[Release]
+    light: frozenset[str]
+
+
 def published(dataset: Dataset) -> list[Release]:
     """The releases by the git remote's tags; by those here where there is no git remote.
 
     A tag that is just here was never released. Raises Outside when the remote cannot be reached.
     """
-    name = dataset.name
-    if Repository(dataset.root).remote_url(GIT_REMOTE) is None:
-        return releases_of(dataset.root, name)
-    tags = remote_tags(GIT_REMOTE, *tags_about(name), cwd=dataset.root)
-    found = (Release.of(tag.name, tag.commit) for tag in tags.values())
-    own = [release for release in found if release is not None and release.dataset == name]
-    return marked(own, tags)
+    return published_tags(dataset).releases
+
+
+def published_tags(dataset: Dataset) -> Published:
+    """As `published`, with the tags that don't count."""
+    name, repository = dataset.name, Repository(dataset.root)
+    if repository.remote_url(GIT_REMOTE) is None:
+        tags = repository.full_tags(*tags_about(name))
+    else:
+        tags = list(remote_tags(GIT_REMOTE, *tags_about(name), cwd=dataset.root).values())
+    own = sorted((r for r in releases_in(tags) if r.dataset == name), key=lambda r: r.version)
+    return Published(own, frozenset(tag.name for tag in tags if not tag.annotated))
 
 
 def fetched(dataset: Dataset, release: Release) -> Release:

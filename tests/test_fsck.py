@@ -153,6 +153,7 @@ def test_tags_that_are_no_releases_are_reported(released):
     released.git("tag", "-a", "-m", "by hand", f"{NAME}-v3.0.0")
     released.git("tag", "-a", "-m", "by hand", f"{NAME}-v4")
     released.git("tag", "unrelated")
+    released.git("tag", "unrelated-vfoo")
     done = released.dreg("fsck", "--json")
     found = {p["kind"]: p["releases"] for p in done.json["problems"]}
     assert done.code == 1
@@ -161,6 +162,11 @@ def test_tags_that_are_no_releases_are_reported(released):
         "no-manifest-digest": [f"{NAME}-v3.0.0"],
         "odd-tag": [f"{NAME}-v4"],
     }
+    released.git("tag", "-d", f"{NAME}-v4")
+    released.git("tag", "-a", "-m", "by hand", f"{NAME}-vfoo")
+    done = released.dreg("fsck", "--json")
+    found = {p["kind"]: p["releases"] for p in done.json["problems"]}
+    assert found["odd-tag"] == [f"{NAME}-vfoo"]
     # They were never pushed, so nobody else has them.
     released.ok("fsck", "--remote")
     released.git("push", "-q", "origin", f"{NAME}-v2.0.0")

@@ -41,6 +41,19 @@ def test_releases_yanks_and_tags_of_other_kinds_are_not_odd(tag):
     assert odd_tags({tag: True, "wine-v2.0.0": True}) == ()
 
 
+@pytest.mark.parametrize(
+    ("tag", "version"),
+    [
+        ("wine-vfoo", "foo"), ("wine-v", ""), ("wine-vv1.0.0", "v1.0.0"), ("wine-red-vfoo", "foo"),
+        ("wine-red-vfoo-vbar", "foo-vbar"), ("wine-red", None), ("wine", None), ("beer-vfoo", None),
+        ("wine-red-new", None), ("wine-vin-blanc", None),
+    ],
+)  # fmt: skip
+def test_of_a_dataset_also_what_does_not_begin_like_a_version(tag, version):
+    odd = odd_tags({tag: True}, ("wine", "wine-red", "wine-vin"))
+    assert [one.why for one in odd] == ([] if version is None else [f"`{version}` {NOT_A_VERSION}"])
+
+
 def test_a_lightweight_tag_is_no_release_and_nothing_yanks_it():
     odd = odd_tags({"wine-v1.0.0": False, "yank/wine-v1.0.0": True})
     assert [one.tag for one in odd] == ["wine-v1.0.0", "yank/wine-v1.0.0"]
@@ -55,20 +68,23 @@ def test_what_looks_like_a_release_is_one_or_is_odd(name, version):
 @pytest.mark.parametrize("repo", [(), ("--repo", "registry.git")])
 def test_list_names_them_on_stderr_and_in_json(hand_made, repo):
     hand_made.release("1.0.0")
-    for tag in ("wine-v1.1", "x-v2-foo"):
+    for tag in ("wine-v1.1", "wine-vfoo", "beer-vfoo", "x-v2-foo"):
         hand_made.tag(tag, None)
     hand_made.git("tag", "wine-v2.0.0")
     hand_made.git("push", "-q", "origin", "--tags")
     where = hand_made.home if repo else hand_made.path
     done = hand_made.dreg("list", *repo, "--json", cwd=where)
     assert done.code == 0
-    assert [odd["tag"] for odd in done.json["odd_tags"]] == ["wine-v1.1", "wine-v2.0.0", "x-v2-foo"]
+    assert [odd["tag"] for odd in done.json["odd_tags"]] == [
+        "wine-v1.1", "wine-v2.0.0", "wine-vfoo", "x-v2-foo",
+    ]  # fmt: skip
     assert [(d["name"], d["version"], d["releases"]) for d in done.json["datasets"]] == [
         ("wine", "1.0.0", 1)
     ]
     assert done.stderr == (
         f"note: `wine-v1.1` does not count: `1.1` {NOT_A_VERSION}\n"
         "note: `wine-v2.0.0` does not count: it is a lightweight tag, and releases are annotated ones\n"
+        f"note: `wine-vfoo` does not count: `foo` {NOT_A_VERSION}\n"
         f"note: `x-v2-foo` does not count: `2-foo` {NOT_A_VERSION}\n"
     )
     assert "note:" not in hand_made.dreg("list", *repo, cwd=where).stdout

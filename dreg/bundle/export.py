@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -40,10 +40,11 @@ from dreg.core.manifest import Manifest, manifest_digest, manifest_key
 from dreg.core.release import Release, marked
 from dreg.core.soundness import Needed
 from dreg.core.version import Range, parse_request, parse_tag
+from dreg.core.wording import numbered
 from dreg.core.yank import tags_about
 from dreg.errors import DregError, Outside, Refused
 from dreg.manifests import MANIFEST_LIMIT, remotes_at
-from dreg.output import count, out, size
+from dreg.output import out, size
 from dreg.registry import Registry, unknown_dataset
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
 from dreg.release.unpushed import PREFIX as UNPUSHED
@@ -64,7 +65,7 @@ class Exported:
     yanked: bool
 
     def lines(self) -> Iterator[str]:
-        yield f"exported {self.dataset} {self.version} to {self.output} ({count(self.objects)} objects, {size(self.size)})"
+        yield f"exported {self.dataset} {self.version} to {self.output} ({numbered(self.objects, 'object')}, {size(self.size)})"
         yield f"  sha256    {self.sha256}"
         yield f"  import    dreg import {self.output}"
 
@@ -149,7 +150,11 @@ def _wanted(request: str, repo: str | None) -> _Wanted:
             tags = git.remote_tags(GIT_REMOTE, *tags_about(name), cwd=root)
             place = url
     found = (Release.of(tag.name, tag.commit) for tag in tags.values())
-    own = [release for release in found if release is not None and release.dataset == name]
+    own = [
+        replace(release, light=not tags[release.tag].annotated)
+        for release in found
+        if release is not None and release.dataset == name
+    ]
     if not own and (root is None or name not in Registry.here().names):
         raise unknown_dataset(name, ())
     release = choose(name, within, marked(own, tags))

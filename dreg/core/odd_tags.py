@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from dreg.core.version import ENDS_LIKE_A_VERSION, NAME, parse_tag
 from dreg.core.yank import yank_of_tag
 
 LOOKS_LIKE_A_RELEASE = re.compile(r"(.+?)-[vV](\d.*)", re.DOTALL)
+NOT_A_VERSION = "is not a version, as 1.2.0 is"
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,29 @@ class OddTag:
         return f"`{self.tag}` does not count: {self.why}"
 
 
-def odd_tags(tags: Mapping[str, bool]) -> tuple[OddTag, ...]:
-    """Those among the tags, which say whether they are annotated, that don't count."""
+def odd_tags(tags: Mapping[str, bool], datasets: Collection[str] = ()) -> tuple[OddTag, ...]:
+    """Those among the tags, which say whether they are annotated, that don't count.
+
+    Of `datasets` that there are, also those whose version doesn't even begin like one.
+    """
     releases = {tag for tag, annotated in tags.items() if annotated and parse_tag(tag)}
-    return tuple(_odd(sorted(tags.items()), releases))
+    return tuple(_odd(sorted(tags.items()), releases, datasets))
 
 
-def _odd(tags: Iterable[tuple[str, bool]], releases: set[str]) -> Iterator[OddTag]:
+def version_meant(tag: str, datasets: Collection[str]) -> tuple[str, str] | None:
+    """Dataset and what stands for a version in `wine-vfoo`, if there is a dataset `wine`.
+
+    Of several datasets that a tag begins with, it is about the one with the longest name.
+    """
+    about = [name for name in datasets if tag.startswith(f"{name}-")]
+    name = max(about, key=len, default="")
+    said = tag.removeprefix(f"{name}-v")
+    return (name, said) if about and said != tag else None
+
+
+def _odd(
+    tags: Iterable[tuple[str, bool]], releases: set[str], datasets: Collection[str]
+) -> Iterator[OddTag]:
     for tag, annotated in tags:
         if parse_tag(tag):
             if not annotated:
@@ -42,6 +59,8 @@ def _odd(tags: Iterable[tuple[str, bool]], releases: set[str]) -> Iterator[OddTa
                 yield OddTag(tag, f"there is no release `{about}`")
         elif match := LOOKS_LIKE_A_RELEASE.fullmatch(tag):
             yield OddTag(tag, _why(tag, match[1], match[2]))
+        elif meant := version_meant(tag, datasets):
+            yield OddTag(tag, f"`{meant[1]}` {NOT_A_VERSION}")
 
 
 def _why(tag: str, name: str, version: str) -> str:
@@ -52,7 +71,7 @@ def _why(tag: str, name: str, version: str) -> str:
         default=(name, version),
     )
     if parse_tag(f"x-v{version}") is None:
-        return f"`{version}` is not a version, as 1.2.0 is"
+        return f"`{version}` {NOT_A_VERSION}"
     if NAME.fullmatch(name) and ENDS_LIKE_A_VERSION.search(name):
         return f"`{name}` ends like a version, so it cannot name a dataset"
     if not NAME.fullmatch(name):

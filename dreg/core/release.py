@@ -21,7 +21,8 @@ EXCEPTIONS = "Exceptions:"
 @dataclass(frozen=True)
 class Release:
     """What a release's tag says. `samples`, `size` (bytes) and `manifest` (SHA-256 in hex) are
-    None for a tag that dreg did not make. `yanked` is the tag that yanks it, if one does; `tag_object` the id of the annotated tag, where known."""
+    None for a tag that dreg did not make. `yanked` is the tag that yanks it, if one does; `tag_object` the id of the annotated tag, where known.
+    `light`: a lightweight tag beside releases that dreg made, which is one only to who asks for just that."""
 
     dataset: str
     version: Version
@@ -32,6 +33,7 @@ class Release:
     manifest: str | None = None
     yanked: str | None = None
     tag_object: str | None = field(default=None, compare=False)
+    light: bool = False
 
     @classmethod
     def of(cls, tag: str, commit: str, message: str | None = None) -> Release | None:
@@ -102,8 +104,8 @@ def marked(releases: Iterable[Release], tags: Iterable[str]) -> list[Release]:
 
 
 def usable(releases: Iterable[Release]) -> list[Release]:
-    """The releases that a range may resolve to: those that are not yanked."""
-    return [release for release in releases if release.yanked is None]
+    """The releases that a range may resolve to: those that are neither yanked nor light."""
+    return [release for release in releases if release.yanked is None and not release.light]
 
 
 def finals(releases: Iterable[Release]) -> list[Release]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dreg.core.manifest import Manifest
+from dreg.core.odd_tags import version_meant
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.version import parse_tag
@@ -71,7 +72,9 @@ def of_dataset(tag: str, names: Sequence[str]) -> bool:
     if parsed is not None:
         return parsed[0] in names
     match = LIKE_A_RELEASE.fullmatch(tag)
-    return match is not None and match.group("name") in names
+    if match is not None and match.group("name") in names:
+        return True
+    return version_meant(tag, names) is not None
 
 
 def needed(manifests: Iterable[tuple[str, Manifest]]) -> list[Needed]:

@@ -12,10 +12,11 @@ from dreg.adapters import git
 from dreg.adapters.lock_file import read_lock
 from dreg.adapters.requests_file import read_requests
 from dreg.core.lock import Lock, Pin
-from dreg.core.release import Release, finals, marked, newest, usable
+from dreg.core.release import Release, finals, newest, usable
 from dreg.core.requests import Requests
 from dreg.core.version import Range, range_or_revision
 from dreg.errors import BadRequest, DregError
+from dreg.fetch.tagged import tagged
 from dreg.output import out, table
 from dreg.yank.known import warn
 
@@ -74,15 +75,16 @@ class Outdated:
 class Known:
     """The releases of the registries that are asked, each of them once."""
 
-    releases: dict[str, list[Release]] = field(default_factory=dict)
+    tags: dict[str, dict[str, git.Tag]] = field(default_factory=dict)
+    releases: dict[tuple[str, str], list[Release]] = field(default_factory=dict)
 
     def of(self, repo: str, dataset: str) -> list[Release]:
         """The dataset's releases, marked where yanked. Raises Outside when nobody answers."""
-        if repo not in self.releases:
-            tags = git.remote_tags(repo, "*-v*")
-            found = [(Release.of(t.name, t.commit), t.object) for t in tags.values()]
-            self.releases[repo] = marked((r for r, _ in found if r is not None), list(tags))
-        return [one for one in self.releases[repo] if one.dataset == dataset]
+        if repo not in self.tags:
+            self.tags[repo] = git.remote_tags(repo, "*-v*")
+        if (repo, dataset) not in self.releases:
+            self.releases[repo, dataset] = tagged(repo, self.tags[repo], dataset)
+        return self.releases[repo, dataset]
 
 
 def outdated(repo: str | None = None) -> Outdated:

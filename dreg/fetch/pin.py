@@ -17,13 +17,14 @@ from dreg.catalog import choose
 from dreg.core.json_text import parse_json
 from dreg.core.lock import Pin
 from dreg.core.manifest import Manifest, manifest_digest
-from dreg.core.release import Release, marked
+from dreg.core.release import Release
 from dreg.core.requests import Requests
 from dreg.core.snapshot import File, Snapshot
 from dreg.core.split_paths import METADATA
 from dreg.core.subset import Subset, splits_of, with_named
-from dreg.core.version import Range
+from dreg.core.version import Range, parse_tag
 from dreg.errors import BadRequest, Outside, Refused
+from dreg.fetch.tagged import tagged
 from dreg.manifests import manifest_of, store_of
 from dreg.output import out
 from dreg.registry import unknown_dataset
@@ -201,21 +202,18 @@ def resolve(request: Request) -> Release:
     Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused when
     the tag moved away from the locked commit.
     """
-    tags = git.remote_tags(request.repo, "*-v*").values()  # what yanks a release matches too
-    found = [(Release.of(tag.name, tag.commit), tag.object) for tag in tags]
-    releases = [replace(release, tag_object=oid) for release, oid in found if release is not None]
-    names = tuple(sorted({release.dataset for release in releases}))
+    tags = git.remote_tags(request.repo, "*-v*")  # what yanks a release matches too
+    names = tuple(sorted({parsed[0] for tag in tags if (parsed := parse_tag(tag))}))
     if not names and request.revision is None:
         raise BadRequest(
             f"`{request.public_repo}` has no releases",
             hint="check the URL: releases are tags NAME-v1.0.0",
         )
     if request.revision is not None:
-        return _at_revision(request, releases)
+        return _at_revision(request, tagged(request.repo, tags, request.dataset))
     if request.dataset not in names:
         raise unknown_dataset(request.dataset, names)
-    own = [release for release in releases if release.dataset == request.dataset]
-    own = marked(own, [tag.name for tag in tags])
+    own = tagged(request.repo, tags, request.dataset)
     release = choose(request.dataset, request.wanted, own)
     pin = request.pin
     if pin is not None and request.same_registry and pin.version != release.version:
@@ -236,7 +234,7 @@ def _at_revision(request: Request, releases: Sequence[Release]) -> Release:
             hint="ranges look like ^1.0, ~1.2, '>=1.0,<2', 1.x, 1.2.0 or latest",
         ) from error
     for release in releases:
-        if (release.dataset, release.commit) == (request.dataset, commit):
+        if release.commit == commit and not release.light:
             return release
     unreleased = Version(0, 0, 0, build=f"g{commit[:12]}")
     return Release(request.dataset, unreleased, commit, commit)

@@ -20,6 +20,7 @@ from dreg.history import (
     profile_of,
     promised_otherwise,
     published,
+    published_tags,
     refuse_yanked,
     tell_of_new_prices,
     unless_repeated,
@@ -34,7 +35,8 @@ from dreg.upstream import out_of_range
 @dataclass(frozen=True)
 class Decided:
     """The decision, and what it was made by: the `last` release and its profile (`old`), among all
-    `releases`; gates that are `broken`, and the `exceptions` that a person made, with reasons."""
+    `releases`; gates that are `broken`, and the `exceptions` that a person made, with reasons.
+    `light` are tags that have the names of releases and are none."""
 
     decision: Decision
     last: Release | None
@@ -42,6 +44,7 @@ class Decided:
     releases: list[Release]
     broken: tuple[Breach, ...]
     exceptions: tuple[str, ...]
+    light: frozenset[str]
 
 
 def decide_on(dataset: Dataset, choices: Choices, profile: Profile) -> Decided:
@@ -49,7 +52,8 @@ def decide_on(dataset: Dataset, choices: Choices, profile: Profile) -> Decided:
 
     Raises Refused for data of a yanked release, a gate not passed, a bump lowered without a reason.
     """
-    releases = published(dataset)
+    there = published_tags(dataset)
+    releases = there.releases
     last, old, pricing = _before(dataset, releases)
     initial = choices.initial or first_version(releases)
     compared = samples_since(dataset, last, old, None, profile) if last and old else None
@@ -68,7 +72,7 @@ def decide_on(dataset: Dataset, choices: Choices, profile: Profile) -> Decided:
     for gate in set(choices.allow) - {breach.gate for breach in broken}:
         out.note(f"`{dataset.name}` passes its gate `{gate}`: there is nothing to allow")
     excepted = exceptions(decision, broken, choices, dataset.name)
-    return Decided(decision, last, old, releases, broken, excepted)
+    return Decided(decision, last, old, releases, broken, excepted, there.light)
 
 
 def ready(dataset: Dataset) -> Profile:

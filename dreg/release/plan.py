@@ -108,6 +108,8 @@ def plan(
     tag, needed = tag_of(dataset.name, version), decision.bump is not Bump.NONE
     if needed and base.diverged:
         raise diverged(dataset, base.branch)
+    if needed and tag in decided.light:
+        raise _taken(tag, base)
     if needed and base.branch is not None:
         _refuse_tag_only_here(repository, tag)
     before = last or newest(decided.releases)
@@ -210,6 +212,14 @@ def _as_in(repository: Repository, commit: str, paths: list[str]) -> bool:
         return set(repository.ask(*diff).split("\0")) - {""}
 
     return not other(commit) and not other("--cached", "HEAD") & other("--cached", commit)
+
+
+def _taken(tag: str, base: Base) -> Refused:
+    drop = f"git push {GIT_REMOTE} :refs/tags/{tag}; git tag -d {tag}" if base.branch else ""
+    return Refused(
+        f"this would be `{tag}`, and there is a lightweight tag of that name, which is no release",
+        hint=f"remove it: {drop or f'git tag -d {tag}'}; or take a higher version: --bump minor, --bump major",
+    )
 
 
 def _refuse_tag_only_here(repository: Repository, tag: str) -> None:

@@ -17,8 +17,8 @@ from dreg.adapters.git.publish import LostRace, Publisher
 from dreg.adapters.lock_file import find_locks, read_lock
 from dreg.adapters.scratch import tidy
 from dreg.adapters.yaml_files import shown
-from dreg.catalog import yank_in
-from dreg.core.release import Release, Story, marked, newest, usable
+from dreg.catalog import releases_in, yank_in
+from dreg.core.release import Release, Story, newest, usable
 from dreg.core.version import Range, parse_request, parse_tag
 from dreg.core.wording import printable
 from dreg.core.yank import Records, Yank, check_reason, record_message, records, tags_about
@@ -174,8 +174,7 @@ def _known(
         tags = {tag.name: tag for tag in repository.full_tags(*patterns)}
     else:
         tags = remote_tags(GIT_REMOTE, *patterns, cwd=dataset.root)
-    found = (Release.of(tag.name, tag.commit) for tag in tags.values())
-    own = [release for release in found if release is not None and release.dataset == name]
+    own = [release for release in releases_in(tags.values()) if release.dataset == name]
     if not own and name not in registry.names:
         raise unknown_dataset(name, registry.names)
     if version not in [release.version for release in own]:
@@ -184,7 +183,7 @@ def _known(
             f"`{name}` has no release {version}",
             hint=f"there are: {there}" if there else f"release it first: dreg release {name}",
         )
-    return marked(own, tags), records(tags)
+    return own, records(tags)
 
 
 def _publish(dataset: Dataset, release: Release, record: str, message: str) -> None:
