@@ -103,7 +103,9 @@ def test_two_entries_of_one_dataset_are_refused_by_name():
     [
         ([{}], "a dataset has no `name`"),
         ("wine", "`dataset` is not a list of tables"),
+        (7, "`dataset` is not a list of tables"),
         ([{"name": 7}], "7 is not text"),
+        ([{**tomllib.loads(TEXT)["dataset"][0], "split": 7}], "7 is not a list of texts"),
     ],
 )
 def test_what_is_wrong_is_said_in_words(table, why):

@@ -92,6 +92,8 @@ class Lock:
         again = f"restore {where} from git, or remove it and fetch by name"
         try:
             data = tomllib.loads(text)
+            if not isinstance(data.get("format", FORMAT), int):
+                raise TypeError(f"its format is {data['format']!r}")
             if data.get("format", FORMAT) > FORMAT:
                 raise BadRequest(
                     f"`{where}` has format {data['format']}, and this dreg reads up to {FORMAT}",
@@ -99,14 +101,18 @@ class Lock:
                 )
             if not data:  # dreg writes the format at least: what was there is lost
                 raise BadRequest(f"`{where}` is empty, which dreg never leaves it", hint=again)
-            pins = [_pin(item) for item in data.get("dataset", [])]
+            tables = data.get("dataset", [])
+            if not isinstance(tables, list) or not all(isinstance(item, dict) for item in tables):
+                raise TypeError("`dataset` is not a list of tables")
+            pins = [_pin(item) for item in tables]
         except tomllib.TOMLDecodeError as error:
             raise BadRequest(f"`{where}` is not TOML: {error}", hint=again) from error
         except DregError:
             raise
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
+            why = f"a dataset has no `{error.args[0]}`" if isinstance(error, KeyError) else error
             raise BadRequest(
-                f"`{where}` is not a lock that dreg wrote: {_why(error)}", hint=again
+                f"`{where}` is not a lock that dreg wrote: {why}", hint=again
             ) from error
         twice = sorted(name for name, n in Counter(pin.dataset for pin in pins).items() if n > 1)
         if twice:
@@ -115,14 +121,6 @@ class Lock:
                 hint=f"a merge may have kept both: remove the wrong one, or {again}",
             )
         return cls({pin.dataset: pin for pin in pins})
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"a dataset has no `{error.args[0]}`"
-    if isinstance(error, AttributeError):  # what should be a table isn't one
-        return "`dataset` is not a list of tables"
-    return str(error)
 
 
 def _table(pin: Pin) -> str:
@@ -174,6 +172,8 @@ def _pin(item: Any) -> Pin:
 
 
 def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError(f"{value!r} is not a list of texts")
     return [_text(item) for item in value]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def covering(
     """
     name, entry = said.dataset, asked.datasets.get(said.dataset)
     pin = lock.pins.get(name)
-    again = f"dreg fetch {name}@{said.revision or said.wanted}"
+    again = f"dreg fetch {shlex.quote(f'{name}@{said.revision or said.wanted}')}"
     if pin is None:
         raise _uncovered([f"{name} is not in dreg.lock"], again)
     usual = entry or Asked(name, said.wanted, raw=pin.raw, subset=pin.subset)
