@@ -12,7 +12,7 @@ from dreg.adapters.objects import Store
 from dreg.adapters.through_dvc import open_own
 from dreg.core.release import Release
 from dreg.core.soundness import Problem, of_dataset, tag_problem
-from dreg.core.version import Range, parse_request
+from dreg.core.version import Range, parse_request, parse_tag
 from dreg.errors import BadRequest, Refused
 from dreg.fsck.cache import check_cache
 from dreg.fsck.remote import check_remote
@@ -72,6 +72,7 @@ def fsck(
     wanted = _wanted(registry, requests)
     tags, problems = _tags(registry, wanted, remote)
     releases = []
+    counting = sum(tag.annotated and parse_tag(tag.name) is not None for tag in tags)
     for tag in tags:
         problem = tag_problem(tag.name, tag.annotated, tag.message or "")
         release = None if problem else Release.of(tag.name, tag.commit, tag.message)
@@ -82,13 +83,13 @@ def fsck(
         source = _source(registry, repair_from, store) if repair_from else None
         found = check_remote(store, releases, deep=deep, source=source)
         answer = Checked(
-            store.location, deep, len(tags), found.objects, found.size, found.unread, 0,
+            store.location, deep, counting, found.objects, found.size, found.unread, 0,
             (*problems, *found.problems),
         )  # fmt: skip
     else:
         here = check_cache(registry.root, releases)
         answer = Checked(
-            None, False, len(tags), here.objects, here.size, 0, here.not_here,
+            None, False, counting, here.objects, here.size, 0, here.not_here,
             (*problems, *here.problems),
         )  # fmt: skip
     _refuse_unsound(answer, remote, repair_from)
