@@ -193,3 +193,16 @@ def test_a_branch_that_cannot_be_is_refused_also_with_nothing_to_release(registr
     done = registry.dreg("release", "--branch", branch)
     assert (done.code, done.stdout) == (2, "")
     assert f"`{branch}` cannot name a branch" in done.stderr
+
+
+def test_a_branch_that_is_nowhere_is_a_slip(ready):
+    for arguments in ((), (NAME,), (NAME, "--dry-run")):
+        done = ready.dreg("release", *arguments, "--branch", "mian")
+        assert (done.code, done.stdout) == (2, "")
+        assert "there is no branch `mian`, here or on origin" in done.stderr
+    ready.git("branch", "data")
+    ready.ok("release", NAME, "--branch", "data")
+    tips = ready.git("rev-parse", "data", "main", folder=ready.remote).split()
+    assert tips[0] != tips[1]
+    done = ready.dreg("release", NAME, "--branch", "mian")
+    assert (done.code, done.stdout) == (2, "")

@@ -33,7 +33,7 @@ class Base:
 
 
 def check_branch(repository: Repository, branch: str | None) -> None:
-    """Raises BadRequest for what can name no branch; one that isn't there yet is made."""
+    """Raises BadRequest for what can name no branch; whether there is one the base tells."""
     if branch is None:
         return
     # Of `git check-ref-format --branch`, which also takes `@{-1}`, only this is missing.
@@ -66,6 +66,15 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
             )
     else:
         tip = publisher.fetch_tip(GIT_REMOTE, on)
+        if (
+            branch
+            and tip is None
+            and not repository.try_("rev-parse", "--verify", f"refs/heads/{on}")
+        ):
+            raise BadRequest(
+                f"there is no branch `{on}`, here or on {GIT_REMOTE}",
+                hint=f"make it first: git branch {on}",
+            )
     if tip is None or repository.is_ancestor(tip, head):
         return Base(head, head, tip, on)
     if not repository.is_ancestor(head, tip):
