@@ -103,7 +103,7 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     text = stderr.lower()
     words = " ".join(arguments[:1])
-    if "no space left on device" in text:
+    if "no space left on device" in text or "out of diskspace" in text:  # of its index it says so
         return Outside(
             "the disk is full",
             hint="free some space, then run the command again",
