@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,12 +45,12 @@ class Wanted:
     unix: bool = False
 
 
-class Downloads:
+class Downloads(ABC):
     """What single objects can be had from."""
 
+    @abstractmethod
     def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
         """The object as a file, verified. Raises as `fetch_one` does."""
-        raise NotImplementedError
 
     def download(
         self,
