@@ -19,6 +19,7 @@ from pathlib import PurePath
 from typing import Any, Protocol
 
 from dreg.core.secrets import secrets_in, without_known
+from dreg.core.wording import numbered
 from dreg.errors import DregError
 
 PLAIN_PROGRESS_SECONDS = 10.0
@@ -212,7 +213,7 @@ class Output:
         )
 
         amount = DownloadColumn() if unit == "bytes" else MofNCompleteColumn()
-        counted = (TextColumn("{task.fields[there]} of {task.fields[files]} files"),)
+        counted = (TextColumn("{task.fields[there]} of {task.fields[files]}"),)
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -222,7 +223,7 @@ class Output:
         )
         there = 0
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(what, total=total, there="0", files=count(files))
+            task = bar.add_task(what, total=total, there="0", files=numbered(files, "file"))
 
             def advance(n: int, more: int = 0) -> None:
                 nonlocal there
@@ -239,7 +240,7 @@ class Output:
         done, there, last = 0, 0, time.monotonic()
         show = size if unit == "bytes" else count
         if files:
-            self.note(f"{what}: {count(files)} file{'s' * (files > 1)}, {show(total)}")
+            self.note(f"{what}: {numbered(files, 'file')}, {show(total)}")
 
         def advance(n: int, more: int = 0) -> None:
             nonlocal done, there, last
@@ -248,7 +249,7 @@ class Output:
                 if time.monotonic() - last < PLAIN_PROGRESS_SECONDS or done >= total:
                     return
                 last = time.monotonic()
-            whole = f"{count(there)} of {count(files)} files, " if files else ""
+            whole = f"{count(there)} of {numbered(files, 'file')}, " if files else ""
             self.note(f"{what}: {whole}{show(done)} of {show(total)}")
 
         return advance

@@ -13,6 +13,7 @@ from dreg.core.json_text import parse_json
 from dreg.core.profile import Feature, Profile
 from dreg.core.release import Release, Story
 from dreg.core.version import parse_request
+from dreg.core.wording import numbered
 from dreg.core.yank import Yank
 from dreg.errors import BadRequest
 from dreg.output import count, size, table
@@ -48,7 +49,7 @@ class Shown:
             yield facts["description"]
         yield ""
         yield f"licence   {facts.get('licence', '-')}"
-        yield f"samples   {count(self.profile.num_samples)} in {len(self.profile.splits)} splits"
+        yield f"samples   {count(self.profile.num_samples)} in {numbered(len(self.profile.splits), 'split')}"
         yield f"files     {self.profile.snapshot.files}, {size(self.profile.snapshot.size)}"
         if self.tag:
             yield f"tag       {self.tag} at {(self.commit or '')[:12]}"
@@ -92,7 +93,7 @@ def _type(feature: Feature) -> str:
     if feature.shape:
         shown += f" {'x'.join(map(str, feature.shape))}"
     if feature.classes:
-        shown += f", {len(feature.classes)} classes: {', '.join(feature.classes[:12])}"
+        shown += f", {numbered(len(feature.classes), 'class')}: {', '.join(feature.classes[:12])}"
         shown += ", ..." if len(feature.classes) > 12 else ""
     if feature.unit:
         shown += f", {feature.unit}"

@@ -116,7 +116,7 @@ def test_a_release_replaces_an_object_of_the_right_size_with_other_bytes(on_s3, 
     store.put_bytes(key, bytes(len(train)))
     done = on_s3.ok("release", NAME, "--json")
     assert [r["objects_pushed"] for r in done.json["releases"]] == [1]
-    assert "other bytes than they should" in done.stderr
+    assert "with other bytes than it should have, now written again" in done.stderr
     assert store.get_bytes(key, len(train)) == train
 
 

@@ -17,6 +17,7 @@ from dreg.core.wording import as_markdown, numbered, printable, tick
     [
         (0, "sample", "0 samples"), (1, "sample", "1 sample"), (1200, "null", "1,200 nulls"),
         (1, "class", "1 class"), (2, "class", "2 classes"),
+        (1, "entry", "1 entry"), (0, "entry", "0 entries"), (2, "day", "2 days"), (1, "file", "1 file"),
     ],
 )  # fmt: skip
 def test_a_count_is_right_in_number(number, noun, told):

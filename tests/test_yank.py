@@ -502,5 +502,5 @@ def test_a_registry_that_never_answers_costs_three_seconds(wine):
         shutil.rmtree(wine.train / "data")
         start = time.monotonic()
         done = wine.dreg("fetch", "--repo", url)  # all is in dreg's cache
-        assert (done.code, done.stderr) == (0, "4 files of wine 1.2.0 are in the cache\n")
+        assert (done.code, done.stderr) == (0, "wine 1.2.0: 4 files in the cache\n")
         assert 3 <= time.monotonic() - start < 60

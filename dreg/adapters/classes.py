@@ -12,6 +12,7 @@ from dreg.adapters.index.keys import NoText, texts
 from dreg.adapters.yaml_files import shown
 from dreg.core.contract import Contract
 from dreg.core.statistics import Samples
+from dreg.core.wording import numbered
 from dreg.errors import Outside
 
 MOST_CLASSES = 10_000  # each is a line of metadata.json, which is in git
@@ -42,7 +43,7 @@ def labels(batch: pa.RecordBatch, contract: Contract, piece: Piece, row: int) ->
         if class_name is None:
             raise Outside(
                 f"{piece.place(row + figures.first_row(values, value))}: label {value!r} in column `{name}` is none of the "
-                f"{len(classes):,} classes",
+                f"{numbered(len(classes), 'class')}",
                 hint="correct the pipeline, or add the class to dataset.yaml",
             )
         distribution[class_name] = distribution.get(class_name, 0) + number

@@ -222,7 +222,7 @@ def _push(reader: BundleReader, checked: _Checked, store: Store) -> int:
                 put(each)
     if absent := _lacking(store, lacking):
         raise Outside(
-            f"{count(len(absent))} objects are not on {store.location} as they were pushed",
+            f"not on {store.location} as it was pushed: {numbered(len(absent), 'object')}",
             hint="check the remote: dreg remote check; then import again",
             details=[each.path for each in absent[:10]],
         )

@@ -13,7 +13,7 @@ from dreg.core.contract import Contract
 from dreg.core.rules import Finding
 from dreg.core.rules.rule import few, shared
 from dreg.core.version import Bump
-from dreg.core.wording import printable, tick
+from dreg.core.wording import numbered, printable, tick
 
 CONTRACT_CHANGED = "contract-changed"
 _HURTS = "Whoever relies on what was promised, or asks the owner; the data says nothing of it."
@@ -55,14 +55,14 @@ def _told(column: Column, promise: str) -> str:
             return f"the range {list(value)}" if value else "no range"
         case "values":
             listed = sorted(map(repr, value))
-            return f"{len(listed):,} values ({few(listed)})" if value else "no values"
+            return f"{numbered(len(listed), 'value')} ({few(listed)})" if value else "no values"
     return f"the pattern {tick(value)}" if value else "no pattern"
 
 
 def _splits(old: Contract, new: Contract) -> Iterator[str]:
     for name in shared(old.splits, new.splits):
         before, after = (
-            "any number of samples" if samples is None else f"{samples:,} samples"
+            "any number of samples" if samples is None else numbered(samples, "sample")
             for samples in (old.splits[name].samples, new.splits[name].samples)
         )
         if before != after:

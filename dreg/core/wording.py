@@ -9,9 +9,11 @@ _MEANS_SOMETHING = re.compile(r"([\\`*\[<]|(?<!\w)_|_(?!\w))")
 
 
 def numbered(number: int, noun: str) -> str:
-    """A count and what is counted: `1 sample`, `2 samples`, `0 classes`."""
+    """A count and what is counted: `1 sample`, `2 samples`, `0 classes`, `2 entries`."""
     if number == 1:
         return f"1 {noun}"
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return f"{number:,} {noun[:-1]}ies"
     return f"{number:,} {noun}{'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"
 
 

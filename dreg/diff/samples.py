@@ -24,6 +24,7 @@ from dreg.core.remotes import object_key
 from dreg.core.samples import Entry, SampleChanges, other_keys, same_contents
 from dreg.core.snapshot import INDEX
 from dreg.core.stages import Record, below, parse_lock
+from dreg.core.wording import numbered
 from dreg.errors import Outside
 from dreg.output import count, out
 from dreg.registry import Dataset
@@ -216,7 +217,7 @@ def _refuse_other_numbers(
         measured, listed = split.num_samples if split else 0, samples.get(name, 0)
         if measured != listed:
             raise Outside(
-                f"`{shown(index)}` lists {listed:,} samples of split `{name}`, and the profile has "
+                f"`{shown(index)}` lists {numbered(listed, 'sample')} of split `{name}`, and the profile has "
                 f"{measured:,}: they are not of the same data",
                 hint=f"bring the data of this commit here (dvc pull), or measure it: dreg run {dataset.name}",
             )

@@ -24,8 +24,9 @@ from dreg.adapters.placing import Contents, Staging
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
 from dreg.core.subset import is_parquet
+from dreg.core.wording import numbered
 from dreg.output import Advance as Progress
-from dreg.output import count, out, size
+from dreg.output import out, size
 
 
 class Wanting(Protocol):
@@ -96,7 +97,7 @@ class _Filling:
         cached = [file for file in self._absent(files) if self.cache.has(file)]
         for_each(cached, self._take, min(READERS, len(cached)))
         if cached:
-            out.phase(f"{count(len(cached))} files of {self.found.called} are in the cache")
+            out.phase(f"{self.found.called}: {numbered(len(cached), 'file')} in the cache")
         for file in self._absent(files):
             if file.in_git:
                 self._read_from_git(file)

@@ -21,11 +21,12 @@ from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.dvc_files import Out, outs
 from dreg.core.receipt import Receipt, check_placeable
 from dreg.core.snapshot import File, Snapshot, check_path
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.fetch.fill import fill
 from dreg.fetch.plain import leaves, sized
 from dreg.manifests import remotes_at
-from dreg.output import count, out, size
+from dreg.output import out, size
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Got:
     backup: str | None = None
 
     def lines(self) -> Iterator[str]:
-        amount = f"{count(self.files)} files, {size(self.size)}"
+        amount = f"{numbered(self.files, 'file')}, {size(self.size)}"
         at = f"{self.path} at {self.commit[:12]}"
         if self.changed:
             yield f"got {at} as {self.output} ({amount}; downloaded {size(self.downloaded)})"

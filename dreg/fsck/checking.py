@@ -13,6 +13,7 @@ from dreg.adapters.through_dvc import open_own
 from dreg.core.release import Release
 from dreg.core.soundness import Problem, of_dataset, tag_problem
 from dreg.core.version import Range, parse_request, parse_tag
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.fsck.cache import check_cache
 from dreg.fsck.remote import check_remote
@@ -47,11 +48,11 @@ class Checked:
             yield f"and {count(len(self.problems) - SHOWN)} more problems; --json has them all"
         where = f"on {self.remote}" if self.remote else "in the local cache"
         how = "read back" if self.deep else "checked"
-        yield f"{_plural(self.releases, 'release')}, {_plural(self.objects, 'object')} {where} {how}, {size(self.size)}"
+        yield f"{numbered(self.releases, 'release')}, {numbered(self.objects, 'object')} {where} {how}, {size(self.size)}"
         if self.not_here:
-            yield f"{_plural(self.not_here, 'object')} not in the local cache; --remote checks the remote's"
+            yield f"{numbered(self.not_here, 'object')} not in the local cache; --remote checks the remote's"
         if self.unread:
-            yield f"{_plural(self.unread, 'object')} with the right size and no checksum on the remote: --deep reads them"
+            yield f"{numbered(self.unread, 'object')} with the right size and no checksum on the remote: --deep reads them"
 
 
 def fsck(
@@ -113,7 +114,7 @@ def _refuse_unsound(answer: Checked, remote: bool, repair_from: str | None) -> N
         )
     else:
         hint = "delete such tags here and on the git remote, or release anew: dreg release NAME"
-    error = Refused(f"{_plural(len(left), 'problem')} found", hint=hint)
+    error = Refused(f"{numbered(len(left), 'problem')} found", hint=hint)
     error.answer = answer
     raise error
 
@@ -175,7 +176,3 @@ def _source(registry: Registry, repair_from: str, store: Store) -> Store:
             f"`{repair_from}` is the remote to be repaired", hint="name another one with --from"
         )
     return open_own(remote)
-
-
-def _plural(number: int, what: str) -> str:
-    return f"{count(number)} {what}{'' if number == 1 else 's'}"

@@ -78,7 +78,7 @@ class Collected:
     def lines(self) -> Iterator[str]:
         would = "would be " if self.dry_run else ""
         days = self.older_than / HOUR / 24
-        age = f"{days:g} {'day' if days == 1 else 'days'}"
+        age = "1 day" if days == 1 else f"{days:g} days"
         due = f"to be deleted after {age}" if days else "to be deleted by the next `dreg gc`"
         yield f"{self.remote}"
         yield f"  needed    {self.needed}"

@@ -29,9 +29,10 @@ from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.soundness import needed
+from dreg.core.wording import numbered
 from dreg.errors import DregError, Refused
 from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT
-from dreg.output import count, out
+from dreg.output import out
 
 DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
@@ -151,8 +152,8 @@ class Needs:
         lost = [md5 for md5 in new if self._folders[md5] is None]
         if lost:
             out.warn(
-                f"{count(len(lost))} folders that locks name are neither here nor on "
-                f"{self.store.location}, so nobody can have their files from it: {lost[0]}"
+                f"neither here nor on {self.store.location}, so that nobody can have their files from "
+                f"it: {numbered(len(lost), 'folder')} that locks name, {lost[0]}"
             )
         for md5 in folders:
             md5s |= set(md5s_in(self._folders[md5] or b""))

@@ -14,8 +14,9 @@ from dreg.adapters.looking_up import stored
 from dreg.adapters.objects import Room, Store, many
 from dreg.core.manifest import manifest_key
 from dreg.core.stored import PART, State, part_size
+from dreg.core.wording import numbered
 from dreg.errors import Outside
-from dreg.output import count, out
+from dreg.output import out
 from dreg.push.holdings import Holdings, Object, lacks
 from dreg.registry import Dataset
 
@@ -96,7 +97,7 @@ def write_manifest(store: Store, text: bytes) -> None:
 def refuse_absent(store: Store, absent: Sequence[Object]) -> None:
     if absent:
         raise Outside(
-            f"{count(len(absent))} objects are not on {store.location} as they were pushed",
+            f"not on {store.location} as it was pushed: {numbered(len(absent), 'object')}",
             hint="check the remote: dreg remote check; then run the command again",
             details=[entry.path for entry in absent[:10]],
         )

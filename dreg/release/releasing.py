@@ -28,7 +28,7 @@ from dreg.core.release import commit_message
 from dreg.core.wording import numbered
 from dreg.errors import DregError, Refused
 from dreg.history import published
-from dreg.output import count, out
+from dreg.output import out
 from dreg.push.announcing import announced
 from dreg.push.pushing import push, verify, write_manifest
 from dreg.registry import Dataset, Registry
@@ -178,8 +178,8 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
     _warn_of_another_remote(dataset, store)
     if wrong := plan.holdings.wrong:
         out.warn(
-            f"{count(len(wrong))} objects on {store.location} have other bytes than they should, "
-            f"and are written again: {', '.join(entry.path for entry in wrong[:5])}"
+            f"{numbered(len(wrong), 'object')} on {store.location} with other bytes than it should "
+            f"have, now written again: {', '.join(entry.path for entry in wrong[:5])}"
         )
     yield f"pushing {numbered(len(plan.holdings.missing), 'object')} to {store.location}"
     sent = push(dataset, store, plan.holdings.missing, Processes(dataset.root))

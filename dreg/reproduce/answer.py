@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from semver import Version
 
-from dreg.core.wording import printable
+from dreg.core.wording import numbered, printable
 from dreg.diff.samples import Samples
-from dreg.output import count, size, table
+from dreg.output import size, table
 
 SHOWN = 20
 
@@ -62,7 +62,7 @@ class Reproduced:
 
     def lines(self) -> Iterator[str]:
         name = f"{self.dataset} {self.version}"
-        amount = f"{count(self.files)} files, {size(self.size)}"
+        amount = f"{numbered(self.files, 'file')}, {size(self.size)}"
         if self.proven:
             yield f"reproduced {name}: {amount}, equal byte for byte ({self.seconds:.1f} s)"
         else:
@@ -86,7 +86,8 @@ class Reproduced:
         for other in self.surroundings[:SHOWN]:
             yield f"made with {other.what} {other.then or '-'}, now {other.now or '-'}"
         if len(self.surroundings) > SHOWN:
-            yield f"and {len(self.surroundings) - SHOWN} more versions are others"
+            more = numbered(len(self.surroundings) - SHOWN, "more version")
+            yield f"and {more} other than then"
 
     def _samples(self) -> Iterator[str]:
         if self.samples is None:
@@ -99,4 +100,4 @@ class Reproduced:
         for entry in self.samples.entries or ():
             yield f"{entry.kind:<9} {entry.split}  {printable(entry.key)}"
         if self.samples.more:
-            yield f"and {count(self.samples.more)} samples more"
+            yield f"and {numbered(self.samples.more, 'more sample')}"

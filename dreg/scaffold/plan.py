@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dreg.adapters import new_folders
 from dreg.adapters.git import Repository, git
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 
 BRANCH = "main"
@@ -30,7 +31,7 @@ class Scaffolded:
     next: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
-        yield f"{'wrote' if self.written else 'would write'} {len(self.files)} files in {self.root}"
+        yield f"{'wrote' if self.written else 'would write'} {numbered(len(self.files), 'file')} in {self.root}"
         for path in self.files:
             yield f"  {path}"
         yield ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dreg.adapters.declared_sources import declared_sources
 from dreg.adapters.making import record_mirrors
 from dreg.adapters.sources import Cache, Mirrors
+from dreg.core.wording import numbered
 from dreg.stages.progress import Progress, say
 from dreg.stages.workspace import here
 
@@ -24,6 +25,6 @@ def run() -> None:
     for source in sources:
         with Progress(source.path, source.size) as progress:
             origin = mirrors.place(source, workspace.raw, progress.at)
-        say(f"{source.path}: {source.size:,} bytes from {origin}")
+        say(f"{source.path}: {numbered(source.size, 'byte')} from {origin}")
     served = {source.sha256: mirrors.cache.served_by(source.sha256) for source in sources}
     record_mirrors(workspace, served)

@@ -24,6 +24,7 @@ from dreg.core.file_formats import format_of
 from dreg.core.numbers import rounded
 from dreg.core.profile import Number, Profile, Prompt, Published, Split
 from dreg.core.snapshot import INDEX, File, Snapshot, check_path
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside, Refused
 from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here
@@ -76,7 +77,7 @@ def write(
                 format=format_of(file.name for file in files[name]),
             )
             figures[name] = samples.metrics() | own.get(name, {})
-            say(f"{name}: {samples.count:,} samples")
+            say(f"{name}: {numbered(samples.count, 'sample')}")
         digest = index.write(workspace.data / INDEX)
     profile = Profile(
         dataset=facts(workspace.name, contract),

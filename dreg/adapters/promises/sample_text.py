@@ -6,6 +6,8 @@ import json
 
 import pyarrow as pa
 
+from dreg.core.wording import numbered
+
 LONGEST = 60
 
 
@@ -26,7 +28,7 @@ def _told(value: object) -> str:
     if isinstance(value, str):
         return json.dumps(_short(value), ensure_ascii=False)
     if isinstance(value, bytes):
-        return f"{len(value):,} bytes"
+        return numbered(len(value), "byte")
     return _short(str(value))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dreg.core.profile import Profile, Prompt, Published
 from dreg.core.rules.rule import rule, shared, ticked
 from dreg.core.version import Bump
-from dreg.core.wording import tick
+from dreg.core.wording import numbered, tick
 
 LICENCE = "licence"
 
@@ -121,8 +121,7 @@ def content_changed(old: Profile, new: Profile) -> Iterator[str]:
     # Another index of the same files is of another key, or of other splits: not this rule's business.
     if not before.same_files(after) and not _same_samples(before, after):
         amounts = [
-            f"{published.files:,} {'file' if published.files == 1 else 'files'} "
-            f"of {published.size:,} bytes"
+            f"{numbered(published.files, 'file')} of {numbered(published.size, 'byte')}"
             for published in (after, before)
         ]
         yield "the published files differ" + (
@@ -143,7 +142,7 @@ def encoding_changed(old: Profile, new: Profile) -> Iterator[str]:
     """
     before, after = old.snapshot, new.snapshot
     if not before.same_files(after) and _same_samples(before, after):
-        size = f"{after.size:,} bytes" + (
+        size = numbered(after.size, "byte") + (
             f" instead of {before.size:,}" if after.size != before.size else " as before"
         )
         yield f"the samples are the same in other bytes: {size}"
