@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from dreg.adapters.cache import cache_place
 from dreg.adapters.cache_entries import PURPOSES, Entry, entries, remove
+from dreg.core.wording import numbered
 from dreg.output import count, size, table
 
 JUST_NOW = 600.0  # seconds; what was used since may be in use
@@ -57,19 +58,25 @@ class Listing:
 @dataclass(frozen=True)
 class Pruned:
     """The answer of `dreg cache prune`. `freed` and `size` (of what stays) are in bytes, without what
-    placed files share; `in_use` counts what would have gone and was held by a process."""
+    placed files share; of what would have gone, `in_use` counts what was held by a process, and `fresh`
+    what was used in the last ten minutes."""
 
     removed: int
     freed: int
     in_use: int
+    fresh: int
     size: int
     dry_run: bool
 
     def lines(self) -> Iterator[str]:
         would = "would remove" if self.dry_run else "removed"
-        yield f"{would} {count(self.removed)} entries, {size(self.freed)}; {size(self.size)} stay"
+        yield f"{would} {numbered(self.removed, 'entry')}, {size(self.freed)}; {size(self.size)} stay"
+        if self.fresh:
+            used = "was used in the last ten minutes, and stays"
+            kept = used if self.fresh == 1 else "were used in the last ten minutes, and stay"
+            yield f"  {count(self.fresh)} more {kept}"
         if self.in_use:
-            yield f"  {count(self.in_use)} more are in use"
+            yield f"  {count(self.in_use)} more {'is' if self.in_use == 1 else 'are'} in use"
 
 
 def listing() -> Listing:
@@ -91,17 +98,20 @@ def prune(*, older_than: int | None, keep: int | None, dry_run: bool = False) ->
     now = time.time()
     found = sorted((e for name in PURPOSES for e in entries(name)), key=lambda e: e.used)
     left = sum(entry.own for entry in found)
-    removed, freed, in_use = 0, 0, 0
+    removed, freed, in_use, fresh = 0, 0, 0, 0
     for entry in found:
         old = older_than is not None and now - entry.used >= older_than
         beyond = keep is not None and left > keep and entry.own > 0
-        if not (old or beyond) or now - entry.used < JUST_NOW:
+        if not (old or beyond):
+            continue
+        if now - entry.used < JUST_NOW:
+            fresh += 1
             continue
         if dry_run or remove(entry):
             removed, freed, left = removed + 1, freed + entry.own, left - entry.own
         else:
             in_use += _is_there(entry)
-    return Pruned(removed, freed, in_use, left, dry_run)
+    return Pruned(removed, freed, in_use, fresh, left, dry_run)
 
 
 def _is_there(entry: Entry) -> bool:

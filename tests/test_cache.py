@@ -99,9 +99,14 @@ def test_the_longest_unused_goes_until_so_much_stays(wine):
     assert objects(wine) == [0]
 
 
-def test_what_was_used_just_now_stays(wine):
-    assert cache(wine, "prune", "--keep-size", "0")["removed"] == 0
-    assert cache(wine, "prune", "--older-than", "0")["removed"] == 0
+@pytest.mark.parametrize("options", [["--keep-size", "0"], ["--older-than", "0"]])
+def test_what_was_used_just_now_stays_and_that_is_said(wine, options):
+    told = cache(wine, "prune", *options)
+    assert (told["removed"], objects(wine)) == (0, [0, 1, 2])
+    assert told["fresh"] >= 3
+    said = wine.dreg("cache", "prune", *options).stdout
+    assert said.startswith("removed 0 entries, 0 B; 3.0 MB stay\n")
+    assert f"  {told['fresh']} more were used in the last ten minutes, and stay\n" in said
 
 
 def test_what_a_process_reads_stays_as_long_as_it_runs(wine):
