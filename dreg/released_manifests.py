@@ -11,7 +11,7 @@ from dreg.adapters.manifest_cache import keep_manifest, kept_manifest
 from dreg.adapters.objects import Stores, many
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release, marked
-from dreg.errors import DregError
+from dreg.errors import BadRequest, DregError
 from dreg.manifests import MANIFEST_LIMIT, store_of
 from dreg.output import out
 
@@ -34,7 +34,14 @@ class Manifests:
 
     @functools.cached_property
     def store(self) -> Stores:
-        return store_of(self.repo, git.revision(self.repo, "HEAD"), self.remote)
+        """The remotes as the default branch has them, or where HEAD leads nowhere, the last release."""
+        try:
+            now = git.revision(self.repo, "HEAD")
+        except BadRequest:
+            if not self.releases:
+                raise
+            now = git.revision(self.repo, self.releases[-1].tag)
+        return store_of(self.repo, now, self.remote)
 
     def all(self) -> Iterator[tuple[Release, Manifest]]:
         """Every release with its manifest; of one that can't be read, a warning."""

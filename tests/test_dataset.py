@@ -14,6 +14,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import dreg
@@ -126,6 +128,70 @@ def test_only_the_split_that_is_asked_for_travels(tmp_path, s3, monkeypatch):
         assert between.received < 420_000
         ds.path()
         assert 1_200_000 < between.received < 1_240_000, "what was here did not travel again"
+
+
+@pytest.fixture
+def wide(tmp_path, s3, monkeypatch):
+    """A dataset on S3 whose table is mostly pixels, what travels counted, and its file."""
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
+    (tmp_path / "training").mkdir()
+    monkeypatch.chdir(tmp_path / "training")
+    rows = 5000
+    noise = np.random.default_rng(1).integers(0, 256, (rows, 1200), np.uint8)
+    table = pa.table({
+        "pixels": pa.FixedSizeBinaryArray.from_buffers(pa.binary(1200), rows, [None, pa.py_buffer(noise)]),
+        "label": pa.array(np.arange(rows) % 10),
+        "source": pa.array([f"camera {i % 3}" for i in range(rows)]),
+    })  # fmt: skip
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, row_group_size=1000, write_page_checksum=True)
+    with relay(s3.port) as between:
+        config = "[core]\n    remote = local\n" + S3_REMOTE.format(
+            url=s3.url, endpoint=between.endpoint
+        )
+        remote = Remote("local", s3.url, endpoint=s3.endpoint)
+        made = HandMade(tmp_path, {}, remote, config)
+        made.release("1.0.0", {"processed/train.parquet": buffer.getvalue()})
+        monkeypatch.setenv("DREG_REPO", str(made.bare))
+        yield between, table, len(buffer.getvalue())
+
+
+def test_of_a_large_table_only_the_columns_travel(wide):
+    between, table, whole = wide
+    ds = dreg.load("wine")
+    assert ds.to_arrow("train", ["label"]).equals(table.select(["label"]))
+    assert between.received < whole / 20
+    assert ds.to_pandas("train", columns=["source", "label"]).shape == (5000, 2)
+    assert between.received < whole / 10
+    before = between.received
+    assert dreg.load("wine").to_arrow("train", ["label"]).equals(table.select(["label"]))
+    assert between.received - before < 20_000, "it is in the cache"
+    with pytest.raises(BadRequest, match="no column `lable`") as raised:
+        ds.to_arrow("train", ["lable"])
+    assert raised.value.hint == "did you mean `label`?"
+    assert between.received < whole / 10
+    assert ds.to_arrow("train").equals(table)
+    before = between.received
+    assert before > whole
+    assert ds.to_arrow("train", ["pixels"]).equals(table.select(["pixels"]))
+    assert between.received == before, "the split is here"
+
+
+def test_columns_that_were_fetched_are_used_where_they_lie(wide):
+    between, table, _ = wide
+    command = [sys.executable, "-m", "dreg", "fetch", "wine", "--columns", "source,label"]
+    subprocess.run(command, check=True)
+    before = between.received
+    assert dreg.load("wine").to_arrow("train", ["label"]).equals(table.select(["label"]))
+    assert between.received == before
+
+
+def test_of_a_small_table_all_columns_come_at_once(training):
+    digits = dreg.load("digits")
+    digits.to_arrow("train", ["label"])
+    assert pq.read_schema(digits.path("train")).names == ["image", "label"]
 
 
 def test_a_split_comes_with_the_files_that_its_table_names(training):

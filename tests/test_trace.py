@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import uuid
@@ -353,6 +354,82 @@ def test_autolog_records_every_load_in_a_run(registry, tracking):
     assert "data_version" not in mlflow.get_run(other.info.run_id).data.params
 
 
+@pytest.mark.parametrize(
+    ("read", "splits", "samples"),
+    [
+        ([], ["train"], ROWS),  # what was only loaded: what models learn from
+        (["val"], ["val"], 1),
+        (["val", "train"], ["train"], ROWS),
+        (["train", "val"], ["train"], ROWS),
+        ([None], ["train"], ROWS),  # all of it is in their hands
+    ],
+)
+def test_autolog_records_which_splits_were_read(registry, tracking, read, splits, samples):
+    import mlflow
+
+    dreg.autolog()
+    try:
+        ds = dreg.load("words@1.0.0")
+        with mlflow.start_run() as active:
+            dreg.load("words@1.0.0")
+            for split in read:
+                ds.to_arrow(split) if split else ds.path()
+    finally:
+        dreg.autolog(disable=True)
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert [s["split"] for s in data["splits"] if s["used"]] == splits
+    assert data["samples"] == samples
+
+
+def test_what_was_loaded_before_the_run_is_recorded_when_it_is_read(registry, tracking):
+    import mlflow
+
+    dreg.autolog()
+    try:
+        ds = dreg.load("words@1.1.0")
+        with mlflow.start_run() as active:
+            ds.urls("val")
+            ds.to_arrow("val")
+    finally:
+        dreg.autolog(disable=True)
+    told = mlflow.get_run(active.info.run_id)
+    assert (told.data.params["data_version"], told.data.tags["data_splits"]) == ("words-v1.1.0", "val")  # fmt: skip
+    assert len(told.inputs.dataset_inputs) == 1
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_training_says_itself_counts_before_what_was_read(registry, tracking, first):
+    import mlflow
+
+    dreg.autolog()
+    try:
+        with mlflow.start_run() as active:
+            ds = dreg.load("words@1.0.0")
+            if first:
+                ds.log_to_mlflow("val")
+            ds.to_arrow("train")
+            if not first:
+                ds.log_to_mlflow("val")
+    finally:
+        dreg.autolog(disable=True)
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert [s["split"] for s in data["splits"] if s["used"]] == ["val"]
+
+
+def test_splits_that_were_read_of_a_second_dataset(registry, tracking, kinds):
+    import mlflow
+
+    dreg.autolog()
+    try:
+        with mlflow.start_run() as active:
+            dreg.load("talks", repo=kinds.bare).to_arrow("train")
+            dreg.load("words@1.0.0").to_arrow("val")
+    finally:
+        dreg.autolog(disable=True)
+    tags = mlflow.get_run(active.info.run_id).data.tags
+    assert (tags["data_splits"], tags["data_splits.words"]) == ("train", "val")
+
+
 def test_outside_of_a_run_nothing_can_be_recorded(registry, tracking):
     with pytest.raises(BadRequest, match="no MLflow run is active"):
         dreg.load("words").log_to_mlflow()
@@ -422,13 +499,69 @@ def test_a_tag_that_moved_since(registry, tracking, tmp_path):
         "trace", f"runs:/{active.info.run_id}", "--json", "--samples", "--limit", "0"
     )
     assert done.code == 0, done.stderr
-    assert "moved or went since" in done.stderr
+    assert "is not where it was when the run used it; what follows is by the man" in done.stderr
     (data,) = done.json["data"]
     assert data["moved"]
     assert len(data["listed"]) == data["samples"] == ROWS
     done = models.dreg("trace", f"runs:/{bare.info.run_id}", "--repo", str(made.bare))
     assert done.code == 1
     assert "is not where it was when the run used it" in done.stderr
+
+
+def test_a_registry_that_never_had_the_release(registry, tracking, tmp_path):
+    """Nothing moved: it is another registry, and the run says which one it was."""
+    import mlflow
+
+    other = HandMade(tmp_path / "other", {"DREG_CACHE": str(tmp_path / "other-cache")})
+    other.git("push", "-q", "origin", "main")
+    with mlflow.start_run() as active, mlflow.start_run(nested=True) as bare:
+        mlflow.log_params({"data_version": "words-v1.0.0", "data_commit": "0" * 40})
+        dreg.load("words@1.0.0").log_to_mlflow(run_id=active.info.run_id)
+    models = Models(other, "", [])
+    shutil.rmtree(tmp_path / "own-cache")
+    for run_id, hint in (
+        (active.info.run_id, f"the run recorded another registry: --repo {registry.bare}"),
+        (bare.info.run_id, "name the registry that has it: --repo URL"),
+    ):
+        done = models.dreg("trace", f"runs:/{run_id}", "--repo", str(other.bare))
+        assert done.code == 1
+        assert f"error: `{other.bare}` has no release `words-v1.0.0`\n" in done.stderr
+        assert hint in done.stderr
+        assert "moved" not in done.stderr
+
+
+def test_a_release_that_is_gone_is_told_by_the_manifest_that_the_run_recorded(tracking, tmp_path, monkeypatch):  # fmt: skip
+    import mlflow
+
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
+    made = HandMade(tmp_path / "made", {})
+    files, metadata = measured(tmp_path / "measured", "words")
+    made.release("1.0.0", files, name="words", metadata=metadata)
+    with mlflow.start_run() as active:
+        dreg.load("words", repo=made.bare).log_to_mlflow()
+    made.git("push", "-q", "--delete", "origin", "words-v1.0.0")
+    models = Models(made, "", [])
+    done = models.dreg("trace", f"runs:/{active.info.run_id}", "--samples", "--limit", "1")
+    assert done.code == 0, done.stderr
+    assert f"`{made.bare}` has no release `words-v1.0.0`; what follows is by the man" in done.stderr
+    assert "(the registry has no such tag)" in done.stdout
+    assert f"samples   {ROWS}, of train" in done.stdout
+
+
+@pytest.mark.parametrize("branches", [["main"], ["a", "b"]])
+def test_where_a_sample_was_though_head_leads_nowhere(tmp_path, monkeypatch, branches):
+    """A bare repository often names a branch as its HEAD that nobody ever pushed."""
+    made = HandMade(tmp_path / "made", {})
+    files, metadata = measured(tmp_path / "measured", "words")
+    made.release("1.0.0", files, name="words", metadata=metadata)
+    made.git("symbolic-ref", "HEAD", "refs/heads/gone", cwd=made.bare)
+    made.git("push", "-q", "origin", *(f"main:refs/heads/{branch}" for branch in branches))
+    if "main" not in branches:
+        made.git("push", "-q", "--delete", "origin", "main")
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
+    done = Models(made, "", []).dreg("trace", "words", "--sample", "7", "--repo", str(made.bare))
+    assert done.code == 0, done.stderr
+    assert "\n1.0.0    train    7  " in done.stdout
 
 
 def test_a_release_without_a_sample_index(hand_made, tracking, monkeypatch):

@@ -18,6 +18,7 @@ from semver import Version
 
 from dreg.adapters.extras import needed
 from dreg.api.files import ReleaseFiles
+from dreg.api.listeners import tell_read
 from dreg.core.described import described
 from dreg.core.lineage import Lineage, training_splits
 from dreg.core.profile import Profile
@@ -46,7 +47,8 @@ class Dataset:
     """One release. Made by `dreg.load`; may be sent to other processes.
 
     Files are downloaded, each byte verified, when `path` or one of the `to_...` first needs them,
-    and only those of the split that it is asked for; `to_ray`, `urls` and `metadata` need none of them here.
+    and only those of the split that it is asked for; of large Parquet files only the `columns`, as
+    `dreg fetch --columns` does. `to_ray`, `urls` and `metadata` need none of them here.
     """
 
     _held: ReleaseFiles
@@ -134,9 +136,12 @@ class Dataset:
         Downloads what is not here into dreg's cache: of a split, only its files.
         """
         if split is None:
-            return self._held.folder()
+            folder = self._held.folder()
+            tell_read(self, None)
+            return folder
         files = self._files(split)
         folder = self._held.folder(split)
+        tell_read(self, split)
         if len(files) == 1:
             return folder / files[0]
         parents = [Path(file).parent for file in files]
@@ -152,6 +157,7 @@ class Dataset:
         where the bytes are, `s3://bucket/files/md5/...`, for clients with keys of their own.
         """
         names = self._files(split) if split else self._held.far
+        tell_read(self, split)
         if not objects:
             return [f"dreg://{self.tag}/{name}" for name in names]
         listed = self._held.listed
@@ -231,6 +237,7 @@ class Dataset:
         ray_split = self._module("ray_split", "ray", "ray", "ray.data", "fsspec", "PIL")
         paths = self._files(split)
         described = self._described(split, columns, Path())
+        tell_read(self, split)
         found = ray_split.to_ray(described, self.filesystem(), paths, decode)
         return cast("ray.data.Dataset", found)
 
@@ -269,8 +276,10 @@ class Dataset:
         return files
 
     def _split(self, split: str, columns: Columns) -> Split:
-        self._files(split)
-        return self._described(split, columns, self._held.folder(split))
+        alone = self._held.alone(split, self._files(split), columns or (), self.profile)
+        found = self._described(split, columns, self._held.folder(split, alone))
+        tell_read(self, split)
+        return found
 
     def _described(self, split: str, columns: Columns, folder: Path) -> Split:
         from dreg.adapters.interop.tables import Split

@@ -19,15 +19,18 @@ from dreg.adapters.cache import cache_folder, cache_place
 from dreg.adapters.cache_entries import hold, used
 from dreg.adapters.objects import Store, Stores
 from dreg.adapters.placing import inspect
+from dreg.core.profile import Profile
 from dreg.core.receipt import Receipt
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import INDEX, File
 from dreg.core.split_paths import METADATA
-from dreg.core.subset import Subset
+from dreg.core.subset import Subset, is_parquet
 from dreg.errors import DregError
 from dreg.fetch.pin import Found, Request, find
 from dreg.output import out
+
+WORTH_CUTTING = 4_000_000  # bytes; less comes whole sooner than in pieces, and serves all columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +76,10 @@ class ReleaseFiles:
         return self._first(split, cached, lambda part: part.has_split(split))
 
     def _first(
-        self, purpose: str | None, cached: Sequence[Path], fits: Callable[[Subset], bool]
+        self, purpose: object, cached: Sequence[Path], fits: Callable[[Subset], bool]
     ) -> tuple[Path, Receipt] | None:
         """The first folder with a part of the release, unchanged, that fits; remembered."""
-        known: dict[str | None, tuple[Path, Receipt]] = self.__dict__.setdefault("_known", {})
+        known: dict[object, tuple[Path, Receipt]] = self.__dict__.setdefault("_known", {})
         pin = self.request.pin
         if purpose not in known:
             for folder in (*([self.home / pin.output] if pin else []), *cached):
@@ -93,19 +96,46 @@ class ReleaseFiles:
         release = self.release
         return (receipt.dataset, receipt.commit) == (release.dataset, release.commit)
 
-    def folder(self, split: str | None = None) -> Path:
-        """The folder with all of the release, or of the split, brought here if need be. Raises as `fetch` does."""
-        placed = self.placed(split)
+    def folder(self, split: str | None = None, columns: Sequence[str] = ()) -> Path:
+        """The folder with all of the release, or of the split, brought here if need be.
+
+        With `columns`, those of the split's tables will do. Raises as `fetch` does.
+        """
+        placed = self.placed(split) or self._with_columns(split, columns)
         if placed is not None:
             return placed
         from dreg.fetch.fetching import place
 
-        target = self._cached(split)
-        part = Subset.of([split] if split is not None else [])
+        part = Subset.of([] if split is None else [split], columns=columns)
+        target = self._cached(split, columns)
         request = replace(self.request, output=str(target), raw=False, subset=part)
         place(request, find(request, self.release, self.remote), target, force=True)
         hold(target)
         return target
+
+    def _with_columns(self, split: str | None, columns: Sequence[str]) -> Path | None:
+        if split is None or not columns:
+            return None
+        here = self._first(
+            (split, *columns),
+            [self._cached(split, columns)],
+            lambda part: part.has_columns(split, columns),
+        )
+        return here[0] if here else None
+
+    def alone(
+        self, split: str, paths: Sequence[str], columns: Sequence[str], profile: Profile | None
+    ) -> tuple[str, ...]:
+        """The columns, if it pays to bring them without the rest of the split: of large tables that
+        are afar. None where one of them names files, which would have to come too."""
+        known = profile.features if profile else {}
+        named = any(known[c].type in ("image", "document") for c in columns if c in known)
+        if not columns or named or self.placed(split) is not None:
+            return ()
+        files = [self.listed[path] for path in paths]
+        large = sum(file.size for file in files) >= WORTH_CUTTING
+        pays = large and all(map(is_parquet, files)) and not self.found.store.near
+        return tuple(columns) if pays else ()
 
     def metadata(self) -> bytes:
         """The bytes of metadata.json, of which no data need be here; empty if there is none."""
@@ -128,12 +158,14 @@ class ReleaseFiles:
             return placed / INDEX
         return kept_index(self.found.store, self.listed[INDEX], str(self.release.version))
 
-    def _cached(self, split: str | None) -> Path:
-        """Where dreg's cache has the release, or the split alone: such a folder never changes again."""
+    def _cached(self, split: str | None, columns: Sequence[str] = ()) -> Path:
+        """Where dreg's cache has the release, or the part alone: such a folder never changes again."""
         name = f"{self.release.tag}-{self.release.commit[:12]}"
-        return cache_place("releases") / (
-            name if split is None else f"{name}+{quote(split, safe='')}"
-        )
+        if split is not None:
+            name = f"{name}+{quote(split, safe='')}"
+        if columns:
+            name = f"{name}+{hashlib.sha256(repr(tuple(columns)).encode()).hexdigest()[:16]}"
+        return cache_place("releases") / name
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: self.__dict__[name] for name in self.__dataclass_fields__}

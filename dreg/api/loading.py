@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from dreg.adapters.lock_file import LOCK, read_lock
 from dreg.api.dataset import Dataset
 from dreg.api.files import ReleaseFiles
+from dreg.api.listeners import on_load
 from dreg.core.lock import Pin
 from dreg.core.release import Release
 from dreg.core.subset import Subset
@@ -45,9 +45,6 @@ def load(
     for tell in on_load:
         tell(dataset)
     return dataset
-
-
-on_load: list[Callable[[Dataset], None]] = []  # `dreg.autolog()` is told of every load
 
 
 def _is_meant(pin: Pin, wanted: Request) -> bool:

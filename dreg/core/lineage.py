@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,12 +97,16 @@ def keys(
         SPLITS_KEY: ",".join(lineage.splits),
         **(_measured(profile) if profile else {}),
     }
-    behind = f".{lineage.dataset}" if among else ""
     return {
-        _FORBIDDEN.sub("_", key) + behind: value[:LONGEST_VALUE]
+        of_one(_FORBIDDEN.sub("_", key), lineage.dataset, among=among): value[:LONGEST_VALUE]
         for key, value in told.items()
         if value
     }
+
+
+def of_one(key: str, dataset: str, *, among: bool) -> str:
+    """The key as one dataset of a run has it; `among` if another one has the plain keys."""
+    return f"{key}.{dataset}" if among else key
 
 
 def _measured(profile: Profile) -> dict[str, str]:
@@ -113,6 +117,12 @@ def _measured(profile: Profile) -> dict[str, str]:
         for name, value in profile.metrics.get(split, {}).items():
             told[f"data_{name}"] = str(value)
     return told
+
+
+def learned_from(read: Collection[str], trained: Sequence[str]) -> tuple[str, ...]:
+    """Of the splits that were read those that models learn from, which are `trained`; all of them
+    where none is: who reads no other split learns from these."""
+    return tuple(sorted(set(read) & set(trained)) or sorted(read))
 
 
 def training_splits(profile: Profile) -> tuple[str, ...]:

@@ -71,6 +71,12 @@ class Subset:
         limited = self.paths or self.columns or self.metadata_only
         return self.is_whole or (name in self.splits and not limited)
 
+    def has_columns(self, split: str, columns: Collection[str]) -> bool:
+        """Whether it is columns of tables, and these ones of the split among them."""
+        limited = self.paths or self.metadata_only
+        there = not self.splits or split in self.splits
+        return there and not limited and bool(columns) and set(columns) <= set(self.columns)
+
     def to_json(self) -> dict[str, Any]:
         """What limits it, by the names that requests have for it."""
         found: dict[str, Any] = {

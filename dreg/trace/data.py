@@ -9,9 +9,11 @@ from pathlib import Path
 
 from dreg.adapters import git
 from dreg.adapters.index.looking import Row, found, read_rows
+from dreg.adapters.objects import Stores
 from dreg.api.dataset import Dataset
 from dreg.api.files import ReleaseFiles, kept_index
 from dreg.core.lineage import Lineage, training_splits
+from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
 from dreg.core.release import Release
 from dreg.core.snapshot import INDEX
@@ -39,8 +41,8 @@ class Used:
     """A release that a run used. `forms` say where in the run that is written.
 
     `recorded` is the commit that the run recorded, null if it recorded none. `moved`: the tag leads
-    elsewhere by now, and what is told is by the manifest that the run recorded. `samples` are those of
-    the splits that were trained on, `listed` some of them, `more` how many are left out; `sample` says
+    elsewhere by now, or with `gone` is not in the registry, and what is told is by the manifest that the
+    run recorded. `samples` are those of the splits that were trained on, `listed` some of them, `more` how many are left out; `sample` says
     where the one asked for is, `exported` the file that has them all.
     """
 
@@ -52,6 +54,7 @@ class Used:
     manifest: str | None
     recorded: str | None
     moved: bool
+    gone: bool
     forms: tuple[str, ...]
     splits: tuple[UsedSplit, ...]
     samples: int
@@ -63,12 +66,16 @@ class Used:
     def lines(self) -> Iterator[str]:
         yield f"data      {self.dataset} {self.version}, by {', '.join(self.forms)}"
         yield f"release   {self.tag} of {self.repo}"
-        state = "recorded by the run" if self.recorded == self.commit else "the run recorded none"
-        yield f"commit    {self.commit} ({'the tag moved since' if self.moved else state})"
+        yield f"commit    {self.commit or 'not recorded'} ({self._state()})"
         if self.manifest:
             yield f"manifest  sha256:{self.manifest}"
         names = ", ".join(s.split for s in self.splits if s.used)
         yield f"samples   {count(self.samples)}, of {names}"
+
+    def _state(self) -> str:
+        if self.moved:
+            return "the registry has no such tag" if self.gone else "the tag moved since"
+        return "recorded by the run" if self.recorded == self.commit else "the run recorded none"
 
     def sample_lines(self) -> Iterator[str]:
         """The samples that were asked for, as a table."""
@@ -83,7 +90,7 @@ class Used:
 
 class Located:
     """A release that a run names, found again in its registry. Raises as `dreg.load` does, and Refused
-    for a tag that moved when the run did not record the manifest."""
+    for a tag that moved or is not there, unless the manifest that the run recorded still is."""
 
     def __init__(self, lineage: Lineage, repo: str | None, remote: str | None) -> None:
         self.lineage = lineage
@@ -93,6 +100,7 @@ class Located:
             lineage.dataset, exactly, self.repo, f"data/{lineage.dataset}", False, None
         )
         tag = self._tag()
+        self.gone = tag is None
         self.moved = tag is None or lineage.commit not in (None, tag.commit)
         commit = lineage.commit if self.moved and lineage.commit else tag.commit if tag else ""
         release = Release(lineage.dataset, lineage.version, lineage.tag, commit)
@@ -112,18 +120,34 @@ class Located:
         return tags.get(self.lineage.tag)
 
     def _refuse_unless_recorded(self) -> None:
+        where = f"`{git.public_url(self.repo)}` has no release `{self.lineage.tag}`"
+        moved = f"the tag `{self.lineage.tag}` is not where it was when the run used it"
         if self.lineage.manifest is None:
             raise Refused(
-                f"the tag `{self.lineage.tag}` is not where it was when the run used it"
-                if self.lineage.commit
-                else f"`{git.public_url(self.repo)}` has no release `{self.lineage.tag}`",
-                hint="the run recorded no manifest, so its bytes can't be told: ask the registry's "
-                "owner; or name another registry: --repo URL",
+                where if self.gone else moved,
+                hint="the run recorded no manifest, so its bytes can't be told: "
+                + (self._elsewhere() if self.gone else "ask the registry's owner"),
             )
+        if self.gone:
+            try:
+                self._manifest()
+            except DregError as error:
+                raise Refused(where, hint=self._elsewhere(), details=[error.fact]) from error
         out.warn(
-            f"the tag `{self.lineage.tag}` moved or went since; what follows is by the manifest that "
-            "the run recorded"
+            f"{where if self.gone else moved}; what follows is by the manifest that the run recorded"
         )
+
+    def _elsewhere(self) -> str:
+        """Which registry to ask instead."""
+        recorded = self.lineage.repo
+        if recorded is None or git.public_url(self.repo) == git.public_url(recorded):
+            return "name the registry that has it: --repo URL"
+        return f"the run recorded another registry: --repo {recorded}"
+
+    def _manifest(self) -> tuple[Manifest, Stores]:
+        """What the run recorded. Raises as `Manifests.read` does."""
+        manifests = Manifests(self.repo, self.files.remote)
+        return manifests.read(self.manifest or ""), manifests.store
 
     @property
     def commit(self) -> str:
@@ -140,11 +164,9 @@ class Located:
         """The sample index, here; None if the release has none."""
         if not self.moved:
             return self.files.index()
-        assert self.manifest is not None
-        manifests = Manifests(self.repo, self.files.remote)
-        listed = manifests.read(self.manifest).snapshot.files
-        files = [file for file in listed if file.path == INDEX]
-        return kept_index(manifests.store, files[0], str(self.lineage.version)) if files else None
+        manifest, store = self._manifest()
+        files = [file for file in manifest.snapshot.files if file.path == INDEX]
+        return kept_index(store, files[0], str(self.lineage.version)) if files else None
 
     def trained(self, profile: Profile | None, wanted: Iterable[str]) -> tuple[str, ...]:
         """The splits that are asked for; else those that the run names; else by their role."""
@@ -173,6 +195,7 @@ def used(located: Located, splits: Iterable[str], limit: int | None, sample: str
         manifest=located.manifest,
         recorded=lineage.commit,
         moved=located.moved,
+        gone=located.gone,
         forms=lineage.forms,
         splits=told,
         samples=samples,

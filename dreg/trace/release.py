@@ -205,6 +205,7 @@ def _data(files: ReleaseFiles, wanted: Wanted) -> Used:
         manifest=release.manifest,
         recorded=None,
         moved=False,
+        gone=False,
         forms=(),
         splits=splits,
         samples=samples,

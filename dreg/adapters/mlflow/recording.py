@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dreg.adapters.extras import needed
 from dreg.adapters.mlflow.connecting import explained, library
-from dreg.core.lineage import NAME_KEY, SOURCE_TYPE, VERSION_KEY, Lineage, keys
+from dreg.core.lineage import NAME_KEY, SOURCE_TYPE, SPLITS_KEY, VERSION_KEY, Lineage, keys, of_one
 from dreg.core.profile import Feature, Profile
 from dreg.errors import BadRequest, Refused
 
@@ -60,7 +60,8 @@ def record(lineage: Lineage, profile: Profile | None, run_id: str | None = None)
             params=[entities.Param(k, v) for k, v in told.items() if params.get(k) != v],
             tags=[entities.RunTag(k, v) for k, v in told.items()],
         )
-        context = entities.InputTag("mlflow.data.context", ",".join(lineage.splits))
+        used = ",".join(lineage.splits)
+        context = [entities.InputTag("mlflow.data.context", used)] if used else []
         data = entities.Dataset(
             name=lineage.dataset,
             digest=lineage.input_digest,
@@ -69,15 +70,29 @@ def record(lineage: Lineage, profile: Profile | None, run_id: str | None = None)
             schema=_schema(profile),
             profile=_counts(profile),
         )
-        client.log_inputs(run_id, [entities.DatasetInput(data, [context])])
+        client.log_inputs(run_id, [entities.DatasetInput(data, context)])
     return run_id
+
+
+def record_splits(dataset: str, splits: Sequence[str], run_id: str) -> None:
+    """Note the splits in a run that has the release, unless the training itself said which it used.
+
+    As a tag only: params never change, and nor does the input, and what else is read is not known yet.
+    """
+    mlflow = library()
+    with explained(mlflow.get_tracking_uri()):
+        client = mlflow.MlflowClient()
+        params = client.get_run(run_id).data.params
+        key = of_one(SPLITS_KEY, dataset, among=params.get(NAME_KEY) != dataset)
+        if key not in params:
+            client.set_tag(run_id, key, ",".join(splits))
 
 
 def _is_second(params: Mapping[str, str], lineage: Lineage) -> bool:
     """Whether another dataset has the plain keys. Raises Refused for another version of this one."""
     first = params.get(NAME_KEY)
     among = first is not None and first != lineage.dataset
-    known = params.get(f"{VERSION_KEY}.{lineage.dataset}" if among else VERSION_KEY)
+    known = params.get(of_one(VERSION_KEY, lineage.dataset, among=among))
     if known is not None and known != lineage.tag:
         raise Refused(
             f"the run says already that it uses `{known}`, and not `{lineage.tag}`",
