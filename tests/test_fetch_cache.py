@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.hand_made import METADATA, WINE, HandMade, tree
+from tests.s3_server import free_ports
 
 PLACED = {**WINE, "metadata.json": METADATA}
 TRAIN = WINE["processed/train.csv"]
@@ -19,6 +26,15 @@ def wine(hand_made: HandMade) -> HandMade:
     hand_made.release("1.0.0")
     hand_made.environment["DREG_REPO"] = str(hand_made.bare)
     return hand_made
+
+
+def wait_for(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        time.sleep(0.02)
+    pytest.fail("nobody listens")
 
 
 def another_project(made: HandMade, name: str = "other") -> Path:
@@ -45,6 +61,74 @@ def test_what_is_locked_is_had_offline_from_the_cache(wine):
         shutil.rmtree(gone)
     assert wine.fetch()["downloaded"] == 0
     assert tree(wine.train / "data" / "wine") == PLACED
+
+
+@pytest.fixture
+def served(wine):
+    """The registry's URL, and a way to cut the network to it."""
+    (port,) = free_ports(1)
+    daemon = subprocess.Popen(
+        ["git", "daemon", "--export-all", f"--base-path={wine.home}", "--listen=127.0.0.1",
+         f"--port={port}", str(wine.bare)],
+        stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+
+    def cut() -> None:
+        if daemon.poll() is None:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+
+    wait_for(port)
+    wine.environment["DREG_REPO"] = f"git://127.0.0.1:{port}/{wine.bare.name}"
+    wine.environment["DREG_REMOTE"] = str(wine.store)
+    yield cut
+    cut()
+
+
+def test_an_exact_version_that_was_fetched_before_needs_no_network_and_no_lock(wine, served):
+    wine.fetch("wine@^1.0")
+    served()
+    shutil.rmtree(wine.store)
+    other = another_project(wine)
+    done = wine.dreg("fetch", "wine@1.0.0", "--json", cwd=other)
+    assert done.code == 0, done.stderr
+    assert "warning: the git server cannot be reached: wine-v1.0.0 is as it was when `git:" in done.stderr  # fmt: skip
+    assert tree(other / "data" / "wine") == PLACED
+    locks = [(project / "dreg.lock").read_text() for project in (wine.train, other)]
+    assert locks[0].replace('"^1.0"', '"1.0.0"') == locks[1]
+
+
+@pytest.mark.parametrize(("request_", "told"), [("wine@^1.0", "; dreg's cache knows wine 1.0.0: name one"), ("wine@2.0.0", "; dreg's cache knows wine 1.0.0: name one"), ("beer@1.0.0", "check the network and the URL\n")])  # fmt: skip
+def test_what_only_the_registry_can_tell_needs_the_network(wine, served, request_, told):
+    wine.fetch("wine@1.0.0")
+    served()
+    done = wine.dreg("fetch", request_, cwd=another_project(wine))
+    assert (done.code, done.stdout) == (3, "")
+    assert "error: the git server cannot be reached\n" in done.stderr
+    assert told in done.stderr
+
+
+def test_a_tag_that_moved_is_not_guessed_without_the_network(wine, served):
+    wine.fetch("wine@1.0.0")
+    wine.release("1.0.0", {"processed/other.csv": b"x"}, force=True)
+    wine.dreg("list", "--repo", wine.environment["DREG_REPO"])  # reads the tags as they are now
+    served()
+    done = wine.dreg("fetch", "wine@1.0.0", cwd=another_project(wine))
+    assert (done.code, done.stdout) == (3, "")
+
+
+def test_a_yank_that_was_seen_is_told_without_the_network(wine, served):
+    wine.fetch("wine@1.0.0")
+    wine.git("tag", "-a", "-m", "Wrong labels", "yank/wine-v1.0.0", "wine-v1.0.0^{commit}")
+    wine.git("push", "-q", "origin", "yank/wine-v1.0.0")
+    other = another_project(wine)
+    assert "is yanked: Wrong labels" in wine.dreg("fetch", "wine@1.0.0", cwd=other).stderr
+    served()
+    for project in (other, wine.train):
+        for request in ("wine@1.0.0", None):
+            shutil.rmtree(project / "data")
+            done = wine.dreg("fetch", *([request] if request else []), cwd=project)
+            assert (done.code, "is yanked: Wrong labels" in done.stderr) == (0, True), done.stderr
 
 
 @pytest.mark.parametrize("others", [True, False])

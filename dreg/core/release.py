@@ -22,7 +22,8 @@ EXCEPTIONS = "Exceptions:"
 class Release:
     """What a release's tag says. `samples`, `size` (bytes) and `manifest` (SHA-256 in hex) are
     None for a tag that dreg did not make. `yanked` is the tag that yanks it, if one does; `tag_object` the id of the annotated tag, where known.
-    `light`: a lightweight tag beside releases that dreg made, which is one only to who asks for just that."""
+    `light`: a lightweight tag beside releases that dreg made, which is one only to who asks for just that.
+    `remembered`: the registry did not answer, and this is what is known of before."""
 
     dataset: str
     version: Version
@@ -34,6 +35,7 @@ class Release:
     yanked: str | None = None
     tag_object: str | None = field(default=None, compare=False)
     light: bool = False
+    remembered: bool = False
 
     @classmethod
     def of(cls, tag: str, commit: str, message: str | None = None) -> Release | None:

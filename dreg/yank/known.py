@@ -42,7 +42,9 @@ class Yanks:
                 self.asked[repo] = git.remote_tags(repo, "*-v*", seconds=PATIENCE)
             except DregError:
                 self.asked[repo] = None
-        tags = self.asked[repo] or {}
+        tags = self.asked[repo]
+        if tags is None:
+            return replace(release, remembered=True)
         tag, about = tags.get(release.tag), records(tags).get(release.tag)
         yanked = about.yanked if about else None
         if tag is None:
@@ -61,7 +63,9 @@ def why(repo: str, release: Release) -> Yank | None:
 
 
 def warn(repo: str, release: Release) -> Yank | None:
-    """Warn of a release that is to be used although it is yanked."""
+    """Warn of a release that is to be used although it is yanked; by what was known, if nobody answered."""
+    if release.remembered:
+        return warn_as_known(repo, release)
     yank = why(repo, release)
     remember(repo, release.tag, yank)
     return _told(release, yank)

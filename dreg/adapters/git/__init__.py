@@ -8,12 +8,13 @@ writes history is in `publish`, and needs GitPython.
 from dreg.adapters.git.elsewhere import (
     Revision,
     fetch_tags,
+    known_tags,
     remote_references,
     remote_tags,
     revision,
 )
 from dreg.adapters.git.objects import Tag
-from dreg.adapters.git.process import check_url, git, public_url
+from dreg.adapters.git.process import Unreachable, check_url, git, public_url
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.git.signing import Signers, refuse_unsigned
 
@@ -22,9 +23,11 @@ __all__ = [
     "Revision",
     "Signers",
     "Tag",
+    "Unreachable",
     "check_url",
     "fetch_tags",
     "git",
+    "known_tags",
     "public_url",
     "refuse_unsigned",
     "remote_references",

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dreg.adapters.git.bare_cache import BareCache
@@ -16,6 +16,7 @@ from dreg.errors import BadRequest
 
 COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 PEELED = "^{}"
+TAGS = "refs/dreg/tags/"  # in a bare cache: tags that were read without the files they lead to
 
 
 def remote_tags(
@@ -79,7 +80,7 @@ class Revision:
 
 
 def revision(repo: str, wanted: str, tag_object: str | None = None) -> Revision:
-    """The commit that a tag, branch, commit id or an annotated tag's own id names in `repo`.
+    """The commit that a tag, branch, full reference, commit id or annotated tag's own id names in `repo`.
 
     A shallow, blob-less fetch of that one commit into a bare cache; none if the `tag_object`, which
     the repository says the tag has now, is there already. Raises BadRequest when there is no such
@@ -99,9 +100,10 @@ def revision(repo: str, wanted: str, tag_object: str | None = None) -> Revision:
     elif wanted == "HEAD":  # what is checked out, or the default branch
         sources = itertools.chain([wanted], _likely_default(cache))  # asks only if need be
     else:
-        sources = [f"refs/tags/{wanted}", f"refs/heads/{wanted}"]
+        spelled_out = wanted.startswith("refs/")
+        sources = [wanted] if spelled_out else [f"refs/tags/{wanted}", f"refs/heads/{wanted}"]
     for source in sources:
-        target = f"refs/dreg/{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+        target = _kept(source)
         done = cache.fetch("--filter=blob:none", "origin", f"{source}:{target}")
         if done.returncode == 0:
             return _at(cache, target)
@@ -117,12 +119,35 @@ def fetch_tags(repo: str, tags: Sequence[str]) -> list[Tag]:
     if not tags:
         return []
     cache = BareCache.of(repo)
-    wanted = b"".join(f"+refs/tags/{tag}:refs/dreg/tags/{tag}\n".encode() for tag in tags)
+    wanted = b"".join(f"+refs/tags/{tag}:{TAGS}{tag}\n".encode() for tag in tags)
     done = cache.fetch("--filter=tree:0", "--stdin", "origin", stdin=wanted)
     if done.returncode != 0:
         raise failure(["fetch"], done.stderr.decode(errors="replace"))
     names = set(tags)
-    return [tag for tag in tags_of(cache.store, "refs/dreg/tags/") if tag.name in names]
+    return [tag for tag in tags_of(cache.store, TAGS) if tag.name in names]
+
+
+def known_tags(repo: str) -> list[Tag]:
+    """The annotated tags, with their messages, as they were when they were read last; nobody is asked.
+
+    A name may be there twice, if the tag moved between.
+    """
+    store = BareCache.of(repo).store
+    form = "--format=%(refname)%00%(tag)"
+    listed = git("for-each-ref", form, "refs/dreg/", cwd=store).decode(errors="replace")
+    names = dict(line.split("\0") for line in listed.splitlines())
+    found = []
+    for tag in tags_of(store, "refs/dreg/"):
+        # A tag may call itself otherwise than it is called: only the name it was asked for by counts.
+        name = names[f"refs/dreg/{tag.name}"]
+        if name and f"refs/dreg/{tag.name}" in (_kept(f"refs/tags/{name}"), f"{TAGS}{name}"):
+            found.append(replace(tag, name=name))
+    return found
+
+
+def _kept(source: str) -> str:
+    """The reference in a bare cache for what `source` was when it was fetched last."""
+    return f"refs/dreg/{hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
 
 def _known_tag(cache: BareCache, oid: str) -> Revision | None:

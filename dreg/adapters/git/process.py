@@ -33,6 +33,10 @@ QUIETLY = ("--quiet", "--no-tags", "--no-auto-maintenance")
 NEVER = {"protocol.ext.allow": "never", "protocol.fd.allow": "never"}
 
 
+class Unreachable(Outside):
+    """Nobody answered: what the repository has now cannot be known (exit code 3)."""
+
+
 def git(
     *arguments: str,
     cwd: Path | None = None,
@@ -72,7 +76,7 @@ def start(
             env={**surroundings(), **configured(), **quiet, **(environment or {})},
         )
     except subprocess.TimeoutExpired:
-        raise Outside(  # not from the error, which has the URL with what may be a password
+        raise Unreachable(  # not from the error, which has the URL with what may be a password
             f"git had no answer within {seconds:g} s", hint="check the network and the URL"
         ) from None
     except FileNotFoundError as error:
@@ -115,9 +119,12 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
         "timed out",
         "connect to",
         "no route to host",
+        "network is unreachable",
+        "connection reset",
+        "returned error: 50",  # of a proxy before the server
     )
     if any(sign in text for sign in unreachable) and "permission" not in text:
-        return Outside(
+        return Unreachable(
             "the git server cannot be reached",
             hint="check the network and the URL",
             details=lines[-3:],
