@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shlex
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 
@@ -81,18 +79,71 @@ def test_a_plain_dvc_repository_is_fetched_and_the_answer_says_what_protects_it(
     )
 
 
-@pytest.mark.parametrize("path", ["imgs", "deep/imgs.zip"])
-def test_what_dvc_tracks_elsewhere_is_brought_by_the_command_of_the_hint(cats, path):
-    (cats.path / path).parent.mkdir(exist_ok=True)
-    (cats.path / path).write_bytes(b"pixels")
-    dvc(cats, "add", path)
-    dvc(cats, "push")
+def tracked(made: HandMade, *paths: str) -> None:
+    """Have DVC track files at these paths."""
+    for path in paths:
+        (made.path / path).parent.mkdir(parents=True, exist_ok=True)
+        (made.path / path).write_bytes(path.encode())
+    tops = sorted({path.partition("//")[0] for path in paths})
+    dvc(made, "add", *tops)
+    dvc(made, "push")
+
+
+@pytest.mark.parametrize(
+    ("paths", "placed"),
+    [
+        (["imgs//a.png", "imgs//deep/b.png"], {"a.png", "deep/b.png"}),  # imgs.dvc at the root
+        (["imgs.zip"], {"imgs.zip"}),
+        (["some/where/imgs.tar.gz"], {"imgs.tar.gz"}),
+        (["some/imgs/train.csv", "some/imgs/val.csv"], {"train.csv", "val.csv"}),
+        (["a/b/imgs//far.png", "imgs.zip", "a/imgs//near.png"], {"near.png"}),
+    ],
+)
+def test_what_dvc_tracks_anywhere_is_a_dataset_by_its_name(cats, paths, placed):
+    tracked(cats, *paths)
     cats.tag("imgs-v1.0.0", None)
-    done = cats.dreg("fetch", "imgs@1")
-    assert (done.code, f"DVC tracks `{path}` at it, not `data/imgs/`" in done.stderr) == (1, True)
-    _, _, command = done.stderr.strip().partition("hint: bring it as a path: dreg ")
-    assert cats.dreg(*shlex.split(command)).code == 0
-    assert (cats.train / Path(path).name).read_bytes() == b"pixels"
+    cats.git("tag", "v1.0")
+    cats.git("push", "-q", "origin", "v1.0")
+    assert cats.fetch("imgs@^1")["protection"] == "md5"
+    assert set(tree(cats.train / "data/imgs")) == placed
+    for file in placed:
+        assert any(path.replace("//", "/").endswith(file) for path in paths)
+    (pin,) = tomllib.loads((cats.train / "dreg.lock").read_text())["dataset"]
+    assert (pin["request"], pin["version"], pin["output"]) == ("^1", "1.0.0", "data/imgs")
+    assert cats.dreg("fetch", "--locked").code == 0
+
+
+@pytest.mark.parametrize("revision", ["v1.0", "main", "2024", "COMMIT"])
+def test_a_dataset_at_any_revision_of_a_repository_without_releases(cats, revision):
+    tracked(cats, "imgs//a.png")
+    cats.git("tag", "-d", "cats-v1.0.0")
+    cats.git("push", "-q", "--delete", "origin", "cats-v1.0.0")
+    cats.tag("v1.0", None)
+    cats.git("tag", "2024")
+    cats.git("push", "-q", "origin", "2024")
+    commit = cats.git("rev-parse", "HEAD")
+    said = commit if revision == "COMMIT" else revision
+    got = cats.fetch("imgs", "--repo", str(cats.bare), "--rev", said)
+    assert (got["commit"], got["version"]) == (commit, f"0.0.0+g{commit[:12]}")
+    assert tree(cats.train / "data/imgs") == {"a.png": b"imgs//a.png"}
+    for arguments in ((), ("imgs",), ("imgs", "--rev", said), ("--locked",)):
+        assert cats.fetch(*arguments)["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["imgs@1", "--rev", "v1"], "both say which one is meant"),
+        (["imgs", "--rev", "^1.0"], "hint: a range goes with the name: NAME@^1.0"),
+        (["imgs", "--rev", "1.x"], "hint: a branch of that name is imgs@refs/heads/1.x"),
+        (["imgs", "--rev", "nowhere"], "has no such branch or commit"),
+        (["nothing", "--rev", "main"], "DVC tracks nothing of `nothing` at it"),
+    ],
+)
+def test_a_revision_that_is_none(cats, options, said):
+    done = cats.dreg("fetch", *options)
+    assert (done.code in (1, 2), said in done.stderr) == (True, True), done.stderr
+    assert not (cats.train / "dreg.lock").exists()
 
 
 def test_raw_when_asked_for(cats):

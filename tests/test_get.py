@@ -155,10 +155,10 @@ def test_a_text_of_dvc_2_that_is_another(old):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["wine", "--rev", "v1", "--path", "x"], "hint: write wine@v1, or leave out the name"),
-        (["--rev", "v1"], "hint: name it: --path DIR --rev V"),
+        (["wine@1", "--rev", "v1", "--path", "x"], "hint: leave one of them out"),
+        (["--rev", "v1"], "hint: name it: dreg fetch NAME --rev V, or --path DIR --rev V"),
     ],
 )
-def test_a_revision_is_of_a_path(hand_made, options, said):
+def test_a_revision_is_of_something(hand_made, options, said):
     done = hand_made.dreg("fetch", *options)
     assert (done.code, said in done.stderr) == (2, True), done.stderr

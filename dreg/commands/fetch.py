@@ -74,7 +74,8 @@ RevOpt = Annotated[
     str | None,
     typer.Option(
         metavar="REV",
-        help="Without a name: bring --path from any DVC repository at this tag, branch or commit.",
+        help="A tag, branch or commit of any DVC repository: of what is called NAME there, or with "
+        "--path and no name, of any path.",
     ),
 ]
 LockedOpt = Annotated[

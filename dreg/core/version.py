@@ -222,3 +222,14 @@ def range_or_revision(text: str) -> tuple[Range, str | None]:
         if REVISION.fullmatch(text):
             return Range.parse("latest"), text
         raise
+
+
+def as_revision(text: str) -> str:
+    """A tag, branch or whole commit id as `range_or_revision` reads it, which takes `v1.0` for a range:
+    then a tag is meant. Raises BadRequest."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text):
+        raise BadRequest(
+            f"`{text}` is no tag, branch or whole commit id",
+            hint="a range goes with the name: NAME@^1.0",
+        )
+    return text if range_or_revision(text)[1] else f"refs/tags/{text}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dreg.adapters.dvc_config import Remotely
 from dreg.core.subset import Subset
+from dreg.core.version import as_revision
 from dreg.errors import BadRequest
 from dreg.fetch.fetching import Fetches, fetch
 from dreg.fetch.pin import signers_of
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wish:
-    """What is wanted, as it was said. `revision` is of a path in a repository, which has no name;
-    `columns` has commas between them; `metadata_only` leaves out the data."""
+    """What is wanted, as it was said. `revision` is of a path in a repository, which has no name, or of a
+    dataset in one that has no releases; `columns` has commas between them; `metadata_only` leaves out the data."""
 
     request: str | None = None
     splits: Sequence[str] = ()
@@ -37,15 +38,25 @@ class Wish:
         return Subset.of(self.splits, self.paths, columns, self.metadata_only)
 
     def is_path(self, repo: str | None) -> bool:
-        """Whether it is a path in a repository. Raises BadRequest for a revision of anything else."""
-        if self.revision is not None and self.request is not None:
+        """Whether it is a path in a repository. Raises BadRequest for a revision of nothing."""
+        if self.revision is not None and self.request is None and not self.paths:
             raise BadRequest(
-                "--rev is of a path in a repository, and a dataset has versions",
-                hint=f"write {self.request.partition('@')[0]}@{self.revision}, or leave out the name",
+                "--rev is of a dataset or a path",
+                hint="name it: dreg fetch NAME --rev V, or --path DIR --rev V",
             )
-        if self.revision is not None and not self.paths:
-            raise BadRequest("--rev is of a path", hint="name it: --path DIR --rev V")
         return self.request is None and bool(self.paths) and (repo or self.revision) is not None
+
+    def said(self) -> str | None:
+        """The request with the revision in it. Raises BadRequest where that can't be."""
+        if self.request is None or self.revision is None:
+            return self.request
+        name, at, _ = self.request.partition("@")
+        if at:
+            raise BadRequest(
+                f"`{self.request}` and --rev {self.revision} both say which one is meant",
+                hint=f"leave one of them out: dreg fetch {self.request}",
+            )
+        return f"{name}@{as_revision(self.revision)}"
 
 
 def bring(
@@ -72,7 +83,7 @@ def bring(
             wish.paths, repo=repo, revision=wish.revision, output=output, remote=remote, force=force
         )
     return fetch(
-        wish.request,
+        wish.said(),
         repo=repo,
         output=output,
         remote=remote,

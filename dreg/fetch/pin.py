@@ -24,6 +24,7 @@ from dreg.core.split_paths import METADATA
 from dreg.core.subset import Subset, splits_of, with_named
 from dreg.core.version import Range, parse_tag
 from dreg.errors import BadRequest, Outside, Refused
+from dreg.fetch.offline import as_known
 from dreg.fetch.tagged import tagged
 from dreg.manifests import manifest_of, store_of
 from dreg.output import out
@@ -149,7 +150,7 @@ class Found:
     def _plain(self) -> Snapshot:
         from dreg.fetch.plain import plain_snapshot
 
-        return plain_snapshot(self.revision, self.store, self.release.dataset, self.release.tag)
+        return plain_snapshot(self.revision, self.store, self.release.dataset)
 
     @functools.cached_property
     def files(self) -> list[File]:
@@ -199,10 +200,16 @@ def find(request: Request, release: Release, remote: Remotely = None) -> Found:
 def resolve(request: Request) -> Release:
     """The release meant, by the registry's tags only (`ls-remote`); of a revision, its commit.
 
-    Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused when
-    the tag moved away from the locked commit.
+    Where the registry cannot be reached, an exact version is what is known of it. Raises BadRequest
+    for an unknown dataset or a range that no release satisfies, Refused when the tag moved away from
+    the locked commit.
     """
-    tags = git.remote_tags(request.repo, "*-v*")  # what yanks a release matches too
+    try:
+        tags = git.remote_tags(request.repo, "*-v*")  # what yanks a release matches too
+    except git.Unreachable as error:
+        if request.revision is not None:
+            raise
+        return as_known(request.repo, request.dataset, request.wanted, error)
     names = tuple(sorted({parsed[0] for tag in tags if (parsed := parse_tag(tag))}))
     if not names and request.revision is None:
         raise BadRequest(
@@ -229,6 +236,12 @@ def _at_revision(request: Request, releases: Sequence[Release]) -> Release:
     try:
         commit = git.revision(request.repo, wanted).commit
     except BadRequest as error:
+        if wanted.startswith("refs/"):
+            name = wanted.rpartition("/")[2]
+            raise BadRequest(
+                f"`{request.public_repo}` has no `{wanted}`",
+                hint=f"a branch of that name is {request.dataset}@refs/heads/{name}",
+            ) from error
         raise BadRequest(
             f"`{wanted}` is not a version range, and `{request.public_repo}` has no such branch or commit",
             hint="ranges look like ^1.0, ~1.2, '>=1.0,<2', 1.x, 1.2.0 or latest",

@@ -1,18 +1,18 @@
 """A release that dreg did not make: the snapshot of a tag in a plain DVC repository.
 
-Its files are in `pipelines/<name>/dvc.lock` and `data/<name>/*.dvc`. DVC records md5 only, and
-no sizes inside folders: those are asked of the remote.
+Its files are in `pipelines/<name>/dvc.lock` and `data/<name>/*.dvc`, as in a registry, or in any other
+of DVC's files, by their name: `imgs.dvc`. DVC records md5 only, and no sizes inside folders: those are
+asked of the remote.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Iterable
 from functools import partial
 from pathlib import PurePosixPath
 
-from dreg.adapters.git import Revision, public_url
+from dreg.adapters.git import Revision
 from dreg.adapters.objects import Checksums, Stores, many
 from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.dvc_files import Out, children, outs
@@ -23,8 +23,11 @@ from dreg.errors import Outside, Refused
 FOLDER_LIMIT = 1 << 30  # bytes of one `.dir` object; about ten million files
 
 
-def plain_snapshot(revision: Revision, store: Stores, name: str, tag: str) -> Snapshot:
-    """The dataset's files at `revision`. Raises Refused when DVC's files say nothing usable."""
+def plain_snapshot(revision: Revision, store: Stores, name: str) -> Snapshot:
+    """The dataset's files at `revision`: what DVC tracks in `data/<name>/`, else what is called `name`.
+
+    Raises Refused when DVC's files say nothing usable.
+    """
     data = f"data/{name}/"
     in_git = set(revision.files(data))
     locks = [f"pipelines/{name}/dvc.lock", *sorted(p for p in in_git if p.endswith(".dvc"))]
@@ -36,37 +39,57 @@ def plain_snapshot(revision: Revision, store: Stores, name: str, tag: str) -> Sn
                 if f"{out.path}/".startswith(data):
                     found[out.path] = out
     if not found:
-        path = _called(revision, name)
-        if path is not None:
-            raise Refused(
-                f"the tag has no manifest, and DVC tracks `{path}` at it, not `{data}`",
-                hint=f"bring it as a path: dreg fetch --repo {public_url(revision.cache.url)} "
-                f"--path {shlex.quote(path)} --rev {tag}",
-            )
+        data, found = _elsewhere(revision, name)
+    if not found:
         raise Refused(
             f"the tag has no manifest, and DVC tracks nothing of `{name}` at it",
             hint="tell the registry's owner: `dreg release` makes releases that can be fetched",
         )
-    metadata = f"{data}metadata.json"
+    metadata = f"data/{name}/metadata.json"
     committed = [path for path in sorted({*found, metadata}) if path in in_git]
     files = [_committed(revision, path, data) for path in committed]
     tracked = [out for path, out in found.items() if path not in in_git]
     return Snapshot.of([*files, *sized(store, leaves(store, tracked), data)])
 
 
-def _called(revision: Revision, name: str) -> str | None:
-    """What DVC tracks elsewhere by this name, with or without a suffix; nearest to the root."""
+def _elsewhere(revision: Revision, name: str) -> tuple[str, dict[str, Out]]:
+    """What DVC tracks by this name wherever it is, and the folder that its paths are relative to.
+
+    A folder of that name and all in it, or one with such in it; else a file, with any suffix. The
+    nearest to the root is meant.
+    """
     blobs = {
-        path: oid for path, oid in revision.blobs().items() if path.endswith((".dvc", "dvc.lock"))
+        path: oid
+        for path, oid in revision.blobs().items()
+        if path.endswith(".dvc") or PurePosixPath(path).name == "dvc.lock"
     }
     texts = revision.contents(list(blobs.values()))
-    tracked = [
-        out.path
+    tracked = {
+        out.path: out
         for where, text in zip(blobs, texts, strict=True)
         for out in outs(parse_yaml(text.decode(errors="replace"), where), where)
-        if PurePosixPath(out.path).name.partition(".")[0] == name
+    }
+    folders = [
+        str(folder)
+        for path, out in tracked.items()
+        for folder in (
+            *([PurePosixPath(path)] if out.is_folder else []),
+            *PurePosixPath(path).parents,
+        )
+        if folder.name == name
     ]
-    return min(tracked, key=lambda path: (path.count("/"), path), default=None)
+    if folders:
+        below = f"{min(folders, key=_depth)}/"
+        return below, {path: out for path, out in tracked.items() if f"{path}/".startswith(below)}
+    files = [path for path in tracked if PurePosixPath(path).name.partition(".")[0] == name]
+    if not files:
+        return "", {}
+    file = min(files, key=_depth)
+    return file[: file.rfind("/") + 1], {file: tracked[file]}
+
+
+def _depth(path: str) -> tuple[int, str]:
+    return path.count("/"), path
 
 
 def leaves(store: Stores, tracked: Iterable[Out]) -> Iterable[Out]:
