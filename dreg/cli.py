@@ -34,6 +34,14 @@ COMMANDS = (
     "remote", "cache", "rules", "template",
 )  # fmt: skip
 
+ELSEWHERE = {
+    errno.EROFS: "choose a place that can be written to",
+    errno.ENOTDIR: "a file is where a folder should be: move it away, or choose another place",
+    errno.EEXIST: "a file is where a folder should be: move it away, or choose another place",
+    errno.EISDIR: "a folder is where a file should be: move it away, or choose another place",
+    errno.ENAMETOOLONG: "choose a shorter path",
+    errno.ELOOP: "a link leads to itself: remove it, or choose another place",
+}
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
 DirectoryOpt = Annotated[
@@ -237,8 +245,8 @@ def _outside(error: OSError) -> DregError:
         )
     else:
         reason = error.strerror or str(error)
-        failure = Outside(
-            f"{reason}{where}", hint="run the command again with --debug to see where"
-        )
+        unknown = "run the command again with --debug to see where"
+        hint = ELSEWHERE.get(error.errno or 0, unknown)
+        failure = Outside(f"{reason[:1].lower()}{reason[1:]}{where}", hint=hint)
     failure.__cause__ = error
     return failure

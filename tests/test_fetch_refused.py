@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 
 from dreg.core.manifest import manifest_key
 from dreg.core.snapshot import File
+from tests.done import Done
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
 from tests.s3_server import free_ports
 from tests.test_objects import tiny_disk
@@ -80,6 +83,17 @@ def test_a_version_in_the_environment_that_is_none_never_gives_the_latest(wine, 
     assert said.startswith(f"error: DVC_DATA_VERSION is `{value}`, which is not the tag of a rele")
 
 
+@pytest.mark.parametrize("value", ["", " "])
+@pytest.mark.parametrize("named", [["wine"], []])
+def test_a_version_that_a_workflow_left_empty_is_never_the_latest(wine, value, named):
+    said = refused(wine, 2, *named, DVC_DATA_VERSION=value)
+    assert said.startswith("error: DVC_DATA_VERSION is set, and empty\n")
+
+
+def test_a_version_in_the_environment_is_no_matter_where_one_is_named(wine):
+    assert wine.fetch("wine@1.0.0", DVC_DATA_VERSION="")["version"] == "1.0.0"
+
+
 def test_a_registry_without_releases(hand_made):
     hand_made.git("push", "-q", "origin", "main")
     assert refused(hand_made, 2, "wine", "--repo", str(hand_made.bare)) == (
@@ -119,6 +133,100 @@ def test_a_target_around_where_we_are(wine, output):
 def test_a_target_that_is_a_file(wine):
     (wine.train / "file").write_text("mine")
     assert "is not a folder" in refused(wine, 1, "wine", "-o", "file")
+
+
+@pytest.mark.parametrize("output", ["data/wine", "data/deep/wine"])
+def test_a_file_where_a_folder_should_be(wine, output):
+    (wine.train / "data").write_text("mine")
+    said = refused(wine, 1, "wine", "-o", output)
+    assert said.startswith(f"error: `{output}` cannot be a folder: `{wine.train}/data` is a file\n")
+    assert "hint: choose another folder with -o DIR" in said
+
+
+@pytest.mark.parametrize("output", ["dreg.lock", "dreg.lock/x", "dreg.toml", ".git", ".git/data", "pyproject.toml"])  # fmt: skip
+def test_a_target_where_something_else_belongs(wine, output):
+    said = refused(wine, 2, "wine", "-o", output, "--force")
+    assert said.startswith(f"error: `{output}` is the place of `{output.partition('/')[0]}`\n")
+
+
+@pytest.mark.parametrize("name", ["dreg.lock", "dreg.toml"])
+def test_a_folder_where_a_file_should_be(wine, name):
+    (wine.train / name).mkdir()
+    said = refused(wine, 2, "wine")
+    assert said.startswith(f"error: `{name}` is a folder\n\nhint: move it away")
+
+
+@pytest.fixture
+def nobody(wine, tmp_path):
+    """Runs `dreg` in the training repository as a user who owns only what is handed over."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    made = wine
+    for folder in (made.home, *made.home.parents):
+        folder.chmod(folder.stat().st_mode | 0o005)
+    trusting, cache = made.home / "nobodys-gitconfig", made.home / "nobodys-cache"
+    trusting.write_text("[safe]\n\tdirectory = *\n")
+    cache.mkdir()
+    os.chown(cache, 65534, 65534)
+
+    def dreg(*arguments: str) -> Done:
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = subprocess.run(
+            [*become, sys.executable, "-m", "dreg", *arguments],
+            cwd=made.train,
+            env={**os.environ, **made.environment, "DREG_CACHE": str(cache), "GIT_CONFIG_GLOBAL": str(trusting)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return dreg
+
+
+@pytest.mark.parametrize("sealed", ["parent", "target", "lock"])
+def test_a_place_that_may_not_be_written_to_is_said_before_anything_travels(wine, nobody, sealed):
+    data = wine.train / "data"
+    (data / "wine").mkdir(parents=True)
+    for folder in {"parent": [wine.train], "target": [wine.train, data], "lock": [data, data / "wine"]}[sealed]:  # fmt: skip
+        os.chown(folder, 65534, 65534)
+    done = nobody("fetch", "wine")
+    place = {"parent": data, "target": data / "wine", "lock": wine.train}[sealed]
+    also = ", and `dreg.lock` belongs there" if sealed == "lock" else ""
+    assert (done.code, done.stdout) == (3, "")
+    assert f"error: `{place}` cannot be written to{also}\n" in done.stderr
+    assert list(wine.train.rglob("*.csv")) == []
+
+
+def test_a_file_system_that_is_read_only(wine, tiny_disk):
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    said = refused(wine, 3, "wine", "-o", str(tiny_disk / "wine"))
+    assert said.startswith(f"error: `{tiny_disk}` cannot be written to\n")
+
+
+def test_a_file_system_that_became_read_only_is_no_matter_with_all_in_place(wine, tiny_disk):
+    wine.fetch("wine@1.0.0", "-o", str(tiny_disk / "wine"))
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
+    assert wine.fetch()["changed"] is False
+
+
+@pytest.mark.parametrize("part", [[], ["--split", "train"]])
+def test_a_digest_is_compared_though_an_older_dreg_did_not_note_it(wine, part):
+    wine.fetch("wine@1.0.0", *part)
+    receipt = wine.train / "data/wine/.dreg.json"
+    as_then = receipt.read_text()
+    told = json.loads(as_then)
+    del told["digest"]
+    receipt.write_text(json.dumps(told))
+    lock = wine.train / "dreg.lock"
+    right = lock.read_text()
+    digest = wine.made["wine-v1.0.0"].snapshot.published.digest()
+    lock.write_text(right.replace(digest, "0" * 64))
+    assert f"has the digest {'0' * 12} for `wine-v1.0.0`" in refused(wine, 1)
+    lock.write_text(right)
+    assert wine.fetch()["changed"] is False
+    if part:  # what is only a part was noted, so that the next time nobody is asked
+        assert json.loads(receipt.read_text())["digest"] == digest
+    shutil.rmtree(wine.bare)
+    assert wine.fetch()["changed"] is False
 
 
 @pytest.mark.parametrize("part", [[], ["--split", "train"]])

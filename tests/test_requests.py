@@ -140,6 +140,9 @@ def test_remotes_of_the_file_are_tried_in_order(asked, tmp_path):
         ("[datasets.wine]\nsplits = 'a'", "`datasets.wine.splits`"),
         ("[datasets]\nWine = '1'", "cannot name a dataset"),
         ("remote = 1", "not a list of texts"),
+        ("[datasets]\nwine = ''", "`datasets.wine.version` in `dreg.toml` is empty"),
+        ("[datasets]\nwine = {version = ' '}", "`datasets.wine.version` in `dreg.toml` is empty"),
+        ("repo = ''", "`repo` in `dreg.toml` is empty"),
     ],
 )
 def test_what_is_wrong_is_named(text, fact):

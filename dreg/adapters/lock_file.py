@@ -20,6 +20,10 @@ def read_lock(folder: Path) -> Lock:
         return Lock.parse((folder / LOCK).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Lock()
+    except IsADirectoryError as error:
+        raise BadRequest(
+            f"`{LOCK}` is a folder", hint=f"move it away: {LOCK} is the file of what was fetched"
+        ) from error
     except UnicodeDecodeError as error:
         raise BadRequest(
             f"`{LOCK}` is not UTF-8 text",

@@ -43,5 +43,9 @@ def _text(path: Path) -> str | None:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
+    except IsADirectoryError as error:
+        raise BadRequest(
+            f"`{path.name}` is a folder", hint="move it away: it is the file of what is asked for"
+        ) from error
     except UnicodeDecodeError as error:
         raise BadRequest(f"`{path.name}` is not UTF-8 text", hint="save it as UTF-8") from error

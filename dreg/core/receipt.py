@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dreg.core.json_text import parse_json
-from dreg.core.snapshot import File
+from dreg.core.snapshot import File, Snapshot
 from dreg.errors import Refused
 
 FORMAT = 1
@@ -61,6 +61,14 @@ class Receipt:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(placed.size for placed in self.files.values())
+
+    @property
+    def published_digest(self) -> str | None:
+        """`digest`; where it was not noted, that of the files; None if they don't tell it."""
+        if self.digest or self.subset or not self.manifest:
+            return self.digest or None
+        listed = (File(path, p.size, p.md5, p.sha256) for path, p in self.files.items())
+        return Snapshot.of(listed).published.digest()
 
     def to_text(self) -> str:
         """The JSON."""

@@ -162,7 +162,14 @@ class _Table:
         value = self.data.get(key)
         if value is not None and not isinstance(value, str):
             raise self._wrong(key, value, "text")
-        return value or None
+        if (
+            value is not None and not value.strip()
+        ):  # never the latest, by a variable without a value
+            raise BadRequest(
+                f"`{self._full(key)}` in `{self.where}` is empty",
+                hint='write a value, or leave it out; the newest version is "latest"',
+            )
+        return value
 
     def texts(self, key: str) -> list[str]:
         value = self.data.get(key, [])

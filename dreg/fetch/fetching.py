@@ -17,16 +17,19 @@ from dreg.adapters.dvc_config import Remotely
 from dreg.adapters.git import Signers
 from dreg.adapters.lock_file import read_lock, write_pin
 from dreg.adapters.placing import Contents, Staging, inspect
+from dreg.adapters.receipt_file import write_receipt
 from dreg.core.lock import Pin
 from dreg.core.receipt import Receipt, check_placeable
 from dreg.core.release import Release
 from dreg.core.subset import Subset
+from dreg.core.wording import numbered
 from dreg.core.yank import Yank
-from dreg.errors import BadRequest, DregError, Refused
+from dreg.errors import DregError, Refused
 from dreg.fetch.fill import fill
 from dreg.fetch.pin import Found, Request, check_signed, find, resolve
 from dreg.fetch.requested import requests
-from dreg.output import count, out, size
+from dreg.fetch.target import refuse_read_only, target_of
+from dreg.output import out, size
 from dreg.yank.known import Yanks, warn, warn_as_known
 
 SHOWN = 10
@@ -64,7 +67,7 @@ class Fetched:
     def lines(self) -> Iterator[str]:
         moved = self.previous is not None and self.previous != self.version
         name = f"{self.dataset} {f'{self.previous} -> ' if moved else ''}{self.version}"
-        amount = f"{count(self.files)} files, {size(self.size)}"
+        amount = f"{numbered(self.files, 'file')}, {size(self.size)}"
         if self.changed:
             yield f"fetched {name} into {self.output} ({amount}; downloaded {size(self.downloaded)})"
         else:
@@ -144,7 +147,7 @@ class _Placement:
 
 
 def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks: Yanks) -> Fetched:
-    target = _target(request.output, folder)
+    target = target_of(request.output, folder)
     contents = inspect(target)
     placement = _in_place(contents, request, request.settled)
     if placement is not None:  # nobody is asked, so only what is known can be told
@@ -170,6 +173,7 @@ def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks:
             )
         elif yanks.answered(request.repo):
             found.revision  # noqa: B018 (it refuses a tag that moved, even if all is in the cache)
+        refuse_read_only(target, folder, locks=not (request.settled or request.only_locked))
         placement = place(request, found, target, force)
     return _settle(request, placement, folder, warn(request.repo, release))
 
@@ -198,6 +202,8 @@ def place(request: Request, found: Found, target: Path, force: bool) -> _Placeme
         there = contents.complete
         if there is not None and _is(there, request, found.release):
             staging.discard()
+            if not there.digest:
+                write_receipt(target, replace(there, digest=digest))
             return _Placement(found.release, digest, there)
         filled = fill(found, staging, contents)
         receipt = replace(_receipt(request, found, staging), protection=filled.protection)
@@ -205,23 +211,16 @@ def place(request: Request, found: Found, target: Path, force: bool) -> _Placeme
         return _Placement(found.release, digest, receipt, True, filled.downloaded, backup)
 
 
-def _target(output: str, folder: Path) -> Path:
-    target = (folder / Path(output).expanduser()).resolve()
-    if target == folder or target in folder.parents:
-        raise BadRequest(
-            f"`{output}` is the folder you are in, and fetch replaces its target as a whole",
-            hint="name a folder for the dataset: -o data/NAME",
-        )
-    return target
-
-
 def _in_place(contents: Contents, request: Request, pin: Pin | None) -> _Placement | None:
-    """The placement, if the target has just what the pin says. Raises Refused for another digest."""
+    """The placement, if the target has just what the pin says; None also where an older dreg did not
+    note what that is. Raises Refused for another digest."""
     receipt = contents.complete
     if pin is None or receipt is None or not _is(receipt, request, _release(pin)):
         return None
-    if receipt.digest:
-        pin.check_digest(receipt.digest)
+    digest = receipt.published_digest
+    if digest is None:
+        return None
+    pin.check_digest(digest)
     return _Placement(_release(pin), pin.digest, receipt)
 
 

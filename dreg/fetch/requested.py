@@ -176,13 +176,15 @@ def _parsed(text: str, lock: Lock, asked: Requests, by_file: bool) -> tuple[str,
 def _of_environment() -> tuple[str, Version] | None:
     """Dataset and version of the tag in DVC_DATA_VERSION; None if it is not set.
 
-    Raises BadRequest for anything else there: who set it wants that version, never another one.
+    Raises BadRequest for anything else there, nothing included: who set it wants that version, never
+    another one.
     """
-    text = os.environ.get(VARIABLE, "").strip()
-    found = parse_tag(text)
-    if text and found is None:
+    text = os.environ.get(VARIABLE)
+    found = parse_tag((text or "").strip())
+    if text is not None and found is None:
+        said = f"`{text}`, which is not the tag of a release" if text.strip() else "set, and empty"
         raise BadRequest(
-            f"{VARIABLE} is `{text}`, which is not the tag of a release",
+            f"{VARIABLE} is {said}",
             hint=f"set it to a whole one such as wine-quality-v1.0.0, or unset it: unset {VARIABLE}",
         )
     return found
