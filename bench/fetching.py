@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -25,6 +26,7 @@ from dreg.adapters.objects import many, open_store
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
+from dreg.packs.writing import write_packs
 from tests import s3_server
 
 BIN = Path(sys.executable).parent
@@ -41,8 +43,8 @@ CONFIG = """[core]
 Content = dict[str, bytes]
 
 
-def release(home: Path, remote: Remote, name: str, files: Content) -> None:
-    """A release of `name` as dreg and DVC have it: objects, `.dir`, manifest, `.dvc`, tag."""
+def release(home: Path, remote: Remote, name: str, files: Content, *, packed: bool = True) -> None:
+    """A release of `name` as dreg and DVC have it: objects, `.dir`, packs, manifest, `.dvc`, tag."""
     store = open_store(remote)
     entries, jobs, listed = [], [], []
     for path, data in files.items():
@@ -56,6 +58,9 @@ def release(home: Path, remote: Remote, name: str, files: Content) -> None:
     folder = f"{hashlib.md5(text, usedforsecurity=False).hexdigest()}.dir"
     store.put_bytes(object_key(folder), text)
     manifest = Manifest(name, Version(1, 0, 0), Snapshot.of(entries))
+    if packed:
+        read = {hashlib.md5(f, usedforsecurity=False).hexdigest(): f for f in files.values()}
+        write_packs(store, manifest, read.__getitem__)
     store.put_bytes(manifest_key(manifest.digest), manifest.to_text().encode())
     data_folder = home / "registry" / "data" / name
     data_folder.mkdir(parents=True)
@@ -84,7 +89,8 @@ def registry(home: Path, server: s3_server.S3, files: int, megabytes: int) -> No
     release(home, remote, "tables", {"train.csv": b"1,2\n" * 70_000, "val.csv": b"3,4\n" * 9000})
     small = {f"{i % 100:02}/{i}.bin": hashlib.sha256(b"%d" % i).digest() * 64 for i in range(files)}
     release(home, remote, "small", small)
-    if megabytes:
+    if megabytes:  # not where only the number of files counts
+        release(home, remote, "single", small, packed=False)
         release(home, remote, "large", {"all.bin": os.urandom(megabytes << 20)})
 
 
@@ -93,12 +99,22 @@ def jobs(home: Path, endpoint: str, files: int, megabytes: int) -> list[Job]:
     train, repo = home / "train", str(home / "registry")
     train.mkdir()
 
+    trash = home / "trash"
+    numbers = itertools.count()
+
     def clean() -> None:
+        # Moved, not deleted: for five seconds ext4 looks at each inode that was just freed before it
+        # makes a new one, and files would be made several times as slowly as anybody makes them.
+        away = trash / str(next(numbers))
+        away.mkdir(parents=True)
         for path in (*train.iterdir(), home / "cache", home / "site"):
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(
-                missing_ok=True
-            )
+            if path.exists():
+                path.rename(away / path.name)
         (train / ".bench.log").touch()
+
+    def swept() -> None:
+        clean()
+        shutil.rmtree(trash)
 
     def fetch(name: str) -> list[str]:
         return [DREG, "fetch", f"{name}@1.0.0", "--repo", repo, "-o", "out"]
@@ -149,6 +165,17 @@ def jobs(home: Path, endpoint: str, files: int, megabytes: int) -> list[Job]:
             runs=3,
         ),
         Job(
+            f"{many_files}, not packed",
+            "s5cmd cp",
+            fetch("single"),
+            s5cmd("small"),
+            train,
+            1.2,
+            memory=500,
+            before=clean,
+            runs=3,
+        ),
+        Job(
             many_files,
             "dvc get",
             fetch("small"),
@@ -162,8 +189,8 @@ def jobs(home: Path, endpoint: str, files: int, megabytes: int) -> list[Job]:
     ]
     if megabytes:
         found += [
-            Job(large, "dvc get", fetch("large"), dvc_get("large"), train, 1 / 2.5, memory=300, before=clean, runs=2),
-            Job(large, "s5cmd cp", fetch("large"), s5cmd("large"), train, 3.0, memory=300, before=clean, runs=2),
+            Job(large, "dvc get", fetch("large"), dvc_get("large"), train, 1 / 2.5, memory=300, before=swept, runs=2),
+            Job(large, "s5cmd cp", fetch("large"), s5cmd("large"), train, 3.0, memory=300, before=swept, runs=2),
         ]  # fmt: skip
     again = [DREG, "fetch"]
     nothing = [sys.executable, "-c", "pass"]

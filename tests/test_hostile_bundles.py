@@ -22,8 +22,8 @@ from dreg.adapters.bundle_file import BundleReader, BundleWriter
 from dreg.bundle.export import export
 from dreg.bundle.importing import bring
 from dreg.core.bundle import ABOUT, GIT, MANIFEST, About
+from dreg.core.git_packs import bundle_header
 from dreg.core.manifest import manifest_key
-from dreg.core.packs import bundle_header
 from dreg.core.remotes import Remote, object_key
 from dreg.core.tar import BLOCK, END, header, padding
 from dreg.core.wording import printable

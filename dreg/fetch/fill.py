@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from dreg.adapters.objects import (
     corrupt,
     fetch_all,
     for_each,
+    write_all,
 )
 from dreg.adapters.placing import Contents, Staging
 from dreg.core.remotes import object_key
@@ -27,10 +29,12 @@ from dreg.core.subset import is_parquet
 from dreg.core.wording import numbered
 from dreg.output import Advance as Progress
 from dreg.output import out, size
+from dreg.packs.reading import unpack
 
 
 class Wanting(Protocol):
-    """What is to be placed: its `files`, where its bytes are, and how messages call it."""
+    """What is to be placed: its `files`, where its bytes are, how messages call it, and the digest
+    of its manifest, if it has one."""
 
     @property
     def files(self) -> Sequence[File]: ...
@@ -40,6 +44,8 @@ class Wanting(Protocol):
     def columns(self) -> Sequence[str]: ...
     @property
     def called(self) -> str: ...
+    @property
+    def manifest(self) -> str | None: ...
     def from_git(self, file: File) -> bytes: ...
     def rows(self, file: File) -> int | None: ...
 
@@ -130,11 +136,36 @@ class _Filling:
         what = f"fetching {self.found.called}"
         wanted = {file.path: file for file in files}
         with out.progress(what, total, "bytes", len(files)) as advance:
+            self._unpack(files, advance)
             fetch_all(
-                (self._wanted(file) for file in files),
+                (self._wanted(file) for file in self._absent(files)),
                 lambda one: self._fetch(wanted[one.called], one, advance),
                 near=self.found.store.near,
             )
+
+    def _unpack(self, files: Sequence[File], advance: Progress) -> None:
+        """Bring small files out of packs, as far as there are such; the others come one by one."""
+        manifest, store = self.found.manifest, self.found.store
+        if manifest is None or store.near:
+            return
+
+        def place(file: File, data: bytes | memoryview) -> None:
+            sha256 = hashlib.sha256(data).hexdigest()
+            if (len(data), sha256) != (file.size, file.sha256):
+                return  # then the single object counts
+            into = self.staging.path / file.path
+            # By its own name at once: what a try that was killed leaves is looked at by the next one.
+            handle = os.open(into, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            try:
+                write_all(handle, data)
+            finally:
+                os.close(handle)
+            self.staging.arrived(file, sha256)
+            self.cache.keep(file, into)
+            self.arrived.append(file.size)
+            advance(file.size, 1)
+
+        store.any(lambda one: unpack(one, manifest, self._absent(files), place))
 
     def _wanted(self, file: File) -> Wanted:
         into = self.staging.path / file.path

@@ -118,6 +118,7 @@ class _There:
         self.path = path
         self.remote = remote
         self.columns: Sequence[str] = ()
+        self.manifest: str | None = None
         self.called = f"{path} at {revision.commit[:12]}"
 
     @functools.cached_property

@@ -96,6 +96,11 @@ class Found:
         """Dataset and version, for messages."""
         return f"{self.release.dataset} {self.release.version}"
 
+    @property
+    def manifest(self) -> str | None:
+        """The digest of the release's manifest; None in a plain DVC repository."""
+        return self.release.manifest
+
     def from_git(self, file: File) -> bytes:
         """The bytes of a file that is in the release's commit. Raises Outside if it isn't."""
         path = f"data/{self.release.dataset}/{file.path}"

@@ -27,6 +27,7 @@ from dreg.core.garbage import (
     in_order,
     sort,
 )
+from dreg.core.packed import PACKS
 from dreg.core.remotes import OBJECTS
 from dreg.core.wording import numbered
 from dreg.errors import Refused
@@ -147,7 +148,7 @@ def _origin(registry: Registry) -> tuple[str, ...]:
 
 def _there(store: Store, unreleased: bool) -> tuple[dict[str, int], dict[str, int]]:
     """Sizes of all objects that could be unneeded, and when they were written."""
-    places = (OBJECTS, ANNOUNCED, *((MANIFESTS,) if unreleased else ()))
+    places = (OBJECTS, ANNOUNCED, PACKS, *((MANIFESTS,) if unreleased else ()))
     found = [each for place in places for each in store.every(place)]
     return {each.key: each.size for each in found}, {
         each.key: math.ceil(each.at.timestamp()) for each in found

@@ -6,6 +6,7 @@ of what could not be seen.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import re
@@ -26,6 +27,7 @@ from dreg.core.garbage import (
     md5s_in,
 )
 from dreg.core.manifest import Manifest, manifest_key
+from dreg.core.packed import LISTS, list_key, manifest_of_list
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.soundness import needed
@@ -33,6 +35,7 @@ from dreg.core.wording import numbered
 from dreg.errors import DregError, Refused
 from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT
 from dreg.output import out
+from dreg.packs.reading import listed
 
 DIGEST = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
@@ -80,6 +83,7 @@ class Needs:
             released |= manifests
         found = {manifest_key(digest) for digest in released}
         found |= _objects(self._manifests[digest] for digest in released)
+        found |= self._packs(released)
         return found | self._of_announcements(announced) | self._of_locks(texts)
 
     def _of_git(self, locks: Locks) -> tuple[set[str], set[str], set[Text]]:
@@ -116,6 +120,16 @@ class Needs:
                 hint="nothing was deleted; see what is wrong: dreg fsck --remote",
             ) from error
         self._manifests.update(zip(new, found, strict=True))
+
+    def _packs(self, released: set[str]) -> set[str]:
+        """The packs of releases, and the lists that name them. What cannot be read is of no use."""
+        found: set[str] = set()
+        lists = [each.key for each in self.store.every(LISTS)]
+        digests = [digest for key in lists if (digest := manifest_of_list(key)) in released]
+        for digest in digests:
+            with contextlib.suppress(Missing, Refused):
+                found |= {pack.key for pack in listed(self.store, digest)} | {list_key(digest)}
+        return found
 
     def _refuse_others(self, digests: Iterable[str], names: set[str]) -> None:
         """Raises Refused when the remote also has releases of a registry that was not asked."""

@@ -22,6 +22,7 @@ from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Checksums, Missing, Store, many
 from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import Manifest, manifest_key
+from dreg.core.packed import SMALL
 from dreg.core.release import Release
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
@@ -60,6 +61,7 @@ class Holdings:
 
     `directories` maps DVC-tracked folders to their `.dir` objects. `wrong` are those among the
     `missing` that are there with other bytes than their address says. `opaque`: as in Vouched.
+    `before` is the SHA-256 of the manifest that vouches, None if none does.
     """
 
     remote: Remote
@@ -69,6 +71,7 @@ class Holdings:
     missing: tuple[Object, ...] = ()
     wrong: tuple[Object, ...] = ()
     opaque: bool = False
+    before: str | None = None
 
     @functools.cached_property
     def store(self) -> Store:
@@ -118,7 +121,20 @@ def holdings(dataset: Dataset, last: Release | None = None) -> Holdings:
     lacking, wrong = lacks(store, unique, opaque=vouched.opaque)
     if away := next((entry for entry in lacking if entry.source is None), None):
         raise not_here(dataset, f"data/{dataset.name}/{away.path}")
-    return Holdings(remote, Snapshot.of(files), folders, unique, lacking, wrong, vouched.opaque)
+    before = last.manifest if last and vouched.files else None
+    snapshot = Snapshot.of(files)
+    return Holdings(remote, snapshot, folders, unique, lacking, wrong, vouched.opaque, before)
+
+
+def read_small(held: Holdings) -> Callable[[str], bytes]:
+    """What reads the bytes of a small file by their MD5, here or from the remote."""
+    sources = {entry.md5: entry.source for entry in held.objects}
+
+    def read(md5: str) -> bytes:
+        source = sources.get(md5)
+        return source.read_bytes() if source else held.store.get_bytes(object_key(md5), SMALL)
+
+    return read
 
 
 def nothing(dataset: Dataset) -> Holdings:

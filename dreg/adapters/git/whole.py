@@ -15,7 +15,7 @@ from dreg.adapters.git.objects import read
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.scratch import scratch_folder
-from dreg.core.packs import bundle_header, check_pack, parse_bundle_header
+from dreg.core.git_packs import bundle_header, check_pack, parse_bundle_header
 from dreg.core.tar import untrusted
 from dreg.errors import Outside
 

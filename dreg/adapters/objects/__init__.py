@@ -8,10 +8,11 @@ there and checks out. A store may be used from many threads at once. Kinds of re
 from dreg.adapters.objects.checksums import Checksums, Corrupt, corrupt
 from dreg.adapters.objects.in_flight import Room, T, for_each, many
 from dreg.adapters.objects.part_of import PartsOf
+from dreg.adapters.objects.patience import patiently
 from dreg.adapters.objects.place import PAGE, Advance, Missing, Page, Unsteady, missing
 from dreg.adapters.objects.store import Store, open_store
 from dreg.adapters.objects.stores import Stores
-from dreg.adapters.objects.transfer import Wanted, fetch_all, fetch_one
+from dreg.adapters.objects.transfer import Wanted, fetch_all, fetch_one, write_all
 
 __all__ = [
     "PAGE",
@@ -34,4 +35,6 @@ __all__ = [
     "many",
     "missing",
     "open_store",
+    "patiently",
+    "write_all",
 ]

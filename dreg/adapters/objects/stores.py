@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections import ChainMap
@@ -59,6 +60,16 @@ class Stores(Downloads):
         if len(failures) > 1:
             first.details = (*first.details, *(error.fact for error in failures[1:]))
         raise first
+
+    def any(self, action: Callable[[Store], T]) -> T | None:
+        """What `action` gives for the first remote that it succeeds with, None if there is none.
+
+        For what may be missing without anything being wrong: no remote is left out later for it.
+        """
+        for number in range(len(self.remotes)):
+            with contextlib.suppress(DregError):
+                return action(self._store(number))
+        return None
 
     def _store(self, number: int) -> Store:
         if number in self._unusable and len(self.remotes) > 1:

@@ -1,0 +1,73 @@
+"""Small files out of packs: a few requests for thousands of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from dreg.adapters.objects import Store, for_each, missing, patiently
+from dreg.core.packed import (
+    FEWEST,
+    SMALL,
+    Listed,
+    Pack,
+    Span,
+    list_key,
+    parse_list,
+    spans,
+)
+from dreg.core.snapshot import File
+
+LIST_LIMIT = 64 * 1024  # bytes
+AT_ONCE = 4  # spans in memory
+
+Place = Callable[[File, memoryview], None]
+
+
+def unpack(store: Store, manifest: str, files: Sequence[File], place: Place) -> None:
+    """`place` those of the files that the store has in packs, if they are many.
+
+    What is given to `place` may be wrong bytes. Raises DregError where there are no packs, or they
+    cannot be read; some files may have been placed then.
+    """
+    left: dict[str, list[File]] = defaultdict(list)
+    for file in files:
+        if file.size <= SMALL and not file.in_git:
+            left[file.md5].append(file)
+    if len(left) < FEWEST:
+        return
+    for each in listed(store, manifest):
+        pack = opened(store, each)
+        wanted = left.keys() & {md5 for md5, _ in pack.files}
+        if len(wanted) < FEWEST:
+            continue
+
+        def bring(span: Span, each: Listed = each) -> None:
+            data = _read(store, each, span.start, span.length)
+            for member in span.members:
+                at = member.start - span.start
+                for file in left[member.md5]:
+                    place(file, data[at : at + member.size])
+
+        for_each(spans(pack, wanted), bring, AT_ONCE)
+        for md5 in wanted:
+            del left[md5]
+
+
+def listed(store: Store, manifest: str) -> tuple[Listed, ...]:
+    """The packs of the release with this manifest. Raises Missing where it has none, Refused for
+    what is no list of them."""
+    key = list_key(manifest)
+    return parse_list(patiently(lambda: store.get_bytes(key, LIST_LIMIT)), key)
+
+
+def opened(store: Store, pack: Listed) -> Pack:
+    """What is in a pack, by its head. Raises Missing, or Refused for what isn't that pack."""
+    return Pack.parse(bytes(_read(store, pack, 0, pack.head_size)), pack)
+
+
+def _read(store: Store, pack: Listed, start: int, length: int) -> memoryview:
+    data = patiently(lambda: store.read_range(pack.key, start, length))
+    if data is None or len(data) != length:
+        raise missing(pack.key, store.location)
+    return memoryview(data)

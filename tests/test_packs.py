@@ -1,0 +1,314 @@
+"""Packs: thousands of small files with a few requests, and never a file that is not right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dreg.adapters.objects import open_store
+from dreg.core import packed
+from dreg.core.packed import GAP, SPAN, Pack, choose, list_key, list_to_text, parse_list, spans
+from dreg.core.remotes import OBJECTS, Remote
+from dreg.core.snapshot import File
+from dreg.errors import Refused
+from tests.counting_proxy import recording
+from tests.many_files import FILES, MANY
+
+
+def file(number: int, size: int = 2000) -> File:
+    md5 = hashlib.md5(str(number).encode(), usedforsecurity=False).hexdigest()
+    return File(f"processed/{number:06}.txt", size, md5, "0" * 64)
+
+
+def pack_of(*sizes: int, start: int = 0) -> Pack:
+    return Pack(tuple((file(start + n).md5, size) for n, size in enumerate(sizes)))
+
+
+# what is packed
+
+
+def test_few_files_are_not_worth_a_pack():
+    assert choose([file(n) for n in range(packed.FEWEST - 1)]) == ([], None)
+
+
+def test_large_files_and_those_in_git_stay_out():
+    files = [file(n) for n in range(100)]
+    large = file(100, packed.SMALL + 1)
+    in_git = File("metadata.json", 10, "a" * 32, "0" * 64, in_git=True)
+    kept, new = choose([*files, large, in_git])
+    assert (kept, new) == ([], Pack(tuple((f.md5, f.size) for f in files)))
+
+
+def test_equal_files_are_packed_once():
+    kept, new = choose([file(n % 70) for n in range(700)])
+    assert kept == []
+    assert new is not None
+    assert len(new.files) == 70
+
+
+def test_too_much_is_not_kept_twice():
+    number = packed.LARGEST // packed.SMALL + 1
+    assert choose([file(n, packed.SMALL) for n in range(number)]) == ([], None)
+
+
+def test_a_release_goes_on_with_the_packs_before_it():
+    before = pack_of(*[2000] * 1000)
+    kept, new = choose([file(n) for n in range(1100)], [before])
+    assert kept == [before]
+    assert new == pack_of(*[2000] * 100, start=1000)
+
+
+def test_some_more_files_stay_single():
+    before = pack_of(*[2000] * 1000)
+    assert choose([file(n) for n in range(1010)], [before]) == ([before], None)
+
+
+def test_a_pack_of_which_less_than_half_is_left_is_made_anew():
+    before = pack_of(*[2000] * 1000)
+    assert choose([file(n) for n in range(499)], [before]) == ([], pack_of(*[2000] * 499))
+    assert choose([file(n) for n in range(500)], [before]) == ([before], None)
+
+
+def test_many_packs_become_one():
+    before = [pack_of(*[2000] * 100, start=100 * n) for n in range(packed.MOST)]
+    files = [file(n) for n in range(100 * packed.MOST + 100)]
+    kept, new = choose(files, before)
+    assert kept == []
+    assert new is not None
+    assert len(new.files) == len(files)
+
+
+# what is asked for
+
+
+@given(
+    st.lists(st.integers(0, packed.SMALL), min_size=1, max_size=300),
+    st.sets(st.integers(0, 299)),
+)
+def test_spans_have_every_wanted_file_once_and_little_else(sizes, chosen):
+    pack = pack_of(*sizes)
+    wanted = {file(n).md5 for n in chosen if n < len(sizes)}
+    found = list(spans(pack, wanted))
+    members = [member for span in found for member in span.members]
+    assert [m.md5 for m in members] == [md5 for md5, _ in pack.files if md5 in wanted]
+    for span in found:
+        assert span.length <= SPAN
+        assert all(
+            span.start <= m.start and m.start + m.size <= span.start + span.length
+            for m in span.members
+        )
+        gaps = [
+            b.start - a.start - a.size for a, b in zip(span.members, span.members[1:], strict=False)
+        ]
+        assert all(gap <= GAP for gap in gaps)
+
+
+def test_a_pack_says_what_is_in_it():
+    pack = pack_of(3, 0, 7)
+    body = b"abc" + b"" + b"defghij"
+    whole = pack.head + body
+    assert len(whole) == pack.listed.size
+    assert [whole[m.start : m.start + m.size] for m in pack.members] == [b"abc", b"", b"defghij"]
+    assert Pack.parse(pack.head, pack.listed) == pack
+
+
+@pytest.mark.parametrize("at", [0, 8, 12, 16, 40])
+def test_another_head_is_refused(at):
+    pack = pack_of(3, 4)
+    head = bytearray(pack.head)
+    head[at] ^= 1
+    with pytest.raises(Refused, match="is no pack that this dreg reads"):
+        Pack.parse(bytes(head), pack.listed)
+
+
+def test_a_list_is_read_back():
+    packs = [pack_of(1, 2), pack_of(3)]
+    key = list_key("a" * 64)
+    assert parse_list(list_to_text(packs), key) == tuple(pack.listed for pack in packs)
+    assert packed.manifest_of_list(key) == "a" * 64
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "../../etc/passwd"},
+        {"files": 10**12},
+        {"files": 0},
+        {"files": -1},
+        {"size": 1},
+        {"files": "many"},
+    ],
+)
+def test_a_hostile_list_is_refused(change):
+    listed = {**pack_of(1, 2).listed._asdict(), **change}
+    text = json.dumps({"schema": packed.SCHEMA, "packs": [listed]}).encode()
+    with pytest.raises(Refused, match="is no pack that this dreg reads"):
+        parse_list(text, "key")
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"schema": "dreg.packs/2", "packs": []}'])
+def test_no_list_is_refused(text):
+    with pytest.raises(Refused):
+        parse_list(text, "key")
+
+
+# on a real server
+
+
+@pytest.fixture
+def bucket(s3, monkeypatch):
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    return open_store(Remote("local", s3.url, endpoint=s3.endpoint))
+
+
+@pytest.fixture
+def released(many_files):
+    many_files.ok("release", MANY)
+    return many_files
+
+
+def keys(bucket, prefix=packed.PACKS):
+    return [each.key for each in bucket.every(prefix)]
+
+
+def packs_in(bucket):
+    return [key for key in keys(bucket) if key.endswith(".pack")]
+
+
+def fetch(registry, s3, *options):
+    """Fetch with an empty cache; what was placed, and the paths that were asked of the store."""
+    target = registry.home / "training"
+    target.mkdir(exist_ok=True)
+    with recording(s3.port) as proxy:
+        done = registry.ok(
+            "fetch", f"{MANY}@^1", "--repo", str(registry.remote), "-o", "data", *options,
+            folder=target, AWS_ENDPOINT_URL=proxy.endpoint, DREG_CACHE=str(target / "cache"),
+        )  # fmt: skip
+    place = target / "data"
+    files = {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*.txt") if p.is_file()}
+    return files, [path for _, path in proxy.asked], done
+
+
+def made(registry):
+    place = registry.path / "data" / MANY
+    return {str(p.relative_to(place)): p.read_bytes() for p in place.rglob("*.txt")}
+
+
+def objects(asked):
+    return [path for path in asked if OBJECTS in path]
+
+
+def test_a_fetch_of_many_small_files_asks_for_a_few(released, s3):
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert objects(asked) == []
+    assert len(asked) == 4  # manifest, list, head, one span
+
+
+def test_the_cache_has_what_came_in_a_pack(released, s3):
+    fetch(released, s3)
+    again = released.home / "again"
+    again.mkdir()
+    with recording(s3.port) as proxy:
+        released.ok(
+            "fetch", f"{MANY}@^1", "--repo", str(released.remote), "-o", "data", folder=again,
+            AWS_ENDPOINT_URL=proxy.endpoint, DREG_CACHE=str(released.home / "training" / "cache"),
+        )  # fmt: skip
+    assert proxy.asked == []
+
+
+def test_without_packs_single_objects_are_fetched(released, s3, bucket):
+    for key in keys(bucket):
+        bucket.delete(key)
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert len(objects(asked)) == FILES + 1
+
+
+@pytest.mark.parametrize("what", ["a byte", "the head", "half of it", "a list of nonsense"])
+def test_wrong_packs_place_nothing_wrong(released, s3, bucket, what):
+    (key,) = packs_in(bucket)
+    data = bytearray(bucket.get_bytes(key, 10**8))
+    if what == "a byte":
+        data[-100] ^= 1
+    elif what == "the head":
+        data[30] ^= 1
+    elif what == "half of it":
+        del data[len(data) // 2 :]
+    else:
+        (key,) = set(keys(bucket)) - {key}
+        data = bytearray(b"{}")
+    bucket.put_bytes(key, bytes(data))
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert len(objects(asked)) == (1 if what == "a byte" else FILES + 1)
+
+
+def test_a_few_files_are_not_taken_from_a_pack(released, s3):
+    files, asked, _ = fetch(released, s3, "--path", "processed/000/00000*")
+    assert len(files) == 10
+    assert len(objects(asked)) == 10
+    assert not any("dreg/packs" in path for path in asked)
+
+
+def more(registry, number):
+    registry.edit(f"pipelines/{MANY}/params.yaml", "files: .*", f"files: {number}")
+    registry.ok("run", MANY)
+    registry.ok("release", MANY)
+
+
+def test_the_next_release_packs_only_what_is_new(released, s3, bucket):
+    first = set(packs_in(bucket))
+    more(released, FILES + 80)
+    second = set(packs_in(bucket))
+    assert first < second
+    (new,) = second - first
+    assert 80 * 2048 < bucket.known_size(new) < 90 * 2048  # and a new sample index
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert objects(asked) == []
+
+
+def test_a_release_with_a_few_more_files_fetches_those_alone(released, s3, bucket):
+    more(released, FILES + 3)
+    assert len(packs_in(bucket)) == 1
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert len(objects(asked)) == 3 + 1  # and the sample index
+
+
+def test_packs_that_cannot_be_written_are_no_failure(many_files, s3, bucket):
+    from tests.counting_proxy import Recorder
+
+    class Refusing(Recorder):
+        def do_PUT(self):
+            if "dreg/packs" in self.path:
+                self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.send_response(403)
+                self.end_headers()
+            else:
+                self.do_GET()
+
+    with recording(s3.port, Refusing) as proxy:
+        done = many_files.ok("release", MANY, AWS_ENDPOINT_URL=proxy.endpoint)
+    assert "small files were not packed, so a fetch asks for each of them" in done.stderr
+    assert keys(bucket) == []
+    files, _, _ = fetch(many_files, s3)
+    assert files == made(many_files)
+
+
+def test_gc_keeps_the_packs_of_releases_and_takes_others(released, bucket):
+    before = set(keys(bucket))
+    assert len(before) == 2
+    stray = f"{packed.PACKS}ab/{'c' * 62}.pack"
+    orphan = list_key("d" * 64)
+    for key in (stray, orphan):
+        bucket.put_bytes(key, b"x")
+    for _ in range(2):
+        released.ok("gc", "--older-than", "0d")
+    assert set(keys(bucket)) == before
