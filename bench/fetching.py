@@ -26,7 +26,7 @@ from dreg.adapters.objects import many, open_store
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
-from dreg.packs.writing import write_packs
+from dreg.packs.writing import pack_release
 from tests import s3_server
 
 BIN = Path(sys.executable).parent
@@ -60,7 +60,7 @@ def release(home: Path, remote: Remote, name: str, files: Content, *, packed: bo
     manifest = Manifest(name, Version(1, 0, 0), Snapshot.of(entries))
     if packed:
         read = {hashlib.md5(f, usedforsecurity=False).hexdigest(): f for f in files.values()}
-        write_packs(store, manifest, read.__getitem__)
+        pack_release(store, manifest, read.__getitem__)
     store.put_bytes(manifest_key(manifest.digest), manifest.to_text().encode())
     data_folder = home / "registry" / "data" / name
     data_folder.mkdir(parents=True)

@@ -30,7 +30,7 @@ from dreg.output import out
 COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
     "yank", "unyank", "list", "show", "fetch", "outdated", "update", "doctor",
-    "trace", "tree", "fsck", "reproduce", "gc", "export", "import",
+    "trace", "tree", "fsck", "reproduce", "gc", "pack", "export", "import",
     "remote", "cache", "rules", "template",
 )  # fmt: skip
 

@@ -296,7 +296,8 @@ def test_packs_that_cannot_be_written_are_no_failure(many_files, s3, bucket):
 
     with recording(s3.port, Refusing) as proxy:
         done = many_files.ok("release", MANY, AWS_ENDPOINT_URL=proxy.endpoint)
-    assert "small files were not packed, so a fetch asks for each of them" in done.stderr
+    assert f"{MANY} 1.0.0 were not packed, so a fetch asks for each of them" in done.stderr
+    assert f"dreg pack {MANY}@1.0.0" in done.stderr
     assert keys(bucket) == []
     files, _, _ = fetch(many_files, s3)
     assert files == made(many_files)
@@ -312,3 +313,56 @@ def test_gc_keeps_the_packs_of_releases_and_takes_others(released, bucket):
     for _ in range(2):
         released.ok("gc", "--older-than", "0d")
     assert set(keys(bucket)) == before
+
+
+# `dreg pack`, and what fsck says
+
+
+def test_pack_makes_the_packs_of_a_release_that_has_none(released, s3, bucket):
+    before = set(keys(bucket))
+    for key in before:
+        bucket.delete(key)
+    (done,) = released.ok("pack", "--json").json["releases"]
+    assert (done["tag"], done["packs"], done["files"]) == (f"{MANY}-v1.0.0", 1, FILES + 1)
+    assert set(keys(bucket)) == before
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert objects(asked) == []
+
+
+def test_pack_needs_nothing_that_is_only_here(released, bucket):
+    before = {key: bucket.get_bytes(key, 10**8) for key in keys(bucket)}
+    for key in before:
+        bucket.delete(key)
+    released.git("clone", "-q", "registry.git", "other", folder=released.home)
+    released.ok("pack", f"{MANY}@1.0.0", folder=released.home / "other")
+    assert {key: bucket.get_bytes(key, 10**8) for key in keys(bucket)} == before
+
+
+def test_fsck_tells_of_packs_that_are_lost_and_pack_brings_them_back(released, bucket):
+    (key,) = packs_in(bucket)
+    data = bucket.get_bytes(key, 10**8)
+    bucket.delete(key)
+    done = released.ok("fsck", "--remote")
+    assert f"packs of {MANY}-v1.0.0 are lost or damaged" in done.stderr
+    assert f"dreg pack {MANY}" in done.stderr
+    released.ok("pack", MANY)
+    assert bucket.get_bytes(key, 10**8) == data
+    assert "lost or damaged" not in released.ok("fsck", "--remote").stderr
+
+
+def test_only_a_deep_fsck_sees_a_wrong_byte_in_a_pack(released, bucket):
+    (key,) = packs_in(bucket)
+    data = bucket.get_bytes(key, 10**8)
+    bucket.put_bytes(key, data[:-1] + bytes([data[-1] ^ 1]))
+    assert "lost or damaged" not in released.ok("fsck", "--remote").stderr
+    assert "lost or damaged" in released.ok("fsck", "--remote", "--deep").stderr
+    released.ok("pack")
+    assert bucket.get_bytes(key, 10**8) == data
+
+
+def test_packs_are_refused_on_a_folder(many_files):
+    many_files.ok("remote", "use", "disk")
+    done = many_files.dreg("pack")
+    assert done.code == 1
+    assert "packs are of no use on the remote `disk`" in done.stderr

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from dreg.adapters.objects import open_store
+from dreg.core.packed import LISTS, PACKS
 from dreg.core.remotes import OBJECTS, Remote
 from tests import forked
 from tests.counting_proxy import recording
@@ -46,6 +47,8 @@ def kinds(proxy):
     found = []
     for method, path in proxy.asked:
         what = "object" if OBJECTS in path else "manifest" if MANIFESTS in path else "note"
+        if PACKS in path:
+            what = "list of packs" if LISTS in path else "pack"
         if LISTING.match(path):
             what = "listing of notes" if "dreg%2F" in path else "listing"
         found.append(f"{method} {what}")
@@ -62,6 +65,7 @@ def test_a_release_with_nothing_new_asks_for_a_handful(many_files, asked):
         "GET listing",  # and what it names is there still
         "PUT note", "GET listing of notes",  # no garbage collection deletes from here on
         "GET listing",
+        "GET list of packs", "GET pack", "PUT list of packs",  # the last release's pack will do
         "PUT manifest", "HEAD manifest",
         "POST note",
     ]  # fmt: skip
@@ -81,6 +85,7 @@ def test_a_first_release_lists_before_and_after_and_writes_children_first(many_f
         "PUT note", "GET listing of notes",
         *["PUT object"] * (FILES + 2),
         "GET listing",
+        "HEAD pack", "PUT pack", "PUT list of packs",
         "PUT manifest", "HEAD manifest",
         "POST note",
     ]  # fmt: skip
@@ -94,7 +99,7 @@ def test_one_more_file_costs_three_objects(many_files, asked):
     many_files.ok("run", MANY)
     assert release(many_files, asked)["objects_pushed"] == 3  # it, the folder, the sample index
     said = kinds(asked)
-    assert (said.count("PUT object"), said.count("GET listing"), len(said)) == (3, 2, 12)
+    assert (said.count("PUT object"), said.count("GET listing"), len(said)) == (3, 2, 15)
 
 
 def test_an_object_that_went_since_the_last_release_is_pushed_again(many_files, bucket):

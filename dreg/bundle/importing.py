@@ -37,12 +37,14 @@ from dreg.core.bundle import (
     objects_of,
 )
 from dreg.core.manifest import Manifest, manifest_key
+from dreg.core.remotes import object_key
 from dreg.core.soundness import Needed
 from dreg.core.stored import State
 from dreg.core.wording import numbered
 from dreg.errors import Outside, Refused
 from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
+from dreg.packs.writing import pack_release
 from dreg.push.announcing import announced
 from dreg.registry import Registry
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
@@ -226,6 +228,7 @@ def _push(reader: BundleReader, checked: _Checked, store: Store) -> int:
             hint="check the remote: dreg remote check; then import again",
             details=[each.path for each in absent[:10]],
         )
+    pack_release(store, checked.manifest, lambda md5: b"".join(reader.read(object_key(md5))))
     store.put_bytes(manifest_key(checked.about.manifest), checked.text)
     return len(lacking)
 

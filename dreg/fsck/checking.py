@@ -18,6 +18,7 @@ from dreg.errors import BadRequest, Refused
 from dreg.fsck.cache import check_cache
 from dreg.fsck.remote import check_remote
 from dreg.output import count, size
+from dreg.packs.checking import tell_of_lost_packs
 from dreg.registry import Registry, unknown_dataset
 from dreg.release.branch_tip import GIT_REMOTE
 
@@ -70,19 +71,13 @@ def fsck(
     is wrong, and stays so; BadRequest for a dataset or release that there is not; Outside when the
     remote cannot be asked.
     """
-    wanted = _wanted(registry, requests)
-    tags, problems = _tags(registry, wanted, remote)
-    releases = []
+    tags, releases, problems = tags_asked_for(registry, requests, remote=remote)
     counting = sum(tag.annotated and parse_tag(tag.name) is not None for tag in tags)
-    for tag in tags:
-        problem = tag_problem(tag.name, tag.annotated, tag.message or "")
-        release = None if problem else Release.of(tag.name, tag.commit, tag.message)
-        problems += [problem] if problem else []
-        releases += [release] if release else []
     if remote:
         store = open_own(remote_of(registry.root))
         source = _source(registry, repair_from, store) if repair_from else None
         found = check_remote(store, releases, deep=deep, source=source)
+        tell_of_lost_packs(store, releases, deep=deep)
         answer = Checked(
             store.location, deep, counting, found.objects, found.size, found.unread, 0,
             (*problems, *found.problems),
@@ -95,6 +90,24 @@ def fsck(
         )  # fmt: skip
     _refuse_unsound(answer, remote, repair_from)
     return answer
+
+
+def tags_asked_for(
+    registry: Registry, requests: Sequence[str], *, remote: bool
+) -> tuple[list[git.Tag], list[Release], list[Problem]]:
+    """The tags of the releases that are asked for (all by default), the releases that they are, and
+    what is wrong with those that are none. With `remote` the git remote's tags count.
+
+    Raises BadRequest for a dataset or a release that there is not.
+    """
+    tags, problems = _tags(registry, _wanted(registry, requests), remote)
+    releases = []
+    for tag in tags:
+        problem = tag_problem(tag.name, tag.annotated, tag.message or "")
+        release = None if problem else Release.of(tag.name, tag.commit, tag.message)
+        problems += [problem] if problem else []
+        releases += [release] if release else []
+    return tags, releases, problems
 
 
 def _refuse_unsound(answer: Checked, remote: bool, repair_from: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
@@ -71,3 +72,18 @@ def _read(store: Store, pack: Listed, start: int, length: int) -> memoryview:
     if data is None or len(data) != length:
         raise missing(pack.key, store.location)
     return memoryview(data)
+
+
+def is_right(store: Store, pack: Pack) -> bool:
+    """Whether every file in the pack has its bytes; all of them are read. Raises Outside."""
+    wrong: list[str] = []
+
+    def check(span: Span) -> None:
+        data = _read(store, pack.listed, span.start, span.length)
+        for md5, start, size in span.members:
+            part = data[start - span.start : start - span.start + size]
+            if hashlib.md5(part, usedforsecurity=False).hexdigest() != md5:
+                wrong.append(md5)
+
+    for_each(spans(pack, {md5 for md5, _ in pack.files}), check, AT_ONCE)
+    return not wrong

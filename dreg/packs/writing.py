@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 
 from dreg.adapters.objects import Advance, Store, corrupt
@@ -11,54 +11,71 @@ from dreg.core.manifest import Manifest
 from dreg.core.packed import Pack, choose, list_key, list_to_text
 from dreg.errors import DregError
 from dreg.output import out
-from dreg.packs.reading import listed, opened
+from dreg.packs.reading import is_right, listed, opened
 
 PIECE = 1024 * 1024
 
 Read = Callable[[str], bytes]
 
 
-def write_packs(store: Store, manifest: Manifest, read: Read, before: str | None = None) -> None:
-    """Pack the release's small files, those that a fetch places, where a request has its price.
+def has_use_for_packs(store: Store) -> bool:
+    """Whether the store is one where a request has its price, and dreg writes to it itself."""
+    return store.remote.scheme in ("s3", "azure") and not store.near
 
-    `read` gives the bytes that have an MD5. `before` is the digest of an earlier release's manifest: its
-    packs are gone on with. What fails is told, and is no failure.
+
+def pack_release(store: Store, manifest: Manifest, read: Read, before: str | None = None) -> None:
+    """Pack the small files of a release that is being made, as `write_packs` does.
+
+    What fails is told, and is no failure of the release.
     """
-    if store.near or store.remote.scheme not in ("s3", "azure"):
+    if not has_use_for_packs(store):
         return
     try:
-        _write(store, manifest, read, before)
+        write_packs(store, manifest, read, [before] if before else [])
     except DregError as error:
-        out.warn(f"small files were not packed, so a fetch asks for each of them: {error.fact}")
+        out.warn(
+            f"the small files of {manifest.dataset} {manifest.version} were not packed, so a fetch "
+            f"asks for each of them ({error.fact}); once that is mended: "
+            f"dreg pack {manifest.dataset}@{manifest.version}"
+        )
 
 
-def _write(store: Store, manifest: Manifest, read: Read, before: str | None) -> None:
+def write_packs(
+    store: Store, manifest: Manifest, read: Read, before: Sequence[str], *, deep: bool = False
+) -> list[Pack]:
+    """Pack the small files among those that a fetch places; the release's packs.
+
+    `read` gives the bytes that have an MD5. `before` are digests of manifests whose packs are gone on
+    with; with `deep` only if every byte of them is right. Raises Outside.
+    """
     files = manifest.snapshot.published.files
     kept, new = choose(files)
-    if new is None:
-        return
-    if before is not None:
-        kept, new = choose(files, _packs(store, before))
+    if new is not None and before:
+        kept, new = choose(files, _packs(store, before, deep=deep))
     if new is not None:
-        _put(store, new, read)
+        _put(store, new, read, anew=deep)
         kept.append(new)
     if kept:
         store.put_bytes(list_key(manifest.digest), list_to_text(kept))
+    return kept
 
 
-def _packs(store: Store, manifest: str) -> list[Pack]:
-    """The packs of an earlier release, as far as they can be read."""
-    found = []
-    with suppress(DregError):
-        for each in listed(store, manifest):
-            with suppress(DregError):
-                found.append(opened(store, each))
-    return found
+def _packs(store: Store, manifests: Sequence[str], *, deep: bool) -> list[Pack]:
+    """The packs of other releases, as far as they can be read."""
+    found: dict[str, Pack] = {}
+    for manifest in manifests:
+        with suppress(DregError):
+            for each in listed(store, manifest):
+                with suppress(DregError):
+                    pack = opened(store, each)
+                    if not deep or is_right(store, pack):
+                        found[each.name] = pack
+    return list(found.values())
 
 
-def _put(store: Store, pack: Pack, read: Read) -> None:
+def _put(store: Store, pack: Pack, read: Read, *, anew: bool) -> None:
     key, size = pack.listed.key, pack.listed.size
-    there = store.stat(key)
+    there = None if anew else store.stat(key)
     if there is None or there.size != size:
         with out.progress("packing", size, "bytes") as advance:
             store.put_chunks(key, _chunks(pack, read, advance), size)
