@@ -31,7 +31,7 @@ COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
     "yank", "unyank", "list", "show", "fetch", "outdated", "update", "doctor",
     "trace", "tree", "fsck", "reproduce", "gc", "pack", "export", "import",
-    "remote", "cache", "rules", "template",
+    "vectors", "remote", "cache", "rules", "template",
 )  # fmt: skip
 
 ELSEWHERE = {

@@ -24,6 +24,8 @@ pytest_plugins = [
     "tests.many_files",  # imports the one above
     "tests.kinds",
     "tests.mlflow_server",
+    "tests.postgres_server",
+    "tests.passages",
     "tests.skewed_clock",
     "tests.github_server",
     "tests.cloud_servers",
@@ -31,7 +33,7 @@ pytest_plugins = [
 ]
 
 FOREIGN = (
-    "AWS_", "AZURE_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "GOOGLE_", "MLFLOW_", "STORAGE_EMULATOR_",
+    "AWS_", "AZURE_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "GOOGLE_", "MLFLOW_", "PGVECTOR_", "STORAGE_EMULATOR_",
 )  # fmt: skip
 OURS = ("DREG_MIRROR",)
 

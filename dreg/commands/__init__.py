@@ -92,3 +92,9 @@ WaitOpt = Annotated[
         show_default=False,
     ),
 ]
+EmbeddedOpt = Annotated[
+    bool,
+    typer.Option(
+        "--embedded", help="In a Postgres of your own, started when needed; no PGVECTOR_*."
+    ),
+]

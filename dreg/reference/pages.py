@@ -59,6 +59,19 @@ ENVIRONMENT = (
     ),
     ("`AWS_*`", "Keys, profile, region and endpoint of S3, as for every AWS client."),
     ("`MLFLOW_TRACKING_URI`", "The server or store that `dreg trace` asks without `--tracking`."),
+    (
+        "`PGVECTOR_HOST`, `_PORT`, `_USER`, `_PASSWORD`, `_DATABASE`",
+        "The Postgres for `dreg vectors` and `dreg search`. What is not set is left to libpq (`PGSSLMODE`, `~/.pgpass`).",
+    ),
+    (
+        "`PGVECTOR_TABLE_NAME`",
+        "The view that readers use, `name` or `schema.name`, if not the dataset's name with `_` for `-`.",
+    ),
+    (
+        "`DOCKER_IMAGE_TAG`, `ARGO_WORKFLOW_UID`",
+        "What `dreg vectors load` writes as `docker_image` and `workflow_uid`.",
+    ),
+    ("`XDG_DATA_HOME`", "Where the embedded Postgres has its data, if not in `~/.local/share`."),
     ("`NO_COLOR`", "No colours."),
 )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dreg.core.profile import Profile
 from dreg.core.rules.rule import gone, rule, shared
 from dreg.core.types import spelled, widens
+from dreg.core.vectors import other_model
 from dreg.core.version import Bump
 from dreg.core.wording import numbered, tick
 
@@ -127,9 +128,7 @@ def embedding_model_changed(old: Profile, new: Profile) -> Iterator[str]:
     """
     for name in shared(old.features, new.features):
         before, after = old.features[name].model, new.features[name].model
-        # A revision that was not stated may well be the same.
-        (one, at), (other, at_now) = (model.partition("@")[::2] for model in (before, after))
-        if before and after and (one != other or (at and at_now and at != at_now)):
+        if other_model(before, after):
             yield f"the vectors in column {tick(name)} are made by {after} instead of {before}"
 
 

@@ -1,0 +1,1 @@
+"""Vectors of a release in Postgres: loading, serving, going back, searching."""
