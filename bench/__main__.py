@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import fetching, linear, pushes
+from bench import fetching, linear, pushes, vectors
 from bench.measure import Job, Result, run
 from bench.report import table, write
 
@@ -190,7 +190,8 @@ def main() -> None:
     sys.exit(0 if all(r.met for r in results) else 1)
 
 
-PARTS = {"loop": loop, "push": pushes.part, "fetch": fetching.part, "many": linear.part}
+PARTS = {"loop": loop, "push": pushes.part, "fetch": fetching.part, "many": linear.part,
+         "vectors": vectors.part}  # fmt: skip
 
 
 if __name__ == "__main__":
