@@ -24,12 +24,7 @@ from dreg.errors import DregError
 
 PLAIN_PROGRESS_SECONDS = 10.0
 # Controls but for tabs and ends of lines, what turns the direction of reading, half characters.
-OBEYED = (
-    *(range(9), range(11, 32), range(0x7F, 0xA0)),
-    *(range(0x2028, 0x202F), range(0x2066, 0x206A), range(0xD800, 0xE000)),
-)
-ESCAPES = {c: chr(c).encode("unicode_escape").decode() for codes in OBEYED for c in codes}
-JSON_ESCAPES = {code: f"\\u{code:04x}" for code in ESCAPES}
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 NUMBER = re.compile(r"[\d,]+(?:\.\d+)?(?: (?:B|kB|MB|GB|TB|s))?|-|")
 
 
@@ -92,7 +87,8 @@ def count(number: int | None) -> str:
 
 def harmless(text: str) -> str:
     """Text of unknown origin as a terminal may have it: without credentials, and nothing that it obeys."""
-    return without_known(text.translate(ESCAPES), secrets_in(os.environ))
+    escaped = OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return without_known(escaped, secrets_in(os.environ))
 
 
 class Advance(Protocol):
@@ -180,7 +176,7 @@ class Output:
 
     def _print_json(self, value: object) -> None:
         text = json.dumps(value, indent=2, ensure_ascii=False)
-        print(harmless(text.translate(JSON_ESCAPES)))
+        print(harmless(OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)))
 
     @contextmanager
     def progress(

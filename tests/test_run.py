@@ -463,6 +463,19 @@ def test_push_puts_every_object_on_the_remote(registry: PipelineRegistry) -> Non
     assert {p.relative_to(remote) for p in objects(remote)} == here
 
 
+def test_a_push_of_nothing_new_is_light(registry: PipelineRegistry) -> None:
+    registry.dreg("run", "--all", "--push")
+    code = (
+        "import sys\nfrom dreg.cli import run\nrun(['run', '--all', '--push'])\n"
+        "heavy = {'logging', 'concurrent.futures', 'socket', 'dreg.run.schedule',\n"
+        "         'dreg.push.holdings', 'dreg.inspection', 'dvc', 'git', 'botocore'}\n"
+        "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = registry.python(code)
+    assert (done.code, done.stderr) == (0, "[]\n")
+    assert done.stdout.count("up to date, pushed") == 2
+
+
 def objects(folder: Path) -> list[Path]:
     return [p for p in folder.glob("files/md5/*/*") if p.is_file()]
 

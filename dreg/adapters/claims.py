@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import getpass
 import json
 import os
-import socket
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
@@ -47,7 +45,7 @@ class Holder:
     @property
     def gone(self) -> bool:
         """Whether it certainly has ended; of another machine nobody here can tell."""
-        if self.host != socket.gethostname():
+        if self.host != os.uname().nodename:
             return False
         try:
             os.kill(self.pid, 0)
@@ -178,7 +176,7 @@ def _is_at(handle: int, path: Path) -> bool:
 def _sign(handle: int, doing: str, *, shared: bool) -> None:
     """Write who we are: alone, or as one more of those who share it."""
     since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
-    me = Holder(_user(), socket.gethostname(), os.getpid(), doing, since)
+    me = Holder(_user(), os.uname().nodename, os.getpid(), doing, since)
     with contextlib.suppress(OSError):  # a name is a courtesy; the lock is what counts
         if not shared:
             os.ftruncate(handle, 0)
@@ -187,6 +185,8 @@ def _sign(handle: int, doing: str, *, shared: bool) -> None:
 
 
 def _user() -> str:
+    import getpass  # here, as `dreg run` reads DREG_WAIT and mostly has nothing to claim
+
     try:
         return getpass.getuser()
     except (KeyError, OSError):

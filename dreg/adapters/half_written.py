@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import socket
 import time
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -36,7 +34,7 @@ def half_written(folder: Path) -> Iterator[tuple[Path, BinaryIO]]:
 
 def _new(folder: Path) -> tuple[Path, BinaryIO]:
     while True:
-        part = folder / f"{socket.gethostname()}-{uuid.uuid4().hex}"
+        part = folder / f"{os.uname().nodename}-{os.urandom(16).hex()}"
         file = part.open("xb")
         with contextlib.suppress(OSError):  # no locks here: after a day it is known as dead
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -51,7 +49,7 @@ def tidy(folder: Path) -> None:
     if folder in _tidied:
         return  # once a process: there may be many thousands to write
     _tidied.add(folder)
-    ours = f"{socket.gethostname()}-"
+    ours = f"{os.uname().nodename}-"
     for part in folder.glob("*"):
         with contextlib.suppress(OSError), part.open("rb") as file:
             old = part.stat().st_mtime < time.time() - LONG_AGO

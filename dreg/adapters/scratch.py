@@ -11,7 +11,6 @@ import fcntl
 import os
 import re
 import shutil
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ INDEX_LOCK = "index.lock"  # in a scratch folder, a second name of the lock that
 @contextmanager
 def scratch_folder(inside: Path | None = None) -> Iterator[Path]:
     """A new folder in `inside` (default: where the system has temporary files), then removed."""
-    place = inside or Path(tempfile.gettempdir())
+    place = inside or _usual()
     tidy(place)
     folder, handle = _made(place)
     try:
@@ -43,7 +42,7 @@ def tidy(place: Path | None = None) -> None:
 
     If one of them had git's index or references locked, `place` being git's folder, that ends too.
     """
-    place = place or Path(tempfile.gettempdir())
+    place = place or _usual()
     for folder in place.glob(f"{PREFIX}*"):
         if not NAME.fullmatch(folder.name):
             continue
@@ -60,6 +59,12 @@ def tidy(place: Path | None = None) -> None:
             shutil.rmtree(folder, ignore_errors=True)
         finally:
             os.close(handle)
+
+
+def _usual() -> Path:
+    import tempfile  # here, as most who know of scratch folders make none
+
+    return Path(tempfile.gettempdir())
 
 
 def _unlock_references(folder: Path) -> None:

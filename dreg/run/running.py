@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from dreg.adapters import engines
 from dreg.adapters.claims import patience
 from dreg.adapters.dvc import Pipeline
-from dreg.adapters.dvc.process import check_installed, mend
-from dreg.adapters.scratch import tidy
 from dreg.core.evidence import Problem
 from dreg.core.freshness import State
 from dreg.core.gates import breaches
@@ -18,10 +16,9 @@ from dreg.core.profile import Profile
 from dreg.core.violations import violations
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.freshness import native_state, state_of
-from dreg.inspection import breached, violated
 from dreg.output import count, table
 from dreg.registry import Dataset, Registry, unknown_dataset
-from dreg.run.schedule import Fate, Plan, Schedule, in_order
+from dreg.run.plan import Fate, Plan, in_order
 
 MOST_AT_ONCE = 4
 
@@ -90,20 +87,25 @@ def run(
     wanted = _wanted(registry, names, everything)
     plan = _plan(registry, wanted)
     order = in_order(plan.needs)
-    if not force and not push and not plan.broken and _all_up_to_date(registry, order):
-        return Runs(tuple(_measured(registry, Fate(name, "up to date")) for name in order))
-    check_installed()
-    mend(registry.root)
-    tidy()
-    schedule = Schedule(
-        registry.root,
-        plan,
-        forced=set(wanted) if force else set(),
-        push=push,
-        wait=seconds,
-        environment=surroundings,
-    )
-    fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
+    fates = None if force or plan.broken else _without_running(registry, order, push)
+    if fates is None:
+        # Where there is nothing to do, nobody should wait for these.
+        from dreg.adapters.dvc.process import check_installed, mend
+        from dreg.adapters.scratch import tidy
+        from dreg.run.schedule import Schedule
+
+        check_installed()
+        mend(registry.root)
+        tidy()
+        schedule = Schedule(
+            registry.root,
+            plan,
+            forced=set(wanted) if force else set(),
+            push=push,
+            wait=seconds,
+            environment=surroundings,
+        )
+        fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
     runs = Runs(tuple(_measured(registry, fates[name]) for name in order))
     errors = {name: error for name in order if (error := fates[name].error)}
     if errors:
@@ -180,14 +182,29 @@ def _no_upstream(name: str, other: str, registry: Registry) -> BadRequest:
     )
 
 
-def _all_up_to_date(registry: Registry, order: list[str]) -> bool:
-    """Found out before any thread or bar; a dataset that cannot be read is none."""
+def _without_running(registry: Registry, order: list[str], push: bool) -> dict[str, Fate] | None:
+    """Every dataset's fate if there is nothing to run and, with `push`, nothing to push; else None.
+
+    Found out before any claim, thread or bar. One that cannot be read has something to be told.
+    """
     try:
-        return all(
-            native_state(Pipeline(registry.root, name)).state is State.UP_TO_DATE for name in order
-        )
+        for name in order:
+            if native_state(Pipeline(registry.root, name)).state is not State.UP_TO_DATE:
+                return None
     except DregError:
-        return False
+        return None
+    fates = {name: Fate(name, "up to date", pushed=push) for name in order}
+    if not push:
+        return fates
+    from dreg.push.outputs import is_pushed
+
+    for number, name in enumerate(order):
+        try:
+            if not is_pushed(Dataset(registry.root, name)):
+                return None
+        except DregError as error:  # there is one remote, and asking it once more takes as long
+            return fates | {other: Fate(other, "failed", error=error) for other in order[number:]}
+    return fates
 
 
 def _measured(registry: Registry, fate: Fate) -> Ran:
@@ -217,6 +234,8 @@ def _problems(dataset: Dataset, profile: Profile, *, anew: bool) -> Iterable[Pro
     if not anew:
         gates = breaches(contract.gates, contract.classes, profile)
         return (*violations(contract, profile), *gates)
+    from dreg.inspection import breached, violated
+
     try:
         return (
             *violated(dataset, contract, profile),

@@ -1,4 +1,4 @@
-"""Running several pipelines: each when what it needs is done, independent ones side by side."""
+"""Carrying out a plan: each pipeline when what it needs is done, independent ones side by side."""
 
 from __future__ import annotations
 
@@ -15,49 +15,11 @@ from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.reproduce import Attempt
 from dreg.adapters.yaml_files import shown
-from dreg.errors import BadRequest, DregError
+from dreg.errors import DregError
 from dreg.output import out
 from dreg.push.outputs import push_outputs
 from dreg.registry import Dataset
-
-
-@dataclass
-class Plan:
-    """Who needs whom, how many stages each has, and the datasets that cannot even be read."""
-
-    needs: dict[str, set[str]] = field(default_factory=dict)
-    stages: dict[str, int] = field(default_factory=dict)
-    broken: dict[str, DregError] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What became of one dataset. `state`: ran, restored, up to date, failed or skipped."""
-
-    name: str
-    state: str
-    stages: tuple[str, ...] = ()
-    seconds: float = 0.0
-    pushed: bool = False
-    why: str = ""
-    error: DregError | None = None
-    log: str | None = None
-
-
-def in_order(needs: Mapping[str, set[str]]) -> list[str]:
-    """Names, each behind those it needs. Raises BadRequest for a cycle."""
-    try:
-        return list(graphlib.TopologicalSorter(_sorted(needs)).static_order())
-    except graphlib.CycleError as error:
-        cycle = " -> ".join(f"`{name}`" for name in reversed(error.args[1]))
-        raise BadRequest(
-            f"datasets are made from each other: {cycle}",
-            hint="correct `upstream` in one's dataset.yaml, or what its stages depend on",
-        ) from error
-
-
-def _sorted(needs: Mapping[str, set[str]]) -> dict[str, list[str]]:
-    return {name: sorted(needs[name]) for name in sorted(needs)}
+from dreg.run.plan import Fate, Plan, ordered
 
 
 @dataclass
@@ -77,7 +39,7 @@ class Schedule:
 
     def carry_out(self, jobs: int) -> dict[str, Fate]:
         """Every dataset's fate. Ctrl-C ends all processes first, then raises KeyboardInterrupt."""
-        sorter = graphlib.TopologicalSorter(_sorted(self.plan.needs))
+        sorter = graphlib.TopologicalSorter(ordered(self.plan.needs))
         sorter.prepare()
         processes = Processes(self.root, self.environment)
         fates: dict[str, Fate] = {}

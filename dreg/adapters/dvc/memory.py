@@ -10,7 +10,6 @@ import functools
 import hashlib
 import json
 import os
-import tempfile
 from array import array
 from collections.abc import Iterable
 from pathlib import Path
@@ -102,6 +101,8 @@ class Memory:
 
 def _write(file: Path, entries: dict[str, tuple[State, str]]) -> None:
     text = json.dumps({"format": FORMAT, "files": entries}, separators=(",", ":"))
+    import tempfile  # here, as mostly there is no news, and it costs as much as all of this module
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")

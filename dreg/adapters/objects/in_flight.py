@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -48,13 +47,18 @@ def for_each(items: Iterable[T], work: Callable[[T], object], in_flight: int = I
                 failures.append(error)
                 ended.set()
 
-    pool = ThreadPoolExecutor(in_flight, thread_name_prefix="objects")
+    # Plain threads: a pool's import costs more than asking a store for a few objects.
+    threads = [threading.Thread(target=worker, name=f"objects-{n}") for n in range(in_flight)]
     try:
-        for future in [pool.submit(worker) for _ in range(in_flight)]:
-            future.result()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     finally:
         ended.set()
-        pool.shutdown(wait=True)
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join()
     if failures:
         raise failures[0]
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dreg.adapters.objects.folder import Folder
 from dreg.adapters.objects.place import Advance, Kept, Page, Place, missing
 from dreg.adapters.objects.sending import Sending
 from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
@@ -28,6 +27,8 @@ def open_store(remote: Remote, environment: Mapping[str, str] = os.environ) -> S
             hint="dreg opens s3://, gs://, azure://, http://, https:// and folders; choose one with --remote, "
             "or clone the registry at the tag: dvc pull",
         )
+    from dreg.adapters.objects.folder import Folder
+
     folder = Path(remote.url).expanduser()
     if not remote.url or not folder.is_absolute():
         raise BadRequest(
