@@ -212,15 +212,34 @@ def test_an_object_has_no_more_parts_than_s3_takes(size):
 def test_a_manifest_on_the_store_vouches_for_bytes_not_for_presence(store, tmp_path):
     """What was verified when it was written is not read again; that it is there still is asked."""
     (tmp_path / "large").write_bytes(LARGE)
-    here = wanted(LARGE, vouched=True)
-    store.put_file(here.key, tmp_path / "large")
-    gone, short = wanted(b"gone", vouched=True), wanted(b"short", vouched=True)
-    store.put_bytes(short.key, b"shor")
+    key = wanted(LARGE).key
+    store.put_file(key, tmp_path / "large")
+    store.put_bytes(wanted(b"short").key, b"shor")
+    since = store.stat(key).touched
+    here, gone, short = (wanted(data, vouched=since) for data in (LARGE, b"gone", b"short"))
     reads = []
     store._place.read = reads.append
     states = inspect(store, [here, gone, short], read=True)
     assert states == [State.RIGHT, State.MISSING, State.WRONG_SIZE]
     assert reads == []
+
+
+def test_what_was_touched_since_the_manifest_was_written_is_read(store, tmp_path):
+    """By the store's own times. In a bucket, too: uploaded in parts, no ETag proves it."""
+    (tmp_path / "large").write_bytes(LARGE)
+    (tmp_path / "other").write_bytes(LARGE[:-1] + b"x")
+    key = wanted(LARGE).key
+    store.put_file(key, tmp_path / "large")
+    since = store.stat(key).touched
+    assert since > 0
+    reads, real = [], store._place.read
+    store._place.read = lambda key: reads.append(key) or real(key)
+    assert inspect(store, [wanted(LARGE, vouched=since)], read=True) == [State.RIGHT]
+    assert reads == []
+    assert inspect(store, [wanted(LARGE, vouched=since - 1)], read=True) == [State.RIGHT]
+    assert reads == [key]
+    store.put_file(key, tmp_path / "other")
+    assert inspect(store, [wanted(LARGE, vouched=since - 1)], read=True) == [State.WRONG_BYTES]
 
 
 def test_what_was_sent_in_parts_is_proven_by_the_etag_that_the_store_gave(bucket, tmp_path):
@@ -243,7 +262,7 @@ def test_damaged_local_bytes_leave_no_object(store, tmp_path, data):
 
 def test_where_etags_mean_nothing_what_a_manifest_vouches_for_is_not_read(bucket, monkeypatch):
     """AWS with KMS: each ETag looks like an MD5, and none is that of the bytes."""
-    old, new = wanted(b"old", vouched=True), wanted(b"new")
+    old, new = wanted(b"old", vouched=0), wanted(b"new")
     for each, data in ((old, b"old"), (new, b"new")):
         bucket.put_bytes(each.key, data)
     monkeypatch.setattr(bucket._place, "stat", lambda key: Stored(3, "0" * 32))

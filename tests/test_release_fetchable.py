@@ -161,6 +161,26 @@ def test_a_truncated_object_on_the_remote_is_pushed_again(ready):
     assert cut.stat().st_size == manifest.snapshot.data.files[0].size
 
 
+@pytest.mark.parametrize("times", ["new", "put back"])
+def test_an_object_that_was_changed_in_its_place_is_pushed_again(ready, times):
+    """Its size is as it was, and with `cp -p` or `touch -d` so is its mtime."""
+    first = ready.release()
+    file = manifest_of(ready, first["tag"]).snapshot.data.files[0]
+    damaged = ready.store / object_key(file.md5)
+    right, before = damaged.read_bytes(), damaged.stat()
+    damaged.chmod(0o644)
+    damaged.write_bytes(bytes(file.size))
+    if times == "put back":
+        os.utime(damaged, ns=(before.st_atime_ns, before.st_mtime_ns))
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
+    ready.ok("run", NAME)
+    done = ready.ok("release", NAME, "--json")
+    assert [each["objects_pushed"] for each in done.json["releases"]] == [1]
+    assert "1 objects on" in done.stderr
+    assert "have other bytes than they should" in done.stderr
+    assert damaged.read_bytes() == right
+
+
 def test_killed_while_this_clone_followed_the_same_command_finishes(ready):
     """At the worst moment: index and tree are the new commit's, HEAD is still the old one."""
     commit_of_another(ready)

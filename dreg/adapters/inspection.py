@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dreg.adapters.looking_up import stored
@@ -23,8 +23,9 @@ class Wanted:
     """An object that should be there: `size` and `sha256` where they are known.
 
     `source` is a local file with the very bytes (checked by who says so), if there is one. `sent`
-    is the ETag under which the store took them. `vouched`: the store has a manifest that names
-    the object, so it was verified there before; that it is there still is to be found out.
+    is the ETag under which the store took them. `vouched`: when a manifest that names the object was
+    written to the store, by the store's clock in nanoseconds. So it was verified there before; that it
+    is there still, and was not touched since, is to be found out. None where no manifest does.
     """
 
     key: str
@@ -33,7 +34,7 @@ class Wanted:
     sha256: str | None = None
     source: Path | None = None
     sent: str = ""
-    vouched: bool = False
+    vouched: int | None = None
 
 
 def inspect(
@@ -49,7 +50,7 @@ def inspect(
     proves is read back, `deep`: everything is. `opaque`: ETags mean nothing here. Raises Outside when the store cannot be asked."""
     found = stored(store, [each.key for each in wanted])
     if opaque:
-        found = [Stored(seen.size) if seen else None for seen in found]
+        found = [replace(seen, etag="") if seen else None for seen in found]
     states = [_told(each, seen, deep) for each, seen in zip(wanted, found, strict=True)]
     unknown = [at for at, state in enumerate(states) if state is None]
     done(len(states) - len(unknown))
@@ -76,7 +77,9 @@ def _told(each: Wanted, seen: Stored | None, deep: bool) -> State | None:
         return None
     if seen.md5 is not None:
         return State.RIGHT if seen.md5 == each.md5 else None
-    if each.vouched or (each.sent and seen.etag == each.sent):
+    if each.sent and seen.etag == each.sent:
+        return State.RIGHT
+    if each.vouched is not None and seen.touched <= each.vouched:
         return State.RIGHT
     return None
 

@@ -7,7 +7,7 @@ configuration can name commands for DVC to run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from dreg.core.stored import Stored
 from dreg.errors import BadRequest, Outside
 
 TIMES = ("mtime", "modified", "last_modified", "LastModified", "updated")
+SECOND = 1_000_000_000  # nanoseconds
 KINDS = ("gdrive", "gs", "hdfs", "oss", "ssh", "webdav", "webdavs", "webhdfs")
 
 
@@ -92,7 +93,10 @@ class ThroughDvc:
                 found = self._files.info(self._path(key))
             except FileNotFoundError:
                 return None
-        return Stored(int(found["size"])) if found.get("type") != "directory" else None
+        if found.get("type") == "directory":
+            return None
+        at = _when(found)
+        return Stored(int(found["size"]), touched=int(at.timestamp()) * SECOND if at else 0)
 
     def pages(self, prefix: str, after: str = "") -> Iterator[Page | None]:
         yield None  # a walk through folders, one request each, and slow where there are many
@@ -105,7 +109,7 @@ class ThroughDvc:
             except FileNotFoundError:
                 return
         for path, about in found.items():
-            at = next((_time(about[word]) for word in TIMES if about.get(word)), None)
+            at = _when(about)
             if at is None:
                 raise unlistable(self.location)
             yield Kept(f"{prefix}{self._files.relpath(path, root)}", int(about["size"]), at)
@@ -146,6 +150,11 @@ class ThroughDvc:
             raise
         except Exception as error:
             raise _failure(self.location, error) from error
+
+
+def _when(about: Mapping[str, Any]) -> datetime | None:
+    """When it was written, as far as the file system tells."""
+    return next((_time(about[word]) for word in TIMES if about.get(word)), None)
 
 
 def _time(said: datetime | float) -> datetime:

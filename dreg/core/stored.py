@@ -41,10 +41,12 @@ class State(Enum):
 
 @dataclass(frozen=True)
 class Stored:
-    """One object as its store lists it. `etag` is empty where the store's means nothing."""
+    """One object as its store lists it. `etag` is empty where the store's means nothing; `touched` is
+    when the object last changed, by the store's own clock in nanoseconds, 0 where that isn't told."""
 
     size: int
     etag: str = ""
+    touched: int = 0
 
     @property
     def md5(self) -> str | None:

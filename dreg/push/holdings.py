@@ -2,7 +2,8 @@
 
 A manifest of an earlier release that is on the very remote says of every object in it that it was
 verified there, so its checksums are known. Whether it is there still is asked all the same, of the
-store's listing: `dvc gc --cloud`, a lifecycle rule or a person may have removed it since.
+store's listing: `dvc gc --cloud`, a lifecycle rule or a person may have removed it since. What was
+touched since the manifest was written, by the store's own times, is read again.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ DAMAGED = (State.WRONG_SIZE, State.WRONG_BYTES)
 class Object:
     """One object of a release: key on the remote, path of the file or folder, the bytes' own file.
 
-    `source` is None where they are not here; then `size` may be unknown, and 0. `vouched`: a
-    manifest on the remote names the object.
+    `source` is None where they are not here; then `size` may be unknown, and 0. `vouched`: when a
+    manifest that names the object was written to the remote, as in Wanted.
     """
 
     key: str
@@ -52,7 +53,7 @@ class Object:
     size: int
     source: Path | None
     is_directory: bool = False
-    vouched: bool = False
+    vouched: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,17 +84,23 @@ class Holdings:
 class Vouched:
     """What a manifest on the remote says of objects there: files by md5, and folders' objects.
 
-    `opaque`: the remote's ETags are not what they look like, so they prove and disprove nothing.
+    `at`: when it was written, by the remote's clock in nanoseconds. `opaque`: the remote's ETags are not
+    what they look like, so they prove and disprove nothing.
     """
 
     files: Mapping[str, File] = field(default_factory=dict)
     directories: frozenset[str] = frozenset()
+    at: int = 0
     opaque: bool = False
 
     @classmethod
-    def by(cls, manifest: Manifest, *, opaque: bool = False) -> Vouched:
+    def by(cls, manifest: Manifest, at: int, *, opaque: bool = False) -> Vouched:
         files = {file.md5: file for file in manifest.snapshot.files if not file.in_git}
-        return cls(files, frozenset(manifest.directories.values()), opaque)
+        return cls(files, frozenset(manifest.directories.values()), at, opaque)
+
+    def of(self, md5: str) -> int | None:
+        """Since when the object's bytes are known to have been right; None if they aren't."""
+        return self.at if md5 in self.files or md5 in self.directories else None
 
 
 def holdings(dataset: Dataset, last: Release | None = None) -> Holdings:
@@ -111,7 +118,7 @@ def holdings(dataset: Dataset, last: Release | None = None) -> Holdings:
     sources = [_source(dataset, file) for file in tracked]
     files = _with_sha256(dataset, tracked, sources, vouched)
     objects = [
-        Object(object_key(f.md5), f.md5, f.path, f.size, source, vouched=f.md5 in vouched.files)
+        Object(object_key(f.md5), f.md5, f.path, f.size, source, vouched=vouched.of(f.md5))
         for f, source in zip(files, sources, strict=True)
         if not f.in_git
     ]
@@ -184,7 +191,7 @@ def _vouched(store: Store, last: Release | None) -> Vouched:
         return Vouched()
     # These bytes are right; so if they have another ETag, ETags here are no MD5s (AWS with KMS).
     md5 = hashlib.md5(text, usedforsecurity=False).hexdigest()
-    return Vouched.by(manifest, opaque=seen.md5 not in (None, md5))
+    return Vouched.by(manifest, seen.touched, opaque=seen.md5 not in (None, md5))
 
 
 def _refuse_no_folder(store: Store, last: Release) -> None:
@@ -236,8 +243,7 @@ def _folder(dataset: Dataset, path: str, md5: str, vouched: Vouched) -> Object:
         raise not_here(dataset, f"data/{dataset.name}/{path}")
     _sha256(source, path, md5[:32], lambda n: None)
     size = source.stat().st_size
-    is_vouched = md5 in vouched.directories
-    return Object(object_key(md5), md5[:32], path, size, source, True, is_vouched)
+    return Object(object_key(md5), md5[:32], path, size, source, True, vouched.of(md5))
 
 
 def _source(dataset: Dataset, file: File) -> Path | None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta
 
 
+SECOND = 1_000_000_000  # nanoseconds
+
+
 class Bucket:
     """Objects in one bucket, or below one URL."""
 
@@ -77,7 +80,10 @@ class Bucket:
     def _stored(self, meta: ObjectMeta) -> Stored:
         """Only S3 says what an ETag is; a web server's may be anything."""
         etag = "" if isinstance(self._store, HTTPStore) else meta["e_tag"] or ""
-        return Stored(meta["size"], etag.strip('"'))
+        at = (
+            int(meta["last_modified"].timestamp()) * SECOND
+        )  # a listing may have fractions, a HEAD not
+        return Stored(meta["size"], etag.strip('"'), at)
 
     def read(self, key: str) -> Iterator[bytes]:
         try:

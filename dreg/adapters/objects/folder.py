@@ -31,9 +31,11 @@ class Folder:
 
     def stat(self, key: str) -> Stored | None:
         try:
-            return Stored((self.root / key).stat().st_size)
+            found = (self.root / key).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        # ctime: `cp -p` and `rsync -t` set mtime to what it was; FAT has no such ctime.
+        return Stored(found.st_size, touched=max(found.st_mtime_ns, found.st_ctime_ns))
 
     def pages(self, prefix: str, after: str = "") -> Iterator[Page | None]:
         yield None  # asking for single files is as quick
