@@ -17,6 +17,7 @@ import pytest
 
 from dreg.core.manifest import manifest_key
 from tests.counting_proxy import recording
+from tests.faults.proxy import LIE, PASS, Faulty
 from tests.small_registry import NAME, SmallRegistry, copy
 from tests.test_signed import sign_with, ssh_key
 
@@ -267,6 +268,35 @@ def test_an_import_announces_itself_and_writes_the_manifest_last(ready, other, s
     assert any(folders) and folders == sorted(folders), "a folder's after the files it names"
     assert "/dreg/manifests/" in manifest
     assert last[0] in ("POST", "DELETE"), "the announcement goes when all is done"
+
+
+@pytest.mark.parametrize("what", ["/files/md5/", "/dreg/manifests/"])
+def test_what_a_store_takes_and_does_not_keep_is_no_import(ready, other, s3, what):
+    """All is proven before the manifest is written, and the manifest before the tag."""
+    environment = {**s3.environment, "DREG_REMOTE": s3.url + "/a", "AWS_ENDPOINT_URL": s3.endpoint}
+    ready.ok("release", NAME, **environment)
+    ready.ok("export", NAME, "-o", "b.tar", **environment)
+    proxy = Faulty(s3.port)
+    try:
+        environment |= {"DREG_REMOTE": s3.url + "/b", "AWS_ENDPOINT_URL": proxy.endpoint}
+        written = []
+
+        def lying(number: int, method: str, path: str) -> str:
+            written.append(path) if method == "PUT" else None
+            return LIE if what in path else PASS
+
+        proxy.decide = lying
+        done = other.dreg("import", str(ready.path / "b.tar"), **environment)
+        assert (done.code, done.stdout) == (3, ""), done
+        assert other.remote_tags() == other.git("tag", "--list").split() == []
+        assert any("/dreg/manifests/" in path for path in written) == (what == "/dreg/manifests/")
+        proxy.decide = lambda number, method, path: PASS
+        other.ok("import", str(ready.path / "b.tar"), **environment)
+        assert (
+            other.ok("fsck", "--remote", "--deep", "--json", **environment).json["problems"] == []
+        )
+    finally:
+        proxy.down()
 
 
 def test_killed_at_any_moment_the_same_command_completes(released, other):

@@ -36,7 +36,7 @@ from dreg.core.bundle import (
     check_release,
     objects_of,
 )
-from dreg.core.manifest import Manifest, manifest_key
+from dreg.core.manifest import Manifest
 from dreg.core.remotes import object_key
 from dreg.core.soundness import Needed
 from dreg.core.stored import State
@@ -46,6 +46,7 @@ from dreg.manifests import FOLDER_LIMIT, MANIFEST_LIMIT, remotes_at
 from dreg.output import count, out, size
 from dreg.packs.writing import pack_release
 from dreg.push.announcing import announced
+from dreg.push.pushing import write_manifest
 from dreg.registry import Registry
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
 
@@ -229,7 +230,7 @@ def _push(reader: BundleReader, checked: _Checked, store: Store) -> int:
             details=[each.path for each in absent[:10]],
         )
     pack_release(store, checked.manifest, lambda md5: b"".join(reader.read(object_key(md5))))
-    store.put_bytes(manifest_key(checked.about.manifest), checked.text)
+    write_manifest(store, checked.text)
     return len(lacking)
 
 
