@@ -151,26 +151,35 @@ def test_a_damaged_cache_is_found_and_an_absent_one_is_no_fault(released):
 def test_tags_that_are_no_releases_are_reported(released):
     released.git("tag", f"{NAME}-v2.0.0")
     released.git("tag", "-a", "-m", "by hand", f"{NAME}-v3.0.0")
-    released.git("tag", "-a", "-m", "by hand", f"{NAME}-v4")
-    released.git("tag", "unrelated")
-    released.git("tag", "unrelated-vfoo")
     done = released.dreg("fsck", "--json")
     found = {p["kind"]: p["releases"] for p in done.json["problems"]}
     assert (done.code, done.json["releases"]) == (1, 2)
     assert found == {
         "lightweight-tag": [f"{NAME}-v2.0.0"],
         "no-manifest-digest": [f"{NAME}-v3.0.0"],
-        "odd-tag": [f"{NAME}-v4"],
     }
-    released.git("tag", "-d", f"{NAME}-v4")
-    released.git("tag", "-a", "-m", "by hand", f"{NAME}-vfoo")
-    done = released.dreg("fsck", "--json")
-    found = {p["kind"]: p["releases"] for p in done.json["problems"]}
-    assert found["odd-tag"] == [f"{NAME}-vfoo"]
     # They were never pushed, so nobody else has them.
     released.ok("fsck", "--remote")
     released.git("push", "-q", "origin", f"{NAME}-v2.0.0")
     assert kinds(released.dreg("fsck", "--remote", "--json")) == [("lightweight-tag", None)]
+
+
+@pytest.mark.parametrize("where", [(), ("--remote",)])
+def test_tags_that_promise_nothing_are_told_and_no_fault(released, where):
+    """No request resolves to them, so no release lies; a server may not let them be deleted."""
+    odd = [f"{NAME}-v4", f"{NAME}-verified", "other-v2-foo", f"yank/{NAME}-v9.0.0"]
+    for tag in (*odd, "unrelated", "unrelated-vfoo"):
+        released.git("tag", "-a", "-m", "by hand", tag)
+    if where:
+        released.git("push", "-q", "origin", "--tags")
+        released.git("tag", "-d", *odd)
+    done = released.ok("fsck", *where, "--json")
+    assert done.json["problems"] == []
+    assert [each["tag"] for each in done.json["odd_tags"]] == sorted(odd)
+    assert f"note: `{NAME}-verified` does not count" in done.stderr
+    told = released.ok("fsck", NAME, *where, "--json").json["odd_tags"]
+    assert [each["tag"] for each in told] == sorted(set(odd) - {"other-v2-foo"})
+    assert where == () or released.git("tag", "--list", *odd) == ""
 
 
 def test_a_tag_that_this_clone_lacks_is_got_and_one_that_was_moved_is_told(released):

@@ -13,13 +13,14 @@ from dreg.core.remotes import object_key
 from dreg.core.version import parse_tag
 from dreg.errors import DregError
 
+YANK = re.compile(r"\A(un)?yank/")
 LIKE_A_RELEASE = re.compile(r"(?P<name>[a-z0-9][a-z0-9._-]*?)-v\d.*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong. `kind` is for programs: lightweight-tag, odd-tag, moved-tag,
-    no-manifest-digest, manifest-missing, manifest-wrong, missing, wrong-size, wrong-bytes,
+    """One thing that is wrong. `kind` is for programs: lightweight-tag, moved-tag, no-manifest-digest,
+    manifest-missing, manifest-wrong, missing, wrong-size, wrong-bytes,
     damaged-cache, lock-unreadable. `key` is the object's, on the remote. `releases` are the tags that need it."""
 
     kind: str
@@ -50,10 +51,7 @@ class Needed:
 
 
 def tag_problem(name: str, annotated: bool, message: str) -> Problem | None:
-    """What is wrong with a tag that marks a release, or looks as if it did."""
-    if parse_tag(name) is None:
-        text = "the tag looks like a release's and is none (NAME-vMAJOR.MINOR.PATCH)"
-        return Problem("odd-tag", (name,), text)
+    """What is wrong with a tag that has the name of a release."""
     if not annotated:
         text = "the tag is lightweight: it says nothing, and anybody can move it"
         return Problem("lightweight-tag", (name,), text)
@@ -67,7 +65,8 @@ def tag_problem(name: str, annotated: bool, message: str) -> Problem | None:
 
 
 def of_dataset(tag: str, names: Sequence[str]) -> bool:
-    """Whether a tag is, or looks like, a release of one of the datasets."""
+    """Whether a tag is, or looks like, a release of one of the datasets, or a yank of one."""
+    tag = YANK.sub("", tag)
     parsed = parse_tag(tag)
     if parsed is not None:
         return parsed[0] in names

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from dreg.adapters import git
@@ -10,6 +10,7 @@ from dreg.adapters.dvc_config import read_remotes, remote_of, wanted_remote
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.objects import Store
 from dreg.adapters.through_dvc import open_own
+from dreg.core.odd_tags import OddTag, odd_tags
 from dreg.core.release import Release
 from dreg.core.soundness import Problem, of_dataset, tag_problem
 from dreg.core.version import Range, parse_request, parse_tag
@@ -17,7 +18,7 @@ from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.fsck.cache import check_cache
 from dreg.fsck.remote import check_remote
-from dreg.output import count, size
+from dreg.output import count, out, size
 from dreg.packs.checking import tell_of_lost_packs
 from dreg.registry import Registry, unknown_dataset
 from dreg.release.branch_tip import GIT_REMOTE
@@ -29,7 +30,8 @@ SHOWN = 50
 class Checked:
     """What was checked and what is wrong. `remote` is None when only tags and the local cache were.
 
-    `size` is in bytes, of the objects. `unread` objects have the right size and no checksum that
+    `odd_tags` look like releases or yanks and don't count: no request resolves to them, so they promise
+    nothing, and are no problem. `size` is in bytes, of the objects. `unread` objects have the right size and no checksum that
     the remote reports; `not_here` are not in the local cache, which is no fault.
     """
 
@@ -41,6 +43,7 @@ class Checked:
     unread: int
     not_here: int
     problems: tuple[Problem, ...]
+    odd_tags: tuple[OddTag, ...] = ()
 
     def lines(self) -> Iterator[str]:
         for problem in self.problems[:SHOWN]:
@@ -71,43 +74,57 @@ def fsck(
     is wrong, and stays so; BadRequest for a dataset or release that there is not; Outside when the
     remote cannot be asked.
     """
-    tags, releases, problems = tags_asked_for(registry, requests, remote=remote)
-    counting = sum(tag.annotated and parse_tag(tag.name) is not None for tag in tags)
+    asked = tags_asked_for(registry, requests, remote=remote)
+    releases, problems, odd = asked.releases, asked.problems, asked.odd
+    for one in odd:
+        out.note(f"note: {one}")
     if remote:
         store = open_own(remote_of(registry.root))
         source = _source(registry, repair_from, store) if repair_from else None
         found = check_remote(store, releases, deep=deep, source=source)
         tell_of_lost_packs(store, releases, deep=deep)
         answer = Checked(
-            store.location, deep, counting, found.objects, found.size, found.unread, 0,
-            (*problems, *found.problems),
+            store.location, deep, asked.annotated, found.objects, found.size, found.unread, 0,
+            (*problems, *found.problems), odd,
         )  # fmt: skip
     else:
         here = check_cache(registry.root, releases)
         answer = Checked(
-            None, False, counting, here.objects, here.size, 0, here.not_here,
-            (*problems, *here.problems),
+            None, False, asked.annotated, here.objects, here.size, 0, here.not_here,
+            (*problems, *here.problems), odd,
         )  # fmt: skip
     _refuse_unsound(answer, remote, repair_from)
     return answer
 
 
-def tags_asked_for(
-    registry: Registry, requests: Sequence[str], *, remote: bool
-) -> tuple[list[git.Tag], list[Release], list[Problem]]:
-    """The tags of the releases that are asked for (all by default), the releases that they are, and
-    what is wrong with those that are none. With `remote` the git remote's tags count.
+@dataclass(frozen=True)
+class Asked:
+    """What tags say of the releases that are asked for: those there are, and what is wrong with others.
+
+    `annotated` counts the tags that are no lightweight ones, `odd` don't count.
+    """
+
+    releases: tuple[Release, ...]
+    problems: tuple[Problem, ...]
+    odd: tuple[OddTag, ...]
+    annotated: int
+
+
+def tags_asked_for(registry: Registry, requests: Sequence[str], *, remote: bool) -> Asked:
+    """What the tags of the releases say that are asked for, all by default. With `remote` the git
+    remote's tags count.
 
     Raises BadRequest for a dataset or a release that there is not.
     """
-    tags, problems = _tags(registry, _wanted(registry, requests), remote)
+    tags, problems, odd = _tags(registry, _wanted(registry, requests), remote)
     releases = []
     for tag in tags:
         problem = tag_problem(tag.name, tag.annotated, tag.message or "")
         release = None if problem else Release.of(tag.name, tag.commit, tag.message)
         problems += [problem] if problem else []
         releases += [release] if release else []
-    return tags, releases, problems
+    annotated = sum(tag.annotated for tag in tags)
+    return Asked(tuple(releases), tuple(problems), odd, annotated)
 
 
 def _refuse_unsound(answer: Checked, remote: bool, repair_from: str | None) -> None:
@@ -143,43 +160,58 @@ def _wanted(registry: Registry, requests: Sequence[str]) -> dict[str, list[Range
 
 def _tags(
     registry: Registry, wanted: dict[str, list[Range]], remote: bool
-) -> tuple[list[git.Tag], list[Problem]]:
-    """Tags to check, by name. With `remote` those on the git remote count, and are got from there."""
+) -> tuple[list[git.Tag], list[Problem], tuple[OddTag, ...]]:
+    """Tags that have names of releases, what was seen to be wrong with them already, and odd ones.
+
+    With `remote` those on the git remote count, and are got from there.
+    """
     repository = git.Repository(registry.root)
     tags = {tag.name: tag for tag in repository.full_tags()}
+    named = {tag.name: tag.annotated for tag in tags.values()}
     problems: list[Problem] = []
     if remote and repository.remote_url(GIT_REMOTE) is not None:
         publisher, moved = Publisher(registry.root), {}
         there = git.remote_tags(GIT_REMOTE, "*-v*", cwd=registry.root)
         for name, tag in there.items():
-            if name not in tags and "/" not in name:
+            if parse_tag(name) is None:
+                continue
+            if name not in tags:
                 publisher.fetch_tag(GIT_REMOTE, name)
-            elif name in tags and tags[name].object != tag.object:
+            elif tags[name].object != tag.object:
                 text = f"the tag here is not the one on {GIT_REMOTE}"
                 problems.append(Problem("moved-tag", (name,), text))
                 moved[name] = publisher.tag_there(GIT_REMOTE, name) or tag
+        named = {tag.name: tag.annotated for tag in there.values()}
         tags = {t.name: moved.get(t.name, t) for t in repository.full_tags() if t.name in there}
     released = {r.dataset for name in tags if (r := Release.of(name, "")) is not None}
     names = {*registry.names, *released}
     if unknown := next((name for name in wanted if name not in names), None):
         raise unknown_dataset(unknown, tuple(sorted(names)))
-    chosen = [tag for tag in tags.values() if of_dataset(tag.name, list(wanted or names))]
-    chosen = [tag for tag in chosen if not wanted or _asked(tag, wanted)]
+    chosen = [tag for tag in tags.values() if _asked(tag.name, wanted, names)]
     for name, ranges in wanted.items():
         if not any(tag.name.startswith(f"{name}-v") for tag in chosen):
             raise BadRequest(
                 f"no release of `{name}` is in `{ranges[0]}`", hint=f"dreg list; dreg show {name}"
             )
     kept = {tag.name for tag in chosen}
-    return chosen, [problem for problem in problems if problem.releases[0] in kept]
+    return (
+        chosen,
+        [problem for problem in problems if problem.releases[0] in kept],
+        tuple(
+            one
+            for one in odd_tags(named, names)
+            if parse_tag(one.tag) is None and (not wanted or of_dataset(one.tag, list(wanted)))
+        ),
+    )
 
 
-def _asked(tag: git.Tag, wanted: dict[str, list[Range]]) -> bool:
-    release = Release.of(tag.name, tag.commit)
-    if release is None:
-        return any(within.text == "*" for ranges in wanted.values() for within in ranges)
-    ranges = wanted.get(release.dataset, [])
-    return any(within.text == "*" or release.version in within for within in ranges)
+def _asked(tag: str, wanted: dict[str, list[Range]], names: Collection[str]) -> bool:
+    """Whether it has the name of a release, and of one that was asked for."""
+    parsed = parse_tag(tag)
+    if parsed is None or not wanted:
+        return parsed is not None and parsed[0] in names
+    dataset, version = parsed
+    return any(within.text == "*" or version in within for within in wanted.get(dataset, []))
 
 
 def _source(registry: Registry, repair_from: str, store: Store) -> Store:

@@ -61,8 +61,8 @@ def pack(registry: Registry, requests: Sequence[str] = ()) -> Packed:
             f"packs are of no use on {store.location}",
             hint="they save requests to S3 and Azure; elsewhere single files are as quick, or DVC writes",
         )
-    _, releases, _ = tags_asked_for(registry, requests, remote=True)
-    releases.sort(key=lambda release: (release.dataset, release.version))
+    asked = tags_asked_for(registry, requests, remote=True)
+    releases = sorted(asked.releases, key=lambda release: (release.dataset, release.version))
 
     def read(md5: str) -> bytes:
         here = dvc.cache_path(registry.root, md5)
