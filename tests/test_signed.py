@@ -80,9 +80,7 @@ def test_commit_and_tag_are_signed_and_read_as_any_release(ready, ada):
     sign_with(ready, ada)
     ready.ok("release", NAME, "--sign")
     tag = f"{NAME}-v1.0.0"
-    allowed = ("-c", f"gpg.ssh.allowedSignersFile={ada}.allowed")
-    ready.git(*allowed, "verify-tag", tag, folder=ready.remote)
-    ready.git(*allowed, "verify-commit", f"{tag}^{{commit}}", folder=ready.remote)
+    signed_throughout(ready, tag, ada)
     assert ready.git("for-each-ref", "--format=%(refname)", "refs/tags").split() == [
         f"refs/tags/{tag}"
     ]
@@ -120,14 +118,46 @@ def test_what_was_not_pushed_is_not_pushed_unsigned_where_signatures_are_wanted(
     sign_with(ready, ada)
     done = ready.dreg("release", NAME, "--sign")
     assert (done.code, done.stdout) == (1, "")
-    assert f"error: `{tag}` was made here with --no-push, and is not signed\n" in done.stderr
+    said = "was made here with --no-push, and its tag and commit are not signed"
+    assert f"error: `{tag}` {said}\n" in done.stderr
     ready.git("config", "tag.gpgSign", "true")
     assert ready.dreg("release", NAME).code == 1
     assert ready.remote_tags() == []
     ready.git("tag", "-d", tag)  # as the hint says
     ready.ok("release", NAME, "--sign", "--no-push")
     ready.ok("release", NAME)
-    assert "BEGIN SSH SIGNATURE" in ready.git("cat-file", "tag", tag, folder=ready.remote)
+    signed_throughout(ready, tag, ada)
+
+
+def test_the_commit_that_is_left_of_an_unsigned_release_is_not_released_as_signed(ready, ada):
+    tag = f"{NAME}-v1.0.0"
+    ready.ok("release", NAME, "--no-push", "--no-sign")
+    unsigned = ready.git("rev-parse", "HEAD")
+    ready.git("tag", "-d", tag)
+    sign_with(ready, ada)
+    ready.ok("release", NAME, "--sign")
+    signed_throughout(ready, tag, ada)
+    assert ready.git("rev-parse", f"{tag}^{{commit}}^") == unsigned
+    assert (
+        ready.git("rev-parse", "HEAD", "origin/main", f"{tag}^{{commit}}").split()[1:]
+        == [ready.git("rev-parse", "HEAD")] * 2
+    )
+    assert "nothing to release" in ready.ok("release", NAME, "--sign").stdout
+
+
+def test_a_signed_tag_on_an_unsigned_commit_is_not_pushed_as_signed(ready, ada):
+    sign_with(ready, ada, "tag.gpgSign")
+    ready.ok("release", NAME, "--no-push")
+    done = ready.dreg("release", NAME, "--sign")
+    assert (done.code, ready.remote_tags()) == (1, [])
+    assert "and its commit is not signed" in done.stderr
+    ready.ok("release", NAME)  # git's settings ask for no more
+
+
+def signed_throughout(ready, tag: str, key: Path) -> None:
+    allowed = ("-c", f"gpg.ssh.allowedSignersFile={key}.allowed")
+    ready.git(*allowed, "verify-tag", tag, folder=ready.remote)
+    ready.git(*allowed, "verify-commit", f"{tag}^{{commit}}", folder=ready.remote)
 
 
 def test_it_is_pushed_unsigned_if_that_is_said(ready, ada):

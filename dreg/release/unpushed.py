@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Published, Publisher
-from dreg.adapters.git.signing import signatures
+from dreg.adapters.git.signing import is_signed, signatures
 from dreg.adapters.through_dvc import open_own
 from dreg.catalog import releases_of
 from dreg.core.about import About
@@ -53,17 +53,21 @@ def push_release(
 ) -> Released:
     """Publish a release that was made here, if all of it is on the remote as it was then.
 
-    Raises Refused when the branch went another way, or the tag is not signed and should be (`sign`,
-    or by default `tag.gpgSign`), Outside when a byte is gone, LostRace when
+    Raises Refused when the branch went another way, or tag or commit are not signed and should be
+    (`sign`, or by default `tag.gpgSign` and `commit.gpgSign`), Outside when a byte is gone, LostRace when
     somebody pushed meanwhile.
     """
     repository, publisher = Repository(dataset.root), Publisher(dataset.root)
     anew = f"git tag -d {release.tag}; git pull --rebase; then release again"
     store = open_own(remote_of(dataset.root))
     tag_object = repository.ask("rev-parse", f"refs/tags/{release.tag}")
-    if publisher.signs_tags(sign) and not signatures(repository.ask("cat-file", "tag", tag_object)):
+    said = {"tag": repository.ask("cat-file", "tag", tag_object),
+            "commit": repository.ask("cat-file", "commit", release.commit)}  # fmt: skip
+    signed = {"tag": bool(signatures(said["tag"])), "commit": is_signed(said["commit"])}
+    if lacks := [what for what in said if publisher.signs(what, sign) and not signed[what]]:
         raise Refused(
-            f"`{release.tag}` was made here with --no-push, and is not signed",
+            f"`{release.tag}` was made here with --no-push, and its {' and '.join(lacks)} "
+            f"{'are' if len(lacks) > 1 else 'is'} not signed",
             hint=f"make it anew, signed: git tag -d {release.tag}; then release again; "
             "or push it as it is: --no-sign",
         )

@@ -19,7 +19,7 @@ from dreg.adapters.git.following import fast_forward, follow_branch, moving
 from dreg.adapters.git.objects import Tag
 from dreg.adapters.git.process import FOREIGN, QUIETLY, git_failed
 from dreg.adapters.git.repository import Repository
-from dreg.adapters.git.signing import scratch_repository, signing_in
+from dreg.adapters.git.signing import is_signed, scratch_repository, signing_in
 from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import HALF_WRITTEN
 from dreg.errors import Outside
@@ -105,13 +105,17 @@ class Publisher:
 
         `texts` are files by path that take the place of the work tree's. Neither HEAD nor the
         user's index nor the work tree is touched. Signed if `sign`, or by default if
-        `commit.gpgSign` is set. Returns the commit's id.
+        `commit.gpgSign` is set; then a `base` without a signature gets an empty commit on it that
+        has one. Returns the commit's id.
         """
+        signs = self.signs("commit", sign)
         tree = self._tree(base, folders, texts)
-        if tree == self._git("rev-parse", f"{base}^{{tree}}"):
+        if tree == self._git("rev-parse", f"{base}^{{tree}}") and (
+            not signs or is_signed(self._git("cat-file", "commit", base))
+        ):
             return base
         arguments = (tree, "-p", base, "-F", "-")
-        if self._signs("commit.gpgSign", sign):
+        if signs:
             with (
                 scratch_folder(Path(self.repo.git_dir)) as scratch,
                 self.repo.git.custom_environment(**signing_in(scratch)),
@@ -151,7 +155,7 @@ class Publisher:
 
         Signed if `sign`, or by default if `tag.gpgSign` is set.
         """
-        if self.signs_tags(sign):
+        if self.signs("tag", sign):
             arguments = ("tag", "--sign", "--cleanup=verbatim", "--file=-", name, commit)
             with (
                 scratch_repository(self.root) as environment,
@@ -163,14 +167,12 @@ class Publisher:
         text = f"object {commit}\ntype commit\ntag {name}\ntagger {tagger}\n\n{message.rstrip()}\n"
         return Published(commit, name, self._git("mktag", stdin=text))
 
-    def signs_tags(self, sign: bool | None) -> bool:
-        """Whether tags are signed: if `sign`, or by default if `tag.gpgSign` is set."""
-        return self._signs("tag.gpgSign", sign)
-
-    def _signs(self, setting: str, sign: bool | None) -> bool:
+    def signs(self, what: str, sign: bool | None) -> bool:
+        """Whether a `commit` or a `tag` is signed: if `sign`, or by default if its `gpgSign` is set."""
         if sign is not None:
             return sign
-        return Repository(self.root).try_("config", "--type=bool", "--get", setting) == "true"
+        setting = Repository(self.root).try_("config", "--type=bool", "--get", f"{what}.gpgSign")
+        return setting == "true"
 
     def _signed(self, *arguments: str, stdin: str) -> str:
         try:

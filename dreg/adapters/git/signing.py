@@ -72,6 +72,12 @@ def signatures(text: str) -> list[str]:
     return [match[1] for line in text.splitlines() if (match := SIGNATURE.match(line))]
 
 
+def is_signed(commit: str) -> bool:
+    """Whether a commit object's text has a signature, good or not."""
+    headers, _, _ = commit.partition("\n\n")
+    return any(line.startswith("gpgsig") for line in headers.splitlines())
+
+
 def refuse_unsigned(revision: Revision, tag: str, signers: Signers) -> str:
     """What git says of the signature of the tag at `revision`.
 
