@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from semver import Version
 
 from dreg.adapters import git
+from dreg.core.changelog import last_told
 from dreg.core.odd_tags import OddTag, odd_tags
 from dreg.core.release import Release, marked, newest, usable
 from dreg.core.version import Range, tag_of
 from dreg.core.yank import Yank, tags_about
 from dreg.errors import BadRequest
 from dreg.output import count, out, size, table
-from dreg.registry import Registry, unknown_dataset
+from dreg.registry import Dataset, Registry, unknown_dataset
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,29 @@ def releases_of(root: Path, name: str) -> list[Release]:
     return sorted((r for r in found if r.dataset == name), key=lambda r: r.version)
 
 
+def warn_of_tags_elsewhere(dataset: Dataset, here: Collection[Version]) -> None:
+    """Say so where the newest release that the tree's changelog tells of has no tag `here`.
+
+    As in a checkout of a CI job, or a clone that got commits and not their tags.
+    """
+    try:
+        told = last_told(dataset.changelog())
+    except BadRequest:
+        return
+    if told is None or told in here or git.Repository(dataset.root).remote_url() is None:
+        return
+    out.warn(
+        f"`{dataset.changelog_path}` tells of {told}, and its tag is not in this clone: git fetch --tags"
+    )
+
+
 def listed_releases(name: str, repo: str | None) -> list[Release]:
     """The dataset's releases by the tags at `repo`, or here. Raises BadRequest for an unknown one."""
     if repo is None:
         registry = Registry.here()
         found = releases_of(registry.root, name)
-        if not found:  # what was imported has no pipeline here
-            registry.dataset(name)
+        if not found or name in registry.names:  # what was imported has no pipeline here
+            warn_of_tags_elsewhere(registry.dataset(name), {r.version for r in found})
         return found
     everything = releases_in(
         git.remote_tags(repo, "*-v*").values()

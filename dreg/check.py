@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from dreg.catalog import releases_of
+from dreg.catalog import releases_of, warn_of_tags_elsewhere
 from dreg.core.contract import Contract
 from dreg.core.contract_schema import contract_schema
 from dreg.core.evidence import Problem, told
@@ -129,5 +129,7 @@ def _drifted_from(dataset: Dataset, contract: Contract) -> Profile | None:
     """The last release's profile, if there is a gate that looks at it."""
     if not contract.gates.max_drift:
         return None
-    last = last_final(releases_of(dataset.root, dataset.name))
+    releases = releases_of(dataset.root, dataset.name)
+    warn_of_tags_elsewhere(dataset, {release.version for release in releases})
+    last = last_final(releases)
     return profile_of(dataset, last) if last else None

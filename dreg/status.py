@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.git import Repository
+from dreg.catalog import warn_of_tags_elsewhere
 from dreg.core.freshness import State, Verdict
 from dreg.core.version import parse_tag
 from dreg.core.yank import records
@@ -92,12 +93,16 @@ class _Releases:
     def __init__(self, root: Path, names: Sequence[str]) -> None:
         repository = Repository(root)
         newest: dict[str, tuple[Version, str]] = {}
+        self.here: dict[str, set[Version]] = {name: set() for name in names}
         tags = repository.tags()
         yanked = {tag for tag, about in records(tags).items() if about.yanked}
         for tag, commit in tags.items():
             parsed = parse_tag(tag)
-            if parsed and parsed[0] in names and tag not in yanked:
-                name, version = parsed
+            if not parsed or parsed[0] not in self.here:
+                continue
+            name, version = parsed
+            self.here[name].add(version)
+            if tag not in yanked:
                 newest[name] = max(newest.get(name, (version, commit)), (version, commit))
         wanted = [(commit, path) for name, (_, commit) in newest.items() for path in _told_by(name)]
         then = dict(zip(wanted, repository.read_all(wanted), strict=True))
@@ -125,6 +130,7 @@ def _standing(
     dataset: Dataset, verdict: Verdict | None, error: DregError | None, releases: _Releases
 ) -> Standing:
     last = releases.last.get(dataset.name)
+    warn_of_tags_elsewhere(dataset, releases.here[dataset.name])
     if verdict is None:
         why = (error.fact,) if error else ()
         return Standing(dataset.name, "broken", why, None, last)

@@ -10,6 +10,8 @@ from dreg.output import out
 def status(names: DatasetsArg = None) -> None:
     """Show what is up to date, changed, never run or released.
 
+    Asks no server: releases are those whose tags are in this clone. `git fetch --tags` gets newer ones.
+
     \b
     Example:
       dreg status

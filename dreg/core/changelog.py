@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from semver import Version
 
-from dreg.core.rules import Finding
 from dreg.core.version import Bump
 from dreg.core.wording import as_markdown, tick
+
+if TYPE_CHECKING:
+    from dreg.core.rules import Finding
 
 # By the last word of a rule's name, in keep-a-changelog's order; everything else has changed.
 SECTIONS = {
@@ -23,6 +26,7 @@ SECTIONS = {
     "Removed": ("removed",),
     "Fixed": ("corrected", "filled"),
 }
+ENTRY = re.compile(r"^## \[?(\d+\.\d+\.\d+[0-9A-Za-z.+-]*)\]? - \d{4}-\d\d-\d\d\s*$", re.MULTILINE)
 BREAKING = "**Breaking:** "  # what a reader asks first, and no section's name says
 
 
@@ -97,6 +101,12 @@ def with_entry(text: str, dataset: str, entry: Entry) -> str:
     heading, *body = entry.lines(notes)
     kept.insert(places[0], _Part(heading, body))
     return newline.join(line for part in _spaced(kept) for line in part) + newline
+
+
+def last_told(text: str) -> Version | None:
+    """The version of the newest entry that a release wrote; None if there is none."""
+    match = ENTRY.search(text)
+    return Version.parse(match[1]) if match and Version.is_valid(match[1]) else None
 
 
 def holds(newer: str, older: str) -> bool:

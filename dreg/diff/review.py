@@ -8,7 +8,7 @@ from itertools import chain
 
 from semver import Version
 
-from dreg.catalog import choose, releases_of
+from dreg.catalog import choose, releases_of, warn_of_tags_elsewhere
 from dreg.core.decision import above, decide, explained, priced
 from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, highest_final, last_final
@@ -130,6 +130,7 @@ def compare(
     name, wanted = parse_request(request)
     dataset = registry.dataset(name)
     releases = releases_of(registry.root, name)
+    warn_of_tags_elsewhere(dataset, {release.version for release in releases})
     if "@" in request or other is not None:
         old: Release | None = choose(name, wanted, releases)
     else:
