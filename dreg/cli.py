@@ -34,14 +34,6 @@ COMMANDS = (
     "vectors", "remote", "cache", "rules", "template",
 )  # fmt: skip
 
-ELSEWHERE = {
-    errno.EROFS: "choose a place that can be written to",
-    errno.ENOTDIR: "a file is where a folder should be: move it away, or choose another place",
-    errno.EEXIST: "a file is where a folder should be: move it away, or choose another place",
-    errno.EISDIR: "a folder is where a file should be: move it away, or choose another place",
-    errno.ENAMETOOLONG: "choose a shorter path",
-    errno.ELOOP: "a link leads to itself: remove it, or choose another place",
-}
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")]
 DirectoryOpt = Annotated[
@@ -184,20 +176,27 @@ def run(arguments: list[str]) -> int:
         failure = error
     except usage_error as error:
         failure = _as_bad_request(error)
-    except OSError as error:
-        if error.errno == errno.EPIPE:
-            # The reader of our output went away (`dreg list | head`); say nothing more.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        failure = _outside(error)
     except ModuleNotFoundError as error:
         failure = _lacking(error)
     except Exception as error:
-        failure = _internal(error)
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            # The reader of our output went away (`dreg list | head`); say nothing more.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        failure = _unforeseen(error)
     if out.debug:
         out.traceback(failure.__cause__ or failure)
     out.error(failure)
     return failure.exit_code
+
+
+def _unforeseen(error: Exception) -> DregError:
+    from dreg.adapters.os_errors import in_disguise, outside
+
+    refused = error if isinstance(error, OSError) else in_disguise(error)
+    failure = outside(refused) if refused else _internal(error)
+    failure.__cause__ = error
+    return failure
 
 
 def _internal(error: Exception) -> DregError:
@@ -229,24 +228,3 @@ def _as_bad_request(error: Any) -> DregError:
         typer.echo(context.get_help() if context else "")
         message = "a command is missing" if command == "dreg" else f"`{command}` needs a command"
     return BadRequest(message[:1].lower() + message[1:], hint=f"{command} --help")
-
-
-def _outside(error: OSError) -> DregError:
-    where = f" at `{error.filename}`" if error.filename else ""
-    if error.errno == errno.ENOSPC:
-        known = error.strerror == os.strerror(errno.ENOSPC)
-        failure = Outside(
-            f"the disk is full{where}{'' if known else f': {error.strerror}'}",
-            hint="free some space, then run the command again",
-        )
-    elif isinstance(error, PermissionError):
-        failure = Outside(
-            f"permission denied{where}", hint="check who owns it, then run the command again"
-        )
-    else:
-        reason = error.strerror or str(error)
-        unknown = "run the command again with --debug to see where"
-        hint = ELSEWHERE.get(error.errno or 0, unknown)
-        failure = Outside(f"{reason[:1].lower()}{reason[1:]}{where}", hint=hint)
-    failure.__cause__ = error
-    return failure

@@ -221,7 +221,9 @@ def test_a_full_disk_ends_a_script_without_a_traceback(tmp_path):
     done = run(script, tmp_path)
 
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr == ("error: the disk is full\n\nhint: free some space, then run it again\n")
+    assert done.stderr == (
+        "error: the disk is full\n\nhint: free some space: df -h .; then run it again\n"
+    )
 
 
 def test_a_folder_that_may_not_be_written_ends_a_script_without_a_traceback(tmp_path):
@@ -231,7 +233,7 @@ def test_a_folder_that_may_not_be_written_ends_a_script_without_a_traceback(tmp_
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
-        "error: permission denied at `data/x`\n\nhint: check who owns it, then run it again\n"
+        "error: permission denied at `data/x`\n\nhint: see who may: ls -ld data/x; or work at another place; then run it again\n"
     )
 
 

@@ -6,13 +6,15 @@ import errno
 import sys
 from types import TracebackType
 
-from dreg.errors import DregError, Outside
+from dreg.adapters.os_errors import outside
+from dreg.errors import DregError
 
 INTERRUPTED = 130  # as a shell tells that a program was ended by Ctrl-C
-OUR_WORDS = {
-    errno.ENOSPC: ("the disk is full", "free some space, then run it again"),
-    errno.EACCES: ("permission denied", "check who owns it, then run it again"),
-}
+# No mistake in a script, whose traceback would help: a file that is not there may well be one.
+OF_THE_MACHINE = (
+    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE,
+    errno.EMFILE, errno.ENFILE, errno.ENOMEM,
+)  # fmt: skip
 
 
 def explain(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
@@ -22,10 +24,8 @@ def explain(kind: type[BaseException], error: BaseException, trace: TracebackTyp
     """
     if isinstance(error, KeyboardInterrupt):
         sys.exit(INTERRUPTED)
-    if isinstance(error, OSError) and error.errno in OUR_WORDS:
-        fact, hint = OUR_WORDS[error.errno]
-        where = f" at `{error.filename}`" if error.filename else ""
-        error = Outside(f"{fact}{where}", hint=hint)
+    if isinstance(error, OSError) and error.errno in OF_THE_MACHINE:
+        error = outside(error, "run it again")
     if not isinstance(error, DregError):
         sys.__excepthook__(kind, error, trace)
         return

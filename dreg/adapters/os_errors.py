@@ -1,0 +1,97 @@
+"""What the operating system refuses, in words, and the command that helps."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shlex
+from collections.abc import Mapping
+
+from dreg.errors import Outside
+
+LOOP = "Symlink loop from "
+# A fact, and a hint in which `{path}` is the path for a shell.
+IN_WORDS: Mapping[int, tuple[str, str]] = {
+    errno.ENOSPC: ("the disk is full", "free some space: df -h {path}"),
+    errno.EDQUOT: ("your quota of the disk is used up", "free some space: quota -s"),
+    errno.EACCES: ("permission denied", "see who may: ls -ld {path}; or work at another place"),
+    errno.EPERM: (
+        "the operation is not permitted",
+        "see whose it is, and whether it is immutable: ls -ld {path}; lsattr -d {path}",
+    ),
+    errno.EROFS: (
+        "the file system is read-only",
+        "mount it for writing (findmnt -T {path} says which it is), or work at another place",
+    ),
+    errno.EISDIR: ("a folder is where a file is expected", "move it away: mv {path} {path}.old"),
+    errno.ENOTDIR: (
+        "a file is where a folder is expected",
+        "see which part of the path it is, and move it away: namei -l {path}",
+    ),
+    errno.EEXIST: ("something else is there already", "move it away: mv {path} {path}.old"),
+    errno.ENOTEMPTY: (
+        "a folder is not empty that should be",
+        "see what is in it, and move that away: ls -la {path}",
+    ),
+    errno.ENOENT: (
+        "a file or folder is not there",
+        "see how far the path leads: namei -l {path}",
+    ),
+    errno.ENAMETOOLONG: (
+        "a name is longer than its file system takes",
+        "work in a folder with a shorter path, or shorten the name",
+    ),
+    errno.ELOOP: ("links lead in a circle", "see which, and remove one: namei -l {path}"),
+    errno.EBUSY: ("it is in use", "see by whom: fuser -vm {path}"),
+    errno.ETXTBSY: ("it is a program that runs", "see whose: fuser -v {path}"),
+    errno.EFBIG: (
+        "a file would be larger than its file system or your limit allows",
+        "see the limit: ulimit -f; and what file system it is: findmnt -T {path}",
+    ),
+    errno.EIO: ("the disk fails", "see what the system says of it: dmesg | tail"),
+    errno.ESTALE: (
+        "the server of a network file system has lost it",
+        "mount it anew: findmnt -T {path} says which it is",
+    ),
+    errno.ENOTCONN: (
+        "the program behind a file system is gone",
+        "mount it anew: findmnt -T {path} says which it is",
+    ),
+    errno.EMFILE: ("this process may open no more files", "let it open more: ulimit -n 4096"),
+    errno.ENFILE: ("the machine can open no more files", "see who has so many: lsof | wc -l"),
+    errno.ENOMEM: ("there is not enough memory", "see what takes it: free -h"),
+    errno.EAGAIN: (
+        "the machine gives no more processes or threads",
+        "see the limit and what uses it up: ulimit -u; ps -eLf | wc -l",
+    ),
+}
+
+
+def in_disguise(error: Exception) -> OSError | None:
+    """What the operating system refused, where Python raises something else for it."""
+    text = str(error)
+    if isinstance(error, MemoryError):
+        return OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    if isinstance(error, RuntimeError) and text == "can't start new thread":
+        return OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    if isinstance(error, RuntimeError) and text.startswith(LOOP):  # Path.resolve, until Python 3.13
+        path = text.removeprefix(LOOP).strip("'")
+        return OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    return None
+
+
+def outside(error: OSError, again: str = "run the command again") -> Outside:
+    """The error as a user is told it; `again` says how to go on."""
+    path = error.filename if isinstance(error.filename, str) else ""
+    at = f" at `{path}`" if path else ""
+    reason = error.strerror or str(error)
+    own_words = error.errno is not None and reason == os.strerror(error.errno)
+    fact, helps = IN_WORDS.get(error.errno or 0, ("", ""))
+    if not fact:
+        return Outside(
+            f"{reason[:1].lower()}{reason[1:]}{at}",
+            hint=f"{again}; should it stay so, --debug says where",
+        )
+    more = "" if own_words else f": {reason}"  # a library knows something about it
+    helps = helps.replace("{path}", shlex.quote(path) if path else ".")
+    return Outside(f"{fact}{at}{more}", hint=f"{helps}; then {again}")
