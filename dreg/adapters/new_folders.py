@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +21,7 @@ def taken(path: Path) -> bool:
 @contextmanager
 def stage(inside: Path) -> Iterator[Path]:
     """A new hidden folder in the existing folder `inside`; whatever is left in it is removed."""
-    folder = inside / f"{STAGE}{uuid.uuid4().hex[:12]}"
+    folder = inside / f"{STAGE}{os.urandom(6).hex()}"
     folder.mkdir()
     try:
         yield folder

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import time
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,7 +90,7 @@ def _seen(locks: Sequence[Path]) -> dict[Path, tuple[int, int]]:
 
 def _made(place: Path) -> tuple[Path, int]:
     while True:
-        folder = place / f"{PREFIX}{uuid.uuid4().hex[:16]}"
+        folder = place / f"{PREFIX}{os.urandom(8).hex()}"
         folder.mkdir(mode=0o700)
         with contextlib.suppress(FileNotFoundError, BlockingIOError):
             # Else somebody tidied it away before it was ours.

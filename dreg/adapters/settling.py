@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
 
@@ -13,6 +12,8 @@ def settle(folder: Path) -> None:
     One call for any number of files, where an `fsync` of each would take a hundred times as long.
     Raises OSError when the disk fails.
     """
+    import ctypes  # only here: most commands make no promise
+
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()
