@@ -1,0 +1,211 @@
+"""`dreg search` on a real Postgres: what it finds, in which order, and how sure it is of that."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from dreg.adapters.postgres.searching import nearest
+from dreg.errors import DregError
+from dreg.vectors.loading import load
+from dreg.vectors.searching import search
+from tests.passages import NAME, WORDS, Shelf, passages, vectors
+
+ROWS, DIMENSION = 20_000, 96
+QUERIES = 100
+
+
+class Words:
+    """Makes vectors of texts by the words in them: an angle between two is about their words in common."""
+
+    def __init__(self, width: int = len(WORDS) + 1) -> None:
+        self.width = width
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        found = np.zeros((len(texts), self.width), np.float32)
+        for row, text in enumerate(texts):
+            words = text.lower().replace(",", " ").replace(".", " ").split()
+            for i, word in enumerate(WORDS[: self.width]):
+                found[row, i] = words.count(word)
+            found[row, -1] = 0.1
+        return found / np.linalg.norm(found, axis=1, keepdims=True)
+
+
+TEXTS = [
+    "A gpu is scheduled for training.",
+    "Object storage keeps what a pipeline makes.",
+    "A release is tracked: tracking, tracking.",
+    "The catalog lists every release.",
+]
+
+
+@pytest.fixture
+def served(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """Four passages, loaded, and the environment in which they are searched."""
+    shelf.release("1.0.0", table=passages(Words().encode(TEXTS), TEXTS))
+    shelf.load()
+    for name, value in shelf.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(shelf.made.train)
+    return shelf
+
+
+def ask(query: str, **options):
+    return search(NAME, query, embedding=lambda texts, record: Words().encode(texts), **options)
+
+
+def test_the_nearest_passage_comes_first_with_its_source(served):
+    found = ask("which gpu does training get")
+    best = found.passages[0]
+    assert best.text == TEXTS[0]
+    assert (best.repo, best.path, best.commit, best.chunk) == (
+        "acme/infra",
+        "docs/00000.md",
+        "8d4f2c0",
+        0,
+    )
+    assert best.headings == ("Infrastructure", "Usage")
+    assert (found.version, found.passages_in_all, len(found.passages)) == ("1.0.0", 4, 4)
+    scores = [passage.score for passage in found.passages]
+    assert scores == sorted(scores, reverse=True)
+    assert 0.99 < scores[0] <= 1.0
+
+
+def test_a_score_is_the_cosine(served):
+    query, texts = Words().encode(["tracking a release"]), Words().encode(TEXTS)
+    found = {p.text: p.score for p in ask("tracking a release").passages}
+    for text, cosine in zip(TEXTS, (texts @ query.T)[:, 0], strict=True):
+        assert found[text] == pytest.approx(cosine, abs=1e-5)
+
+
+def test_as_many_as_are_asked_for(served):
+    assert len(ask("release", k=2).passages) == 2
+    assert len(ask("release", k=1000, exact=True).passages) == 4
+
+
+def test_people_see_passages_their_places_and_how_many(served):
+    lines = list(ask("object storage of the pipeline", k=1).lines())
+    assert lines == [
+        "1. 1.000  acme/infra/docs/00000.md > Infrastructure",
+        "   Object storage keeps what a pipeline makes.",
+        "",
+        f"1 of 4 passages of {NAME} 1.0.0",
+    ]
+
+
+def test_a_version_that_is_loaded_may_be_searched_beside_the_served_one(served):
+    texts = ["A gpu, and nothing else."]
+    served.release("1.1.0", table=passages(Words().encode(texts), texts))
+    served.load()
+    assert ask("gpu").version == "1.1.0"
+    assert ask("gpu", version="1.0.0").passages[0].text == TEXTS[0]
+    with pytest.raises(
+        DregError, match=r"readme-vectors 2.0.0 is not loaded .*loaded: 1.0.0, 1.1.0"
+    ):
+        ask("gpu", version="2.0.0")
+
+
+def test_a_query_is_embedded_by_the_model_of_what_is_searched(served):
+    asked = []
+
+    def embedding(texts, record):
+        asked.append((record.model, record.version))
+        return Words().encode(texts)
+
+    search(NAME, "gpu", embedding=embedding)
+    assert asked == [("acme/tiny@5c38ec7", "1.0.0")]
+
+
+def test_a_vector_of_another_dimension_is_refused(served):
+    with pytest.raises(
+        DregError, match=r"makes vectors of 5, and those of readme-vectors 1.0.0 have 9"
+    ):
+        search(NAME, "gpu", embedding=lambda texts, record: Words(5).encode(texts))
+
+
+def test_a_release_that_does_not_say_where_its_model_is_had_is_told(served):
+    done = served.dreg("search", NAME, "gpu")
+    assert done.code == 2
+    assert f"{NAME} 1.0.0 does not declare where its model is had: acme/tiny@5c38ec7" in done.stderr
+
+
+@pytest.mark.parametrize("declared", [b"", b"[]", b"{", b'{"name": "acme/other"}'])
+def test_a_declaration_that_is_of_no_use_is_none(shelf, declared):
+    shelf.release("1.0.0", files={"processed/model.json": declared})
+    shelf.load()
+    assert "does not declare where its model is had" in shelf.dreg("search", NAME, "gpu").stderr
+
+
+def test_what_serves_nothing_cannot_be_searched(shelf):
+    done = shelf.dreg("search", NAME, "gpu")
+    assert (done.code, "serves nothing yet" in done.stderr) == (2, True)
+    assert f"hint: dreg vectors load {NAME}" in done.stderr
+
+
+def test_another_dataset_is_not_what_the_view_serves(served):
+    done = served.dreg("search", "other", "gpu")
+    assert (done.code, f"serves {NAME} 1.0.0, not `other`" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("query", ["", "  \n"])
+def test_an_empty_query_finds_nothing_and_says_so(served, query):
+    done = served.dreg("search", NAME, query)
+    assert (done.code, "the query is empty" in done.stderr) == (2, True)
+
+
+def test_vectors_without_passages_are_told(shelf, monkeypatch):
+    table = passages(vectors(5, 9)).drop_columns("text")
+    shelf.release("1.0.0", table=table)
+    shelf.load()
+    for name, value in shelf.environment().items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(DregError, match='no passages: column "text" does not exist'):
+        ask("gpu")
+
+
+def test_hostile_words_are_words(served):
+    for query in ("'; drop view passages; --", "%s %(k)s {found}", "\0gpu"):
+        assert len(ask(query).passages) == 4
+
+
+def test_the_answer_in_json_is_whole(served, capsys):
+    from dreg.output import jsonable
+
+    told = json.loads(json.dumps(jsonable(ask("gpu", k=1))))
+    assert told["passages"][0]["key"] == "acme/infra/docs/00000.md#0"
+    assert set(told) == {
+        "dataset",
+        "version",
+        "model",
+        "query",
+        "exact",
+        "passages_in_all",
+        "passages",
+    }
+
+
+@pytest.mark.slow
+def test_the_index_finds_what_an_exact_search_finds(shelf, monkeypatch):
+    """Recall of at least 0.98 among 20,000 vectors in clusters, as those of texts are."""
+    for name, value in shelf.environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(shelf.made.train)
+    found = vectors(ROWS, DIMENSION, seed=1)
+    shelf.release("1.0.0", table=passages(found))
+    table = load(NAME).table
+    random = np.random.default_rng(2)
+    wanted = found[random.integers(ROWS, size=QUERIES)] + 0.05 * random.normal(
+        size=(QUERIES, DIMENSION)
+    )
+    hits = 0
+    with shelf.postgres.connect() as connection:
+        for query in wanted.astype(np.float32):
+            given = connection, ("public", table), "vector", query, 10
+            exact = [row["key"] for row in nearest(*given, exact=True)]
+            best = np.argsort(-(found @ query) / np.linalg.norm(query))[:10]
+            assert exact[0] == f"acme/infra/docs/{best[0] // 10:05}.md#{best[0] % 10}"
+            hits += len({*exact} & {row["key"] for row in nearest(*given)})
+    assert hits / (10 * QUERIES) >= 0.98
