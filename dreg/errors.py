@@ -36,6 +36,10 @@ class Refused(DregError):
     exit_code = 1
 
 
+class Stale(Refused):
+    """Somebody changed the same thing meanwhile; what was made here was made from what it was before."""
+
+
 class BadRequest(DregError):
     """What was asked for does not exist or cannot be understood (exit code 2)."""
 

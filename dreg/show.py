@@ -55,6 +55,8 @@ class Shown:
             yield f"tag       {self.tag} at {(self.commit or '')[:12]}"
         if self.released_at:
             yield f"released  {self.released_at[:10]} by {self.released_by}"
+        if self.why and self.why.automated:
+            yield f"automated {self.why.automated}"
         if self.manifest:
             yield f"manifest  sha256:{self.manifest}"
         if self.yanked:

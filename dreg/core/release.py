@@ -59,7 +59,8 @@ class Release:
 class Story:
     """Why a release has its version, by its tag's message.
 
-    `changes` and `exceptions` are sentences, `upstream` the tags of the releases it was made from.
+    `changes` and `exceptions` are sentences, `upstream` the tags of the releases it was made from,
+    `automated` the run that made it, if no person did.
     """
 
     bump: str = ""
@@ -67,6 +68,7 @@ class Story:
     changes: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
     upstream: tuple[str, ...] = ()
+    automated: str = ""
 
     @classmethod
     def of(cls, message: str) -> Story:
@@ -83,6 +85,7 @@ class Story:
             changes=_listed(body),
             exceptions=_listed(excepted),
             upstream=tuple(upstream.split(", ")) if upstream else (),
+            automated=said.get("Dreg-Automated", ""),
         )
 
 
@@ -147,11 +150,13 @@ def tag_message(
     reason: str = "",
     allowed: Sequence[str] = (),
     upstream: Sequence[str] = (),
+    automated: str = "",
 ) -> str:
     """The annotated tag's message: what and why in words, then trailers.
 
     `size` is in bytes. `exceptions` are what a person decided against dreg, `reason` is why,
-    `allowed` are the gates that let it pass, `upstream` the tags of the releases it was made from.
+    `allowed` are the gates that let it pass, `upstream` the tags of the releases it was made from,
+    `automated` names the run that no person started by hand.
     """
     since = f"since {previous}" if previous else "first release"
     lines = [
@@ -180,6 +185,8 @@ def tag_message(
         said["Dreg-Allowed"] = ", ".join(allowed)
     if reason:
         said["Dreg-Reason"] = reason
+    if automated:
+        said["Dreg-Automated"] = automated
     return "\n".join(lines + [f"{key}: {value}" for key, value in said.items()]) + "\n"
 
 

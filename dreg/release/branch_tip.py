@@ -8,7 +8,7 @@ from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.making import making_path
 from dreg.core.changelog import holds
-from dreg.errors import BadRequest, Refused
+from dreg.errors import BadRequest, Refused, Stale
 from dreg.registry import Dataset
 
 GIT_REMOTE = "origin"
@@ -84,7 +84,7 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
     if repository.try_("diff", "--quiet", head, tip, "--", *dataset.folders) is None:
         if _follows(dataset, repository, publisher, tip):
             return Base(head, tip, tip, on, unfinished=True)
-        raise Refused(
+        raise Stale(
             f"stale: `{dataset.name}` was changed on `{GIT_REMOTE}/{on}` since this clone was updated",
             hint=f"{_own_changes_on_top(dataset, repository, head)}; then release again",
         )

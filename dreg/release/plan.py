@@ -65,7 +65,7 @@ class Plan:
     def reasons(self) -> tuple[str, ...]:
         return tuple(finding.told for finding in self.decision.findings)
 
-    def tag_message(self) -> str:
+    def tag_message(self, automated: str = "") -> str:
         return tag_message(
             dataset=self.dataset,
             version=self.version,
@@ -79,6 +79,7 @@ class Plan:
             reason=self.reason,
             allowed=self.allowed,
             upstream=[pin.tag for pin in self.manifest.made_from if pin.tag],
+            automated=automated,
         )
 
 

@@ -48,13 +48,15 @@ ATTEMPTS = 8
 @dataclass(frozen=True)
 class Manner:
     """How releases are made: just planned, on which branch, signed or as git's configuration says
-    (None), pushed or not; `agree` is asked with each plan, and nothing is done if it says no."""
+    (None), pushed or not; `agree` is asked with each plan, and nothing is done if it says no.
+    `automated` is which automated run it is that releases, for the tag's message; empty for a person."""
 
     dry_run: bool = False
     branch: str | None = None
     sign: bool | None = None
     push: bool = True
     agree: Callable[[Released], bool] | None = None
+    automated: str = ""
 
 
 def release(
@@ -73,22 +75,18 @@ def release(
     fails, or another dreg is at the dataset for all of `wait` seconds (None: DREG_WAIT, else 600).
     """
     chosen = replace(choices or Choices(), named=bool(names))
-    check_branch(Repository(registry.root), manner.branch)
-    claims = Claims(registry.root, "dreg release", patience(wait), out.note)
-    if not manner.dry_run:
-        tidy()
-        tidy(Repository(registry.root).git_folder)
     done, failed, never_run = [], [], []
-    for dataset in _upstream_first(registry, registry.datasets(names)):
+    datasets = []
+    for dataset in upstream_first(registry, registry.datasets(names)):
         if not names and dataset.profile() is None:
             never_run.append(dataset.name)  # not asked for by name, so it keeps nobody else
-            continue
-        try:
-            # A plan alone changes nothing, and so has nobody to wait for.
-            with nullcontext() if manner.dry_run else claims.of(dataset.name):
-                done.append(_release_one(dataset, chosen, manner, claims))
-        except DregError as error:
-            failed.append((dataset.name, error))
+        else:
+            datasets.append(dataset)
+    for dataset, released in release_each(registry, datasets, chosen, manner, wait):
+        if isinstance(released, DregError):
+            failed.append((dataset.name, released))
+        else:
+            done.append(released)
     if not names:
         done = [released for released in done if released.state != "unchanged"]
     answer = Releases(tuple(done), tuple(sorted(never_run)))
@@ -104,7 +102,33 @@ def release(
     return answer
 
 
-def _upstream_first(registry: Registry, datasets: Sequence[Dataset]) -> list[Dataset]:
+def release_each(
+    registry: Registry,
+    datasets: Sequence[Dataset],
+    choices: Choices,
+    manner: Manner,
+    wait: float | None = None,
+) -> Iterator[tuple[Dataset, Released | DregError]]:
+    """Release one after the other, and tell of each what was released or what kept it.
+
+    Raises what keeps all of them: BadRequest for a branch that can be none.
+    """
+    check_branch(Repository(registry.root), manner.branch)
+    claims = Claims(registry.root, "dreg release", patience(wait), out.note)
+    if not manner.dry_run:
+        tidy()
+        tidy(Repository(registry.root).git_folder)
+    for dataset in datasets:
+        try:
+            # A plan alone changes nothing, and so has nobody to wait for.
+            with nullcontext() if manner.dry_run else claims.of(dataset.name):
+                released: Released | DregError = _release_one(dataset, choices, manner, claims)
+        except DregError as error:
+            released = error
+        yield dataset, released
+
+
+def upstream_first(registry: Registry, datasets: Sequence[Dataset]) -> list[Dataset]:
     """Each behind those it is made from, so that it can name their releases."""
     try:
         order = needed(registry, [dataset.name for dataset in datasets])
@@ -200,7 +224,7 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
         manner.sign,
     )
     refuse_uncommitted(dataset, plan.manifest, commit)
-    made = publisher.tag(plan.tag, commit, plan.tag_message(), manner.sign)
+    made = publisher.tag(plan.tag, commit, plan.tag_message(manner.automated), manner.sign)
     branch, mark = plan.base.branch, None
     if branch is not None and manner.push:
         publisher.push(GIT_REMOTE, branch, plan.base.tip, made)

@@ -82,9 +82,35 @@ def run(
     `environment` is added to that of all stages. Raises what went wrong, with each one's fate as its
     answer; BadRequest when it is unclear what to run, and for an engine that isn't there.
     """
+    runs, errors = carried_out(
+        registry,
+        _wanted(registry, names, everything),
+        push=push,
+        force=force,
+        jobs=jobs,
+        engine=engine,
+        wait=wait,
+        environment=environment,
+    )
+    if errors:
+        raise _summary(errors, runs)
+    return runs
+
+
+def carried_out(
+    registry: Registry,
+    wanted: list[str],
+    *,
+    push: bool = False,
+    force: bool = False,
+    jobs: int | None = None,
+    engine: str | None = None,
+    wait: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[Runs, dict[str, DregError]]:
+    """As `run`, of datasets that are there: each one's fate, and what went wrong with some by name."""
     surroundings = {**(environment or {}), engines.VARIABLE: engines.chosen(engine)}
     seconds = patience(wait)
-    wanted = _wanted(registry, names, everything)
     plan = _plan(registry, wanted)
     order = in_order(plan.needs)
     fates = None if force or plan.broken else _without_running(registry, order, push)
@@ -107,10 +133,7 @@ def run(
         )
         fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
     runs = Runs(tuple(_measured(registry, fates[name]) for name in order))
-    errors = {name: error for name in order if (error := fates[name].error)}
-    if errors:
-        raise _summary(errors, runs)
-    return runs
+    return runs, {name: error for name in order if (error := fates[name].error)}
 
 
 def needed(registry: Registry, names: list[str]) -> list[str]:
@@ -118,7 +141,12 @@ def needed(registry: Registry, names: list[str]) -> list[str]:
 
     Raises BadRequest for an unknown one, and for a cycle.
     """
-    return in_order(_plan(registry, [d.name for d in registry.datasets(names)]).needs)
+    return in_order(needs(registry, names))
+
+
+def needs(registry: Registry, names: list[str]) -> Mapping[str, set[str]]:
+    """What each dataset is made from, of these and of all that they need. Raises BadRequest for an unknown one."""
+    return _plan(registry, [dataset.name for dataset in registry.datasets(names)]).needs
 
 
 def refuse_unfinished(dataset: Dataset) -> None:
