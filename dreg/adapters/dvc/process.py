@@ -45,8 +45,11 @@ class Processes:
         log: Path,
         read: Callable[[str], None],
         held: Sequence[int] = (),
+        more: Mapping[str, str] | None = None,
     ) -> int:
         """Run `dvc arguments`; every line goes to the end of `log` and to `read`. Its exit code.
+
+        `more` is added to this one process's environment.
 
         The claims `held` end only when DVC has ended too. Raises Stopped when `stop` ended it,
         Outside when DVC is not installed.
@@ -57,7 +60,7 @@ class Processes:
         try:
             with log.open("a", encoding="utf-8") as file:
                 file.write(f"$ dvc {' '.join(arguments)}\n")
-                process = self._start(arguments, lifeline, held)
+                process = self._start(arguments, lifeline, held, more or {})
                 os.close(lifeline)
                 lifeline = -1
                 assert process.stdout is not None
@@ -78,7 +81,11 @@ class Processes:
         return code
 
     def _start(
-        self, arguments: Sequence[str], lifeline: int, held: Sequence[int]
+        self,
+        arguments: Sequence[str],
+        lifeline: int,
+        held: Sequence[int],
+        more: Mapping[str, str],
     ) -> subprocess.Popen[str]:
         # -P: a folder of the registry that is called as a module must not be taken for it.
         command = [sys.executable, "-P", "-m", "dreg.adapters.dvc.child", str(lifeline), *arguments]
@@ -88,7 +95,7 @@ class Processes:
             process = subprocess.Popen(
                 command,
                 cwd=self.root,
-                env={**environment(), **self.more},
+                env={**environment(), **self.more, **more},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -9,6 +9,7 @@ from pathlib import Path
 from dreg.adapters.dvc.kept_lock import heal, kept_lock
 from dreg.adapters.dvc.pipeline import Pipeline, scratch
 from dreg.adapters.dvc.process import Processes
+from dreg.adapters.dvc.remote import chosen_remote
 from dreg.adapters.yaml_files import shown
 from dreg.core.freshness import UNCACHED, State, Verdict, whole
 from dreg.core.transcript import Transcript
@@ -103,7 +104,9 @@ class Attempt:
         if gone:
             self.tell(f"getting the outputs of {', '.join(gone)} from the cache or the remote")
             told = Transcript()
-            if self._dvc([WAITING, "pull", *self.pipeline.targets(gone)], told, quietly=True) != 0:
+            options, more = chosen_remote(self.pipeline.root)
+            pull = [WAITING, "pull", *options, *self.pipeline.targets(gone)]
+            if self._dvc(pull, told, quietly=True, more=more) != 0:
                 why = "" if told.reason.startswith("failed to pull") else f" ({told.reason})"
                 self.tell(f"not all could be got{why}; making the rest again")
         return self.pipeline.verdicts()
@@ -121,7 +124,14 @@ class Attempt:
                 details=list(transcript.said)[-10:],
             )
 
-    def _dvc(self, arguments: list[str], transcript: Transcript, *, quietly: bool = False) -> int:
+    def _dvc(
+        self,
+        arguments: list[str],
+        transcript: Transcript,
+        *,
+        quietly: bool = False,
+        more: Mapping[str, str] | None = None,
+    ) -> int:
         def read(line: str) -> None:
             before = len(transcript.stages) + len(transcript.restored)
             worth = transcript.read(line)
@@ -132,7 +142,7 @@ class Attempt:
             elif worth is not None and not quietly:
                 self.tell(worth)
 
-        return self.processes.run(arguments, self.log, read, self.held)
+        return self.processes.run(arguments, self.log, read, self.held, more)
 
     def _commands(self) -> set[str]:
         found: set[str] = set()
