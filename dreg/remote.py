@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dreg.adapters.dvc_config import read_remotes, remote_of, write_default
+from dreg.adapters.objects import Store
 from dreg.adapters.through_dvc import open_own
-from dreg.errors import Outside
+from dreg.errors import DregError, Outside
 from dreg.output import table
+from dreg.push.announcing import is_dead, this_process
 from dreg.registry import Registry
+
+CHECKS = "dreg/checks/"
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,9 @@ def check(registry: Registry, name: str | None = None) -> Checked:
     """
     remote = remote_of(registry.root, name)
     store = open_own(remote)
-    key, data = f"dreg-check-{secrets.token_hex(8)}", secrets.token_bytes(64)
+    nonce = secrets.token_hex(8)
+    key, data = f"{CHECKS}{nonce}", json.dumps({**this_process(), "nonce": nonce}).encode()
+    _tidy(store)
     started = time.monotonic()
     store.put_bytes(key, data)
     try:
@@ -110,3 +118,11 @@ def check(registry: Registry, name: str | None = None) -> Checked:
     finally:
         store.delete(key)
     return Checked(remote.name, remote.url, remote.endpoint, round(time.monotonic() - started, 3))
+
+
+def _tidy(store: Store) -> None:
+    """Remove what processes of this machine left that were killed while they tried."""
+    with contextlib.suppress(DregError):  # a remote that lists nothing may do the rest
+        for each in list(store.every(CHECKS)):
+            if is_dead(store, each.key):
+                store.delete(each.key)

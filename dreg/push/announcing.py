@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from dreg.adapters.objects import Store
 from dreg.core.garbage import ANNOUNCED, SWEEPS
@@ -57,8 +58,7 @@ class Sweep:
         self._store = store
         self.key = f"{SWEEPS}{secrets.token_hex(8)}.json"
         self._until = time.monotonic() + DELETING
-        who = {"host": socket.gethostname(), "pid": os.getpid(), "start": _start_of(os.getpid())}
-        store.put_bytes(self.key, json.dumps(who).encode())
+        store.put_bytes(self.key, json.dumps(this_process()).encode())
         self.started: datetime = next(
             each.at for each in store.every(SWEEPS) if each.key == self.key
         )
@@ -79,7 +79,7 @@ class Sweep:
 def sweeping(store: Store) -> Iterator[Sweep]:
     """A time in which objects are deleted; releases wait for its end."""
     for each in list(store.every(SWEEPS)):
-        if _is_dead(store, each.key):
+        if is_dead(store, each.key):
             store.delete(each.key)
     sweep = Sweep(store)
     try:
@@ -102,7 +102,7 @@ def _wait_for_sweeps(store: Store, patience: float = PATIENCE) -> None:
         left = [
             key
             for key in going_on
-            if now - first.setdefault(key, now) < patience and not _is_dead(store, key)
+            if now - first.setdefault(key, now) < patience and not is_dead(store, key)
         ]
         if not left:
             return
@@ -111,7 +111,12 @@ def _wait_for_sweeps(store: Store, patience: float = PATIENCE) -> None:
         time.sleep(PAUSE)
 
 
-def _is_dead(store: Store, key: str) -> bool:
+def this_process() -> dict[str, Any]:
+    """What tells this process from all others, as far as its machine goes."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "start": _start_of(os.getpid())}
+
+
+def is_dead(store: Store, key: str) -> bool:
     """Whether the process that wrote this was on this machine and is gone."""
     try:
         who = parse_json(store.get_bytes(key, LIMIT))
