@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.passages",
     "tests.skewed_clock",
     "tests.github_server",
+    "tests.comments_server",
     "tests.cloud_servers",
     "tests.faults.table",
 ]

@@ -119,12 +119,17 @@ def _row(*cells: object) -> str:
 
 
 def compare(
-    registry: Registry, request: str, other: str | None = None, *, limit: int | None = None
+    registry: Registry,
+    request: str,
+    other: str | None = None,
+    *,
+    limit: int | None = None,
+    indexes: bool = True,
 ) -> Difference:
     """The tree against the latest release; `name@version`: against that one, or another release.
 
     Reads profiles and sample indexes, no data; an index that is not here is downloaded. `limit`
-    asks for samples one by one, 0 for all. Raises BadRequest for an unknown dataset or release, or
+    asks for samples one by one, 0 for all; without `indexes` single samples are not compared. Raises BadRequest for an unknown dataset or release, or
     a dataset that was never run; Outside when an index can't be had.
     """
     name, wanted = parse_request(request)
@@ -153,7 +158,9 @@ def compare(
     pricing = pricing_of(dataset, old) if old else USUAL
     if old and new is None:
         tell_of_new_prices(dataset, pricing)
-    compared = samples_since(dataset, old, before, new, after) if old and before else None
+    compared = None
+    if indexes and old and before:
+        compared = samples_since(dataset, old, before, new, after)
     decision = decide(
         before,
         after,

@@ -21,6 +21,7 @@ from typing import Any
 import typer.main
 
 from dreg import cli
+from dreg.core.ci.result_schema import result_schema
 from dreg.core.contract_schema import contract_schema
 from dreg.core.manifest_schema import manifest_schema
 from dreg.core.profile_schema import profile_schema
@@ -28,6 +29,7 @@ from dreg.errors import BadRequest, DregError
 from dreg.output import out
 from dreg.reference.contract import contract_page
 from dreg.reference.manifest import manifest_page
+from dreg.reference.result import result_page
 from dreg.reference.rules import rule_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -42,6 +44,14 @@ ENVIRONMENT = (
     ),
     ("`DREG_REMOTE`, `DVC_REMOTE`", "Where the bytes are: a remote's name, a URL or a path."),
     ("`DVC_DATA_VERSION`", "A tag; `dreg fetch` brings it when no other version is asked for."),
+    (
+        "`DREG_DATASETS`, `DREG_BUMP`, `DREG_FORCE`, `DREG_COMPUTE_TYPE`, `DREG_DRY_RUN`",
+        "What `dreg ci run` is asked for, where a job's inputs must not become part of a command.",
+    ),
+    (
+        "`DREG_CHANGED_SINCE`, `DREG_BASE`, `DREG_HEAD`, `DREG_PULL`",
+        "The same, of `dreg ci plan`, `review` and `comment`.",
+    ),
     ("`DREG_MIRROR`", "The folder in which the mirrors called `local` lie."),
     ("`DREG_WAIT`", "Seconds to wait for another dreg at the same dataset; 600 if not set."),
     (
@@ -85,6 +95,9 @@ def pages() -> dict[str, str]:
         "manifest.md": "\n".join(("# The manifest", "", WRITTEN_BY, "", *manifest_page())) + "\n",
         "manifest.schema.json": json.dumps(manifest_schema(), indent=2) + "\n",
         "profile.schema.json": json.dumps(profile_schema(), indent=2) + "\n",
+        "result.md": "\n".join(("# The result of a run", "", WRITTEN_BY, "", *result_page()))
+        + "\n",
+        "result.schema.json": json.dumps(result_schema(), indent=2) + "\n",
         "rules.md": "\n".join(("# Rules", "", WRITTEN_BY, "", *rule_page(peer()))) + "\n",
     }
 

@@ -93,6 +93,22 @@ def test_eight_datasets_from_eight_clones(eight, zygote, fault, tmp_path):
         assert world.lies() == []
 
 
+def test_eight_automated_jobs_at_once(eight, zygote, fault, tmp_path):
+    world = eight.copy(tmp_path / "eight")
+    for name in NAMES:
+        world.git("clone", "-q", "--depth=1", f"file://{world.remote}", name, folder=".")
+        world.git("checkout", "-q", "--detach", folder=name)
+        (world.home / name / ".dvc" / "cache").symlink_to(world.registry / ".dvc" / "cache")
+    with fault("eight releases at once"):
+        done = zygote.run_all(world, [(n, ("ci", "run", n, "--json")) for n in NAMES])
+        assert [ran.code for ran in done] == [0] * 8, [ran.stderr for ran in done]
+        states = [json.loads(ran.stdout)["datasets"][0]["state"] for ran in done]
+        assert states == ["changed"] * 8
+        tags = world.git("tag", "--list", folder="registry.git").split()
+        assert tags == [f"{name}-v1.0.0" for name in NAMES]
+        assert world.lies() == []
+
+
 def test_eight_datasets_from_one_clone(eight, zygote, fault, tmp_path):
     world = eight.copy(tmp_path / "eight")
     with fault("eight releases at once"):

@@ -61,6 +61,22 @@ class Api:
                 raise self.odd("its answer is no list")
             yield from items
 
+    def change(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """What the server answers to a change. It is asked once: it may have done what it did not confirm."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        answer = self.request(method, f"{self.url}{path}", headers, body)
+        if answer.status_code == http.HTTPStatus.FORBIDDEN:
+            raise Outside(
+                f"GitHub does not let this token change {path}",
+                hint="the job's permissions have to say so, as in `pull-requests: write`",
+            )
+        if answer.status_code != http.HTTPStatus.CREATED:
+            self.judge(answer)
+        try:
+            return answer.json()
+        except ValueError as error:
+            raise self.odd("its answer is no JSON") from error
+
     def ask(self, url: str) -> tuple[Any, str | None]:
         """The answer at `url`, and where the next page is."""
         kept = self.kept(url)
@@ -86,8 +102,16 @@ class Api:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         if etag:
             headers["If-None-Match"] = etag
+        return self.request("GET", url, headers)
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: Any = None
+    ) -> requests.Response:
+        """Raises Outside where there is no answer at all."""
         try:
-            return self.session.get(url, headers=headers, timeout=(CONNECT_SECONDS, READ_SECONDS))
+            return self.session.request(
+                method, url, headers=headers, json=body, timeout=(CONNECT_SECONDS, READ_SECONDS)
+            )
         except requests.RequestException as error:
             why = "no answer in time" if isinstance(error, requests.Timeout) else "no connection"
             raise Outside(

@@ -1,0 +1,50 @@
+"""What changed between an earlier commit and this one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dreg.adapters.git.process import QUIETLY, start
+from dreg.adapters.git.repository import Repository
+from dreg.errors import BadRequest
+
+NEVER = re.compile(r"0+")  # as GitHub names what a new branch was before
+ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def commit_of(root: Path, revision: str, remote: str = "origin") -> str:
+    """The commit that a revision names here, or on the remote, from where an id is then fetched.
+
+    Raises BadRequest for one that is nowhere.
+    """
+    repository = Repository(root)
+    for name in (revision, f"refs/remotes/{remote}/{revision}"):
+        found = repository.try_(
+            "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
+        )
+        if found:
+            return found
+    if ID.fullmatch(revision) and repository.remote_url(remote) is not None:
+        start(["fetch", *QUIETLY, "--refmap=", "--depth=1", remote, revision], root)
+        if repository.try_("cat-file", "-e", f"{revision}^{{commit}}") is not None:
+            return revision
+    raise BadRequest(
+        f"there is no commit `{revision}` here",
+        hint=f"fetch it first: git fetch {remote} {revision}"
+        if re.fullmatch(r"[\w./-]+", revision) and not revision.startswith("-")
+        else "name a branch, a tag or a commit",
+    )
+
+
+def branched_off(root: Path, commit: str) -> str:
+    """Where HEAD's history left that of `commit`; `commit` itself where it has nothing in common."""
+    return Repository(root).try_("merge-base", commit, "HEAD") or commit
+
+
+def changed_since(root: Path, commit: str) -> list[str]:
+    """Paths that are not at HEAD as they were at `commit`, wherever HEAD went since."""
+    listed = Repository(root).ask(
+        "diff", "--name-only", "--no-renames", "-z", "--end-of-options", commit, "HEAD"
+    )
+    return [path for path in listed.split("\0") if path]

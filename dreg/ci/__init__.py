@@ -1,0 +1,1 @@
+"""Automated runs: the commands that a person runs, as one step, and what a review is told."""

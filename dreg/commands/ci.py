@@ -1,0 +1,269 @@
+"""dreg ci: what automated runs do, and what they can be asked from a laptop just as well."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dreg.commands import WaitOpt, answers, complete_dataset
+from dreg.output import out
+
+app = typer.Typer(
+    name="ci",
+    help="What automated runs do: run and release as one step, plan a push, review a pull request.",
+    rich_markup_mode=None,
+    add_completion=False,
+    no_args_is_help=True,
+    epilog="Example: dreg ci run wine-quality",
+)
+
+
+class BumpName(StrEnum):
+    """The bumps one can ask for; `auto` takes the computed one."""
+
+    auto = "auto"
+    patch = "patch"
+    minor = "minor"
+    major = "major"
+
+
+def complete_compute(incomplete: str) -> list[str]:
+    """Compute types for shell completion."""
+    from dreg.core.ci.compute import COMPUTE_TYPES
+
+    return [name for name in COMPUTE_TYPES if name.startswith(incomplete)]
+
+
+NamesArg = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        envvar="DREG_DATASETS",
+        show_envvar=False,
+        autocompletion=complete_dataset,
+        show_default=False,
+        hidden=True,
+    ),
+]
+
+
+@app.command()
+@answers("dreg.ci.answer:Result")
+def run(
+    names: NamesArg = None,
+    bump: Annotated[
+        BumpName,
+        typer.Option(
+            envvar="DREG_BUMP", show_envvar=False, help="Raise the computed bump (DREG_BUMP)."
+        ),
+    ] = BumpName.auto,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            "-f",
+            envvar="DREG_FORCE",
+            show_envvar=False,
+            help="Run every stage, changed or not (DREG_FORCE).",
+        ),
+    ] = False,
+    compute_type: Annotated[
+        str,
+        typer.Option(
+            metavar="TYPE",
+            envvar="DREG_COMPUTE_TYPE",
+            show_envvar=False,
+            autocompletion=complete_compute,
+            help="What pipelines are given: cpu- or gpu-, small, medium or large (DREG_COMPUTE_TYPE).",
+        ),
+    ] = "cpu-small",
+    results: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Write result.json there.", show_default=False),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            envvar="DREG_DRY_RUN",
+            show_envvar=False,
+            help="Run and check, and say what would be released (DREG_DRY_RUN).",
+        ),
+    ] = False,
+    branch: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
+    ] = None,
+    wait: WaitOpt = None,
+) -> None:
+    """Run, check and release datasets, as one step.
+
+    Without a name: all; DREG_DATASETS has names, too. What is as it was released is not even fetched. One that
+    fails stops only those made from it. The tag's message says which automated run made it.
+
+    \b
+    Example:
+      dreg ci run
+      dreg ci run wine-quality --force --out results
+    """
+    from dreg.ci.running import ci_run
+    from dreg.core.choices import Choices
+    from dreg.core.version import Bump
+    from dreg.registry import Registry
+
+    out.answer(
+        ci_run(
+            Registry.here(),
+            names,
+            choices=Choices(bump=None if bump is BumpName.auto else Bump[bump.name.upper()]),
+            compute=compute_type,
+            force=force,
+            dry_run=dry_run,
+            branch=branch,
+            results=results,
+            wait=wait,
+        )
+    )
+
+
+@app.command()
+@answers("dreg.ci.planning:Planned")
+def plan(
+    names: NamesArg = None,
+    changed_since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV",
+            envvar="DREG_CHANGED_SINCE",
+            show_envvar=False,
+            help="Only what was touched since this commit (DREG_CHANGED_SINCE).",
+            show_default=False,
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=256, metavar="N", help="So many jobs at most.")
+    ] = 8,
+) -> None:
+    """Which datasets a push or a pull request touches, as the matrix of a workflow.
+
+    By their pipelines, contracts and data, what their stages read, the packages that are
+    installed, and the datasets they are made from. Without --changed-since: all, or the named ones.
+
+    \b
+    Example:
+      dreg ci plan --changed-since origin/main
+      dreg ci plan --json
+    """
+    from dreg.ci.planning import ci_plan
+    from dreg.registry import Registry
+
+    out.answer(ci_plan(Registry.here(), names, since=changed_since, at_most=jobs))
+
+
+@app.command()
+@answers("dreg.ci.review:Review")
+def review(
+    base: Annotated[
+        str,
+        typer.Option(
+            metavar="REV",
+            envvar="DREG_BASE",
+            show_envvar=False,
+            help="What it is to be merged into (DREG_BASE).",
+        ),
+    ],
+    head: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHA",
+            envvar="DREG_HEAD",
+            show_envvar=False,
+            help="What to call the reviewed commit, if not HEAD (DREG_HEAD).",
+            show_default=False,
+        ),
+    ] = None,
+    pull: Annotated[
+        int | None,
+        typer.Option(
+            metavar="NUMBER",
+            envvar="DREG_PULL",
+            show_envvar=False,
+            help="The pull request's number (DREG_PULL).",
+            show_default=False,
+        ),
+    ] = None,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write review.md and review.json there.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """What a pull request does to datasets, as Markdown.
+
+    Next versions, findings, gates, samples, and who is made from it. Needs no keys: what cannot be
+    had without is told as not seen.
+
+    \b
+    Example:
+      dreg ci review --base origin/main
+      dreg ci review --base origin/main --pull 7 --out review
+    """
+    from dreg.ci.review import ci_review
+    from dreg.registry import Registry
+
+    out.answer(ci_review(Registry.here(), base, head=head, pull=pull, results=results))
+
+
+@app.command()
+@answers("dreg.ci.posting:Posted")
+def comment(
+    results: Annotated[Path, typer.Argument(metavar="DIR", help="What `dreg ci review` wrote.")],
+    head: Annotated[
+        str,
+        typer.Option(
+            metavar="SHA",
+            envvar="DREG_HEAD",
+            show_envvar=False,
+            help="The commit that was reviewed, from a source to be trusted (DREG_HEAD).",
+        ),
+    ],
+) -> None:
+    """Post a review on its pull request, or bring the one that is there up to date.
+
+    Needs GITHUB_TOKEN and GITHUB_REPOSITORY. The review may come from a job that ran anybody's code:
+    nothing of it is taken for markup.
+
+    \b
+    Example:
+      dreg ci comment review --head $SHA
+    """
+    from dreg.ci.posting import ci_comment
+
+    out.answer(ci_comment(results, head=head))
+
+
+@app.command()
+@answers("dreg.ci.rendering:Rendered")
+def render(
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; refuse files that are otherwise.")
+    ] = False,
+) -> None:
+    """Write the workflow files, from one model of inputs and compute types.
+
+    \b
+    Example:
+      dreg ci render
+      dreg ci render --check
+    """
+    from dreg.ci.rendering import render as write
+    from dreg.registry import Registry
+
+    out.answer(write(Registry.here(), check=check))

@@ -1,0 +1,1 @@
+"""What automated runs are told and tell: compute types, who started them, their results."""

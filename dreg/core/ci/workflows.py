@@ -1,0 +1,148 @@
+"""The one model that workflow files are written from: inputs, compute types, actions, and what a job is given.
+
+A template is a workflow with marks, `<<mark>>`. On a line of its own a mark stands for lines, which are
+indented as it is; within a line for a word. What a job does is `dreg ...` in the template.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dreg.core.ci.compute import COMPUTE_TYPES, USUAL
+from dreg.errors import BadRequest
+
+WRITTEN_BY = "# Written by `dreg ci render`; what a job does is `dreg ci ...`, for people as well."
+MARK = re.compile(r"<<([a-z-]+)>>")
+RUNNER = "ubuntu-24.04"
+PYTHON = "3.12"
+NIGHTLY = "17 3 * * *"  # off the hour, when fewer others want a runner
+
+
+@dataclass(frozen=True)
+class Input:
+    """What can be chosen when a workflow is started by hand. `variable` is what the job finds it in."""
+
+    name: str
+    variable: str
+    description: str
+    default: str = ""
+    options: tuple[str, ...] = ()
+    boolean: bool = False
+
+
+@dataclass(frozen=True)
+class Action:
+    """A published action, at one commit; its version is for people and for who updates it."""
+
+    name: str
+    commit: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.commit} # {self.version}"
+
+
+BUMP = Input(
+    "bump", "DREG_BUMP", "Raise the computed bump", "auto", ("auto", "patch", "minor", "major")
+)
+COMPUTE = Input(
+    "compute-type", "DREG_COMPUTE_TYPE", "What pipelines are given", USUAL, tuple(COMPUTE_TYPES)
+)
+FORCE = Input("force", "DREG_FORCE", "Run every stage, changed or not", "false", boolean=True)
+DRY_RUN = Input("dry-run", "DREG_DRY_RUN", "Only say what would be released", "false", boolean=True)
+PIPELINES = Input(
+    "pipelines", "DREG_DATASETS", "Names, separated by spaces; empty for every dataset"
+)
+RUN_INPUTS = (PIPELINES, FORCE, BUMP, COMPUTE, DRY_RUN)
+
+ACTIONS = {
+    "checkout": Action("actions/checkout", "11bd71901bbe5b1630ceea73d27597364c9af683", "v4.2.2"),
+    "setup-python": Action(
+        "actions/setup-python", "a26af69be951a213d495a4c3e4e4022e16d87065", "v5.6.0"
+    ),
+    "upload-artifact": Action(
+        "actions/upload-artifact", "ea165f8d65b6e75b540449e92b4886f43607fa02", "v4.6.2"
+    ),
+    "download-artifact": Action(
+        "actions/download-artifact", "d3f86a106a0bac45b974a628896c90dbdf5c8093", "v4.3.0"
+    ),
+    "setup-buildx": Action(
+        "docker/setup-buildx-action", "b5ca514318bd6ebac0fb2aedd5d36ec1b5c232a2", "v3.10.0"
+    ),
+    "login": Action("docker/login-action", "74a5d142397b4f367a81961eba4e8cd7edddf772", "v3.4.0"),
+    "build-push": Action(
+        "docker/build-push-action", "263435318d21b8e681c14492fe198d362a7d2c83", "v6.18.0"
+    ),
+    "attest": Action(
+        "actions/attest-build-provenance", "e8998f949152b193b063cb0ec769d69d929409be", "v2.4.0"
+    ),
+}
+
+# What a job needs to reach the bytes. Variables and secrets are the repository's settings.
+BYTES = """\
+DREG_REMOTE: ${{ vars.DREG_REMOTE || '' }}
+AWS_ENDPOINT_URL: ${{ vars.AWS_ENDPOINT_URL || '' }}
+AWS_DEFAULT_REGION: ${{ vars.AWS_DEFAULT_REGION || 'us-east-1' }}
+AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}
+AWS_SECRET_ACCESS_KEY: ${{ secrets.AWS_SECRET_ACCESS_KEY }}"""
+
+
+def filled(template: str, install: str) -> str:
+    """The workflow that a template makes; `install` is the command that installs dreg in a job.
+
+    Raises BadRequest for a mark that the model does not know.
+    """
+    marks = _marks(install)
+    lines = []
+    for line in template.splitlines():
+        alone = MARK.fullmatch(line.strip())
+        if alone:
+            indent = line[: len(line) - len(line.lstrip())]
+            block = _known(marks, alone[1]).splitlines()
+            lines += [f"{indent}{text}" if text else "" for text in block]
+        else:
+            lines.append(MARK.sub(lambda mark: _known(marks, mark[1]), line))
+    return "\n".join(lines) + "\n"
+
+
+def _known(marks: Mapping[str, str], mark: str) -> str:
+    if mark not in marks:
+        raise BadRequest(f"no workflow has `<<{mark}>>`", hint=f"marks: {', '.join(marks)}")
+    return marks[mark]
+
+
+def _marks(install: str) -> dict[str, str]:
+    return {
+        "written-by": WRITTEN_BY,
+        "runner": RUNNER,
+        "python": PYTHON,
+        "nightly": NIGHTLY,
+        "install": install,
+        "run-inputs": "\n".join(map(dispatched, RUN_INPUTS)),
+        "run-environment": "\n".join(given(one) for one in RUN_INPUTS if one is not PIPELINES),
+        "pipelines": given(PIPELINES),
+        "bytes": BYTES,
+        **{name: str(action) for name, action in ACTIONS.items()},
+    }
+
+
+def dispatched(one: Input) -> str:
+    """The input as `workflow_dispatch` declares it."""
+    lines = [f"{one.name}:", f"  description: {one.description}"]
+    if one.options:
+        lines += ["  type: choice", f"  options: [{', '.join(one.options)}]"]
+    elif one.boolean:
+        lines.append("  type: boolean")
+    default = one.default if one.options or one.boolean else f'"{one.default}"'
+    return "\n".join([*lines, f"  default: {default}"])
+
+
+def given(one: Input) -> str:
+    """The input as a job's environment has it: with its default also where nobody chose, as at night.
+
+    Only so does it get into a command: as a value, never as part of a shell's text.
+    """
+    name = f"inputs.{one.name}" if "-" not in one.name else f"inputs['{one.name}']"
+    return f"{one.variable}: ${{{{ {name} || '{one.default}' }}}}"

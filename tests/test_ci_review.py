@@ -1,0 +1,354 @@
+"""`dreg ci review` and `dreg ci comment`: what a pull request does to datasets, told where people look."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from html import unescape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from markdown_it import MarkdownIt
+
+from dreg.core.ci.comment import LIMIT, MARK, Place, comment
+from dreg.core.ci.markup import code, literal, row, sentence
+from dreg.core.ci.reviewed import (
+    Column,
+    Downstream,
+    InSplit,
+    Picture,
+    Reviewed,
+    Sample,
+    Told,
+    from_json,
+)
+from dreg.errors import BadRequest
+from tests.ci_jobs import job
+from tests.small_registry import NAME
+
+HEAD = "c" * 40
+
+
+@pytest.fixture
+def proposed(ready):
+    """A release on main, and on a branch a pull request that drops a column and has been run and pushed."""
+    ready.release()
+    ready.git("switch", "-q", "-c", "topic")
+    ready.drop_column("leaf_mm")
+    ready.ok("run", NAME, "--push")
+    ready.commit_all()
+    return ready
+
+
+def review(registry, *arguments, **environment):
+    done = registry.ok("ci", "review", "--base", "origin/main", "--json", *arguments, **environment)
+    return done.json
+
+
+def reviewed(**more):
+    return replace(
+        Reviewed("toy", ("contract",), "up to date", last="1.0.0", next="2.0.0", bump="major"),
+        **more,
+    )
+
+
+def shown(text):
+    """What a reader of the rendered Markdown sees: tags, and texts."""
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    return html, unescape(re.sub(r"<[^>]*>", " ", html))
+
+
+# What is found
+
+
+def test_next_version_findings_schema_and_samples_are_told(proposed):
+    (one,) = review(proposed)["datasets"]
+    assert (one["last"], one["next"], one["bump"], one["state"]) == (
+        "1.0.0",
+        "2.0.0",
+        "major",
+        "up to date",
+    )
+    assert "column-removed" in {finding["rule"] for finding in one["findings"]}
+    assert {"name": "leaf_mm", "before": "float64, mm", "after": None} in one["columns"]
+    assert {split["split"] for split in one["splits"]} == {"train", "val"}
+    assert (one["unseen"], one["error"]) == ([], "")
+    text = proposed.ok("ci", "review", "--base", "origin/main").stdout
+    assert text.startswith(f"{MARK}\n### Data review\n")
+    _, seen = shown(text)
+    assert "2.0.0" in seen
+    assert "leaf_mm" in seen
+
+
+def test_single_samples_are_told_where_their_index_can_be_had(ready):
+    ready.release()
+    ready.edit("pipelines/toy/params.yaml", "validation_share: .*", "validation_share: 0.5")
+    ready.ok("run", NAME)
+    ready.commit_all()
+    (one,) = review(
+        ready,
+    )["datasets"]
+    assert one["samples"]
+    assert one["counts"][0][0] == "split"
+    assert one["more_samples"] > 0
+
+
+def test_without_the_remote_it_says_what_was_not_seen(proposed):
+    proposed.git("push", "-q", "origin", "topic")
+    checkout = job(proposed, depth=1000)
+    proposed.git("fetch", "-q", "--tags", "origin", "topic", folder=checkout.path)
+    proposed.git("checkout", "-q", "--detach", "FETCH_HEAD", folder=checkout.path)
+    proposed.store.rename(proposed.home / "away")
+    base = proposed.git("rev-parse", "main", folder=proposed.remote)
+    done = checkout.dreg("ci", "review", "--base", base, "--json")
+    assert done.code == 0, done.stderr
+    (one,) = done.json["datasets"]
+    assert (one["next"], one["state"]) == ("2.0.0", "missing")
+    assert any("could not be compared" in text for text in one["unseen"])
+
+
+def test_a_pipeline_that_was_changed_and_not_run_is_told(proposed):
+    proposed.edit(f"pipelines/{NAME}/params.yaml", "validation_share: .*", "validation_share: 0.5")
+    proposed.commit_all()
+    assert review(proposed)["datasets"][0]["state"] == "changed"
+    _, seen = shown(proposed.ok("ci", "review", "--base", "origin/main").stdout)
+    assert "its pipeline was changed and not run since" in seen
+
+
+def test_gates_that_are_broken_are_told(proposed):
+    contract = proposed.path / "pipelines" / NAME / "dataset.yaml"
+    contract.write_text(f"{contract.read_text()}  min_samples: {{val: 1000}}\n")
+    proposed.commit_all()
+    (one,) = review(proposed)["datasets"]
+    assert any(problem.startswith("min_samples: split `val` has ") for problem in one["problems"])
+
+
+def test_whom_it_reaches_is_told_and_whether_their_range_still_has_it(proposed):
+    for name, wanted in (("old", "toy@^1"), ("any", "toy")):
+        proposed.ok("new", name, "--kind", "tabular")
+        proposed.edit(
+            f"pipelines/{name}/dataset.yaml", "^title: .*", f"title: X\nupstream: ['{wanted}']"
+        )
+    proposed.commit_all()
+    found = {one["name"]: one for one in review(proposed)["datasets"]}
+    reached = {d["name"]: d["fits"] for d in found[NAME]["downstream"]}
+    assert reached == {"old": False, "any": True}
+
+
+def test_nothing_touched_and_a_dataset_that_is_gone(proposed):
+    assert "No dataset is touched." in proposed.ok("ci", "review", "--base", "HEAD").stdout
+    proposed.git("rm", "-r", "-q", f"pipelines/{NAME}")
+    proposed.commit_all()
+    assert review(proposed)["gone"] == [NAME]
+
+
+def test_thumbnails_that_git_has_are_pictures_before_and_now(proposed):
+    picture = proposed.path / "data" / NAME / "thumbnails.png"
+    picture.write_bytes(b"png")
+    proposed.git("add", "-f", str(picture))
+    proposed.commit_all()
+    (one,) = review(proposed, "--head", HEAD)["datasets"]
+    assert one["pictures"] == [{"path": f"data/{NAME}/thumbnails.png", "commit": HEAD}]
+
+
+# How it is told
+
+
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    "</code></summary><script>alert(1)</script>",
+    "a | b\n\n# Heading",
+    "x\\| y | z \\\\| w",
+    "`code` ``more`` `",
+    "[click](https://evil.example)",
+    "![pixel](https://evil.example/x.png)",
+    "https://evil.example www.evil.example mail@evil.example",
+    "@everyone @acme/admins fixes #1 GH-2 acme/x#3",
+    "<!-- -->\n--> <details open>",
+    "&lt;b&gt; &#64;you",
+    "- [ ] task\n> quote\n1. one",
+    "\u202egnp.exe\u2066\x1b[2J\x00",
+    "~~~\n```\n$$x$$",
+    "*a* _b_ ~c~ **d**",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("form", [literal, code, sentence], ids=["literal", "code", "sentence"])
+def test_hostile_text_is_text_alone_in_a_cell_and_in_a_list(form, text):
+    for markdown in (
+        f"{row('a', 'b')}\n{row('---', '---')}\n{row(form(text), 'end')}",
+        f"- {form(text)}",
+    ):
+        html, seen = shown(markdown)
+        assert set(re.findall(r"</?([a-z0-9]+)", html)) <= {
+            "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "code"
+        }  # fmt: skip
+        assert html.count("<li>") == markdown.startswith("- ")
+        assert html.count("<td>") in (0, 2)
+        plain = seen.replace("\u200b", "")
+        for word in re.findall(r"[a-z]{3,}", text):
+            assert word in plain
+
+
+@given(some.text())
+def test_whatever_the_text_cells_and_items_stay_what_they_are_and_nothing_is_markup(text):
+    markdown = f"{row('a', 'b')}\n{row('---', '---')}\n{row(code(text), sentence(text))}\n\nend"
+    html, _ = shown(markdown)
+    assert html.count("<td>") == 2
+    assert "<p>end</p>" in html
+    listed, _ = shown(f"- {literal(text)}\n- {sentence(text)}\n")
+    assert listed.count("<li>") == listed.count("</li>") == 2
+    assert not re.search(r"<(?!/?(ul|li|code|p)>)", listed)
+    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
+        "table", "thead", "tbody", "tr", "th", "td", "code", "p",
+    }  # fmt: skip
+
+
+@given(some.sampled_from(["@", "#", "gh-", "GH-", "www.", "://"]), some.text("ab1 ", min_size=1))
+def test_what_github_would_make_a_link_of_is_broken_up(sign, behind):
+    _, seen = shown(literal(f"x {sign}{behind}"))
+    assert not re.search(r"[@#]\w|\bgh-\w|://|\bwww\.", seen, re.IGNORECASE)
+
+
+def test_sentences_keep_their_names_as_code():
+    assert sentence("column `a|b` is gone") == "column <code>a&#124;b</code> is gone"
+    assert shown(sentence("set ``a`b`` free"))[1].strip().replace("  ", " ") == "set a`b free"
+
+
+def test_everything_hostile_at_once_is_a_comment_of_the_usual_tags():
+    bad = " ".join(HOSTILE)
+    one = Reviewed(
+        name=bad, why=(bad,), state=bad, unseen=(bad,), last=bad, next=bad, bump=bad,
+        findings=(Told(bad, bad, bad, bad),), problems=(bad,), columns=(Column(bad, bad, bad),),
+        splits=(InSplit(bad, 1, 2),), counts=(("split", bad), (bad, bad)), samples=(Sample(bad, bad, bad),),
+        pictures=(Picture(f"data/x/{bad}.png", HEAD), Picture("data/x/t.png", bad), Picture("../t.png", HEAD)),
+        downstream=(Downstream(bad, bad, False),),
+    )  # fmt: skip
+    text = comment([one], gone=[bad], head=HEAD, place=Place("https://github.com", "acme/registry"))
+    html, _ = shown(text)
+    assert set(re.findall(r"<([a-z0-9]+)", html)) <= {
+        "h3", "table", "thead", "tbody", "tr", "th", "td", "code", "p", "strong", "details", "summary",
+        "ul", "li", "sub", "img",
+    }  # fmt: skip
+    assert html.count("<details>") == html.count("</details>") == 1
+    images = re.findall(r'src="([^"]*)"', html)
+    assert all(src.startswith("https://github.com/acme/registry/blob/") for src in images)
+    assert len(images) <= 1
+
+
+def test_a_picture_is_shown_from_the_repository_at_its_commit():
+    one = reviewed(pictures=(Picture("data/toy/thumbnails.png", HEAD),))
+    where = f"https://github.com/acme/registry/blob/{HEAD}/data/toy/thumbnails.png?raw=true"
+    assert where in comment([one], place=Place("https://github.com", "acme/registry"))
+    assert "<img" not in comment([one])
+
+
+@pytest.mark.parametrize("number", [1, 30, 5000])
+@pytest.mark.parametrize("limit", [LIMIT, 3000])
+def test_a_comment_is_never_longer_than_github_takes_and_always_whole(number, limit):
+    long = "\U0001f600@|`" * 300
+    one = reviewed(
+        findings=tuple(Told("major", "x", f"{long} {at}", long) for at in range(500)),
+        columns=tuple(Column(f"{long}{at}", long, None) for at in range(500)),
+        samples=tuple(Sample("added", "train", f"{long}{at}") for at in range(500)),
+        problems=(long,) * 100,
+    )
+    text = comment([replace(one, name=f"d{at}{long}") for at in range(number)], limit=limit)
+    assert len(text.encode("utf-16-le")) // 2 <= limit
+    html, _ = shown(text)
+    assert html.count("<details>") == html.count("</details>")
+    assert text.startswith(MARK)
+    if number == 5000:
+        assert re.search(r"and [\d,]+ datasets more|did not fit", text)
+
+
+def test_what_fits_is_all_there():
+    findings = tuple(Told("minor", "samples-added", f"finding {at}", "Nobody.") for at in range(30))
+    text = comment([replace(reviewed(findings=findings), name=f"d{at}") for at in range(3)])
+    for at in range(30):
+        assert text.count(f"finding {at} ") == 3
+
+
+# How it is posted
+
+
+def posted(registry, pull_request, *arguments, code=0, **environment):
+    more = {**pull_request.environment, **environment}
+    done = registry.dreg("ci", "comment", "../review", "--json", *arguments, **more)
+    assert done.code == code, done.stderr
+    return done
+
+
+@pytest.fixture
+def found(proposed, pull_request):
+    """The review of the proposed change, as its job left it for the one that posts."""
+    pull_request.head = HEAD
+    proposed.ok(
+        "ci", "review", "--base", "origin/main", "--out", "../review", DREG_HEAD=HEAD, DREG_PULL="7"
+    )
+    return proposed
+
+
+def test_one_comment_is_kept_up_to_date(found, pull_request):
+    pull_request.keep(f"{MARK}\nwritten by somebody else", "mallory")
+    first = posted(found, pull_request, "--head", HEAD).json
+    assert (first["state"], first["pull"]) == ("written", 7)
+    assert "2&#46;0&#46;0" in pull_request.comments[2]["body"]
+    assert posted(found, pull_request, "--head", HEAD).json["state"] == "unchanged"
+    pull_request.comments[2]["body"] = f"{MARK}\nold"
+    assert posted(found, pull_request, DREG_HEAD=HEAD).json["state"] == "updated"
+    assert "2&#46;0&#46;0" in pull_request.comments[2]["body"]
+    assert pull_request.comments[1]["body"].endswith("written by somebody else")
+    assert len(pull_request.comments) == 2
+
+
+def test_a_review_of_another_commit_or_pull_request_is_not_posted(found, pull_request):
+    assert "is not at" in posted(found, pull_request, "--head", "d" * 40, code=1).stderr
+    pull_request.number = 8
+    assert posted(found, pull_request, "--head", HEAD, code=3).stderr.startswith(
+        "error: GitHub has no"
+    )
+    assert pull_request.comments == {}
+
+
+def test_a_token_that_may_not_comment_is_told_what_is_missing(found, pull_request):
+    done = posted(found, pull_request, "--head", HEAD, code=3, GITHUB_TOKEN="another")
+    assert "`pull-requests: write`" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: [],
+        lambda data: {**data, "more": 1},
+        lambda data: {**data, "pull": "7"},
+        lambda data: {**data, "datasets": [{**data["datasets"][0], "findings": [1]}]},
+        lambda data: {**data, "datasets": [{**data["datasets"][0], "name": None}]},
+        lambda data: {**data, "datasets": {}},
+        lambda data: {**data, "pull": True},
+    ],
+)
+def test_what_is_no_review_is_not_posted(found, pull_request, change):
+    file = found.home / "review" / "review.json"
+    file.write_text(json.dumps(change(json.loads(file.read_text()))))
+    done = posted(found, pull_request, "--head", HEAD, code=2)
+    assert "review.json" in done.stderr
+    assert pull_request.comments == {}
+
+
+def test_what_is_huge_or_nested_is_not_posted(found, pull_request):
+    file = found.home / "review" / "review.json"
+    for text in ("[" * 100_000, " " * 5_000_000, "nonsense"):
+        file.write_text(text)
+        assert "is no review" in posted(found, pull_request, "--head", HEAD, code=2).stderr
+
+
+def test_values_are_read_as_they_were_written():
+    one = reviewed(columns=(Column("a", None, "int64"),), counts=(("split", "n"), ("train", "1")))
+    data = json.loads(json.dumps(one, default=vars))
+    assert from_json(Reviewed, data, "review") == one
+    with pytest.raises(BadRequest):
+        from_json(Reviewed, {**data, "bump": 3}, "review")
