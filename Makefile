@@ -15,7 +15,7 @@ WORKERS ?= auto
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
-	@echo "make neighbours   torch, sentence-transformers, MLflow's server and clouds' stores, for the tests that need them"
+	@echo "make neighbours   torch, sentence-transformers, MLflow's server, clouds' stores and act, for the tests that need them"
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
@@ -43,7 +43,7 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 # What the tests of training code and of embeddings need beside that: torch for CPUs, and MLflow's server, which wants
 # older libraries than we do and so has an environment of its own. 30 s and 1.5 GB that only CI and who
 # works on it has to have; without it those tests skip, and say so.
-neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds
+neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds $(VENV)/.workflows
 
 # pip, since it may be set up with wheels of its own. On Linux PyPI's torch brings CUDA, several GB:
 # UV_TORCH_BACKEND=cpu has uv take the CPU build from PyTorch's own index.
@@ -69,6 +69,13 @@ $(VENV)/.clouds: $(VENV)/.dev
 	  echo "npm could not install Azurite: tests that need it skip"; fi
 	@touch $@
 
+# What runs workflows on this machine, and what lints them; with environments of their own, as above.
+$(VENV)/.workflows: $(BIN)/uv tests/workflow-tools.txt
+	@echo "installing act, actionlint, zizmor and check-jsonschema into $(VENV)/workflows"
+	@$(PYTHON) -m venv --clear $(VENV)/workflows
+	@$(BIN)/uv pip install --quiet --python $(VENV)/workflows/bin/python --requirement tests/workflow-tools.txt
+	@touch $@
+
 demo: $(VENV)/.registry
 	@$(BIN)/python docs/demo.py $(if $(KEEP),--keep "$(KEEP)")
 
@@ -84,11 +91,13 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 	$(BIN)/python -m dreg.reference --check
+	$(BIN)/dreg ci render --check
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m dreg.reference
+	$(BIN)/dreg ci render
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench

@@ -91,12 +91,14 @@ def test_nothing_touched_is_an_empty_matrix_and_the_workflow_is_told(three):
 def test_what_is_made_from_another_is_in_its_job_behind_it(three):
     ran = job(three)
     planned = ran.dreg("ci", "plan", "--json").json
-    matrix = {"include": [{"datasets": "toy child"}, {"datasets": "other"}]}
+    matrix = {
+        "include": [{"number": 0, "datasets": "toy child"}, {"number": 1, "datasets": "other"}]
+    }
     assert planned["matrix"] == matrix
     assert ran.outputs == {"matrix": matrix, "any": True}
     assert planned["since"] is None
     named = ran.dreg("ci", "plan", "--json", "--jobs", "1", DREG_DATASETS="other toy").json
-    assert named["matrix"] == {"include": [{"datasets": "toy other"}]}
+    assert named["matrix"] == {"include": [{"number": 0, "datasets": "toy other"}]}
 
 
 def test_a_branch_that_is_new_touches_everything_there_is(three):

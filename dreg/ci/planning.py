@@ -11,7 +11,7 @@ from dreg.adapters.step_files import tell_outputs
 from dreg.core.ci.touched import Reach, gone, jobs, touched
 from dreg.core.version import check_name
 from dreg.errors import BadRequest, DregError
-from dreg.output import out, table
+from dreg.output import jsonable, out, table
 from dreg.registry import Registry
 
 AT_MOST = 8
@@ -28,8 +28,9 @@ class Touched:
 
 @dataclass(frozen=True)
 class Job:
-    """One job of the matrix: names, separated by spaces, each behind those it is made from."""
+    """One job of the matrix: its number, and names separated by spaces, each behind those it is made from."""
 
+    number: int
     datasets: str
 
 
@@ -71,8 +72,7 @@ def ci_plan(
 ) -> Planned:
     """As `planned`, and the job is told: its outputs are `matrix` and whether there is `any`."""
     answer = planned(registry, names, since=since, at_most=at_most)
-    matrix = {"include": [{"datasets": job.datasets} for job in answer.matrix.include]}
-    tell_outputs({"matrix": matrix, "any": answer.any})
+    tell_outputs({"matrix": jsonable(answer.matrix), "any": answer.any})
     return answer
 
 
@@ -106,7 +106,7 @@ def planned(
         start,
         tuple(Touched(name, why[name]) for name in fit),
         gone(changed, registry.names),
-        Matrix(tuple(Job(" ".join(group)) for group in groups)),
+        Matrix(tuple(Job(at, " ".join(group)) for at, group in enumerate(groups))),
         bool(fit),
     )
 

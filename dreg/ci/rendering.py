@@ -13,8 +13,8 @@ from dreg.registry import Registry
 
 FOLDER = ".github/workflows"
 OWN = ("ci.yaml", "image.yaml")  # of dreg itself; a registry has neither tests nor an image
-FROM_HERE = "python -m pip install --constraint constraints.txt '.[registry]'"
-FROM_INDEX = "python -m pip install --requirement requirements.txt"
+FROM_HERE = "python -m pip install --quiet --constraint constraints.txt '.[registry]'"
+FROM_INDEX = "python -m pip install --quiet --requirement requirements.txt"
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,8 @@ def ci_run(
         place.unlink(missing_ok=True)  # nobody must take an old one for this run's
     said = str(automation) if automation else ""
     manner = Manner(dry_run=dry_run, branch=branch, automated=said)
-    choices = replace(choices, named=bool(names))
+    # What is given to all of a run's datasets is not meant for one that it would be an error for.
+    choices = replace(choices, named=False)
     outcomes: dict[str, Outcome] = {}
     error: DregError | None = None
     commit = Repository(registry.root).head()
@@ -218,9 +219,13 @@ def _identify(registry: Registry, automation: Automation | None) -> None:
 
 
 def _refuse_passing_disk(registry: Registry, automation: Automation | None) -> None:
-    """Raises BadRequest where released bytes would be gone with the machine."""
+    """Raises BadRequest where released bytes would be gone with the machine.
+
+    A path in DREG_REMOTE is somebody's decision: it may be mounted.
+    """
     remote = remote_of(registry.root)
-    if automation is not None and automation.passing and remote.scheme == "":
+    meant = remote.name == remote.url
+    if automation is not None and automation.passing and remote.scheme == "" and not meant:
         raise BadRequest(
             f"the remote `{remote.name}` is a folder on this machine, which is gone when the run ends",
             hint="name a remote that is reached from here in DREG_REMOTE",

@@ -10,6 +10,7 @@ from dreg import __version__
 from dreg.adapters import new_folders
 from dreg.adapters.git import Repository
 from dreg.adapters.templates import read_template, render
+from dreg.ci.rendering import workflows
 from dreg.errors import Outside, Refused
 from dreg.scaffold.plan import Plan, Scaffolded, carry_out, check_text
 
@@ -30,6 +31,7 @@ def plan_registry(folder: Path, name: str | None) -> Plan:
         check_identity()
     title = " ".join(check_text("name", name or "").split()) or root.name
     answers = {"title": title, "store": f"{as_file_name(root.name)}-store", "version": __version__}
+    for_automation = {path: text.encode() for path, text in workflows(own=False).items()}
     message = "Start the registry"
     enter = () if root == Path.cwd().resolve() else (f"cd {shlex.quote(str(folder))}",)
     commit = (f"git add --all && git commit -m '{message}'",) if in_git else ()
@@ -37,7 +39,7 @@ def plan_registry(folder: Path, name: str | None) -> Plan:
         name=title,
         kind="registry",
         root=root,
-        files=render(read_template("registry"), answers),
+        files=render(read_template("registry"), answers) | for_automation,
         folders=(),
         first_commit=None if in_git else message,
         next=(*enter, *commit, "dreg new my-dataset --kind tabular"),
