@@ -27,6 +27,7 @@ class Command:
 COMMANDS = {
     "run": Command("quick", ("run", NAME), 12),
     "push": Command("quick", ("run", NAME, "--push"), 12),
+    "ci run": Command("quick", ("ci", "run", NAME), 12),
     "release": Command("ran", ("release", NAME), 10),
     "release again": Command("released", ("release", NAME), 20),
     "import": Command("bundle", ("import", "../bundle.tar"), 8),
