@@ -404,7 +404,9 @@ def test_a_full_disk_leaves_nothing(soil):
         check=False,
     )
     assert (made.returncode, made.stdout) == (3, "")
-    assert made.stderr.startswith("error: a file would be larger than its file system or your limit allows")
+    assert made.stderr.startswith(
+        "error: a file would be larger than its file system or your limit allows"
+    )
     assert made.stderr.count("\nhint: ") == 1
     assert untracked(soil) == []
     assert list(soil.rglob(".dreg-new-*")) == []
