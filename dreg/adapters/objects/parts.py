@@ -1,8 +1,8 @@
 """A large object in parts at once, resumed where an earlier try stopped, even one that was killed.
 
 Parts are written where they belong in one file; a journal beside it says which of them are there.
-Hashing follows the parts from the beginning, reading back from the file those that came too early, so
-that memory holds little more than what is in flight. A file whose earlier parts turn out wrong is fetched once more from nothing.
+Hashing follows the parts from the beginning, reading them back from the file, so that memory holds
+only what is in flight. A file whose earlier parts turn out wrong is fetched once more from nothing.
 """
 
 from __future__ import annotations
@@ -108,7 +108,6 @@ class _Parts:
                 data = patiently(lambda: self._part(store, number))
                 _write_at(self.handle, data, number * PART)
             os.pwrite(self.log, b"\1", number)
-            hashing.remember(number, data)
             there[number] = 1
             advance(len(data))
             hashing.go_on()
@@ -156,12 +155,6 @@ class _Hashing:
         self.md5 = hashlib.md5(usedforsecurity=False)
         self._reached = 0
         self._alone = threading.Lock()
-        self._fresh: dict[int, bytes | memoryview] = {}
-
-    def remember(self, number: int, data: bytes | memoryview) -> None:
-        """Keep a part that soon is the next one, rather than read it back."""
-        if number < self._reached + AT_ONCE:
-            self._fresh[number] = data
 
     def go_on(self) -> None:
         """Hash what can be; if another thread is doing so, leave it to that one."""
@@ -187,18 +180,12 @@ class _Hashing:
         handle, size = self.parts.handle, self.parts.wanted.size
         while self._reached < self.parts.count and self.there[self._reached]:
             start = self._reached * PART
-            fresh = self._fresh.pop(self._reached, None)
-            if fresh is not None:
-                self._update(fresh)
-            else:
-                for at in range(start, min(start + PART, size), HASHED):
-                    self._update(os.pread(handle, min(HASHED, size - at), at))
+            for at in range(start, min(start + PART, size), HASHED):
+                data = os.pread(handle, min(HASHED, size - at), at)
+                self.sha256.update(data)
+                if self.parts.wanted.sha256 is None:
+                    self.md5.update(data)
             self._reached += 1
-
-    def _update(self, data: bytes | memoryview) -> None:
-        self.sha256.update(data)
-        if self.parts.wanted.sha256 is None:
-            self.md5.update(data)
 
 
 def _write_at(handle: int, data: bytes | memoryview, at: int) -> None:
