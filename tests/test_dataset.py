@@ -488,31 +488,3 @@ def test_what_is_not_installed_says_what_to_install(training, monkeypatch, lacki
         "optional-dependencies"
     ]
     assert extra in extras
-
-
-# What training code sees of dreg; to read all that lies behind it would take long.
-MYPY = """\
-[mypy]
-follow_imports = skip
-[mypy-dreg,dreg.api.dataset,dreg.api.loading,semver.*]
-follow_imports = normal
-"""
-
-
-def test_the_package_is_typed(tmp_path):
-    (tmp_path / "mypy.ini").write_text(MYPY)
-    (tmp_path / "use.py").write_text(
-        "import dreg\n"
-        'ds = dreg.load("wine@^1", repo="x")\n'
-        "reveal_type(ds)\nreveal_type(ds.version)\nreveal_type(ds.path('train'))\n"
-        "dreg.nothing\nds.to_pandas(3)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "use.py"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    for told in ("dreg.api.dataset.Dataset", "semver.version.Version", "pathlib.Path"):
-        assert f'Revealed type is "{told}"' in done.stdout
-    assert 'Module has no attribute "nothing"' in done.stdout
-    assert 'incompatible type "int"; expected "str"' in done.stdout
-    assert (ROOT / "dreg/py.typed").is_file()
