@@ -78,6 +78,42 @@ def test_what_is_locked_and_in_place_needs_no_network(wine, monkeypatch):
     assert not (wine.home / "cache").exists()
 
 
+@pytest.mark.parametrize("file", ["dreg.lock", "dreg.toml"])
+def test_a_path_in_a_file_is_from_where_the_file_is(wine, monkeypatch, file):
+    monkeypatch.delenv("DREG_REPO")
+    relative = os.path.relpath(wine.bare, wine.train)
+    if file == "dreg.lock":
+        wine.fetch("wine@1.0.0", "--repo", relative, DREG_REPO="")
+    else:
+        (wine.train / "dreg.lock").write_text("format = 1\n")
+        (wine.train / "dreg.toml").write_text(f'repo = "{relative}"\n[datasets]\nwine = "1.0.0"\n')
+    below = wine.train / "notebooks"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert str(dreg.load("wine").version) == "1.0.0"
+    ds = dreg.load("wine@^1.1")
+    assert (str(ds.version), ds.repo) == ("1.1.0", str(wine.bare))
+    assert ds.lineage().repo == str(wine.bare), "what a run records can be found from anywhere"
+    here = os.path.relpath(wine.bare, below)
+    assert str(dreg.load("wine", repo=here).version) == "1.0.0"
+
+
+def test_a_yanked_release_is_told(wine, capsys):
+    wine.fetch("wine@1.0.0")
+    wine.git("tag", "-a", "-m", "Wrong labels", "yank/wine-v1.0.0", "wine-v1.0.0^{commit}")
+    wine.git("push", "-q", "origin", "yank/wine-v1.0.0")
+    dreg.load("wine")
+    assert capsys.readouterr().err == "", "what is locked and in place asks nobody"
+    (wine.train / "dreg.lock").unlink()
+    dreg.load("wine@1.0.0")
+    assert capsys.readouterr().err == "warning: wine 1.0.0 is yanked: Wrong labels\n"
+    dreg.load("wine")
+    assert capsys.readouterr().err == ""
+    wine.fetch("wine@1.0.0", "--force")
+    dreg.load("wine")
+    assert capsys.readouterr().err == "warning: wine 1.0.0 is yanked: Wrong labels\n"
+
+
 def test_a_part_that_was_fetched_limits_nothing(wine):
     wine.fetch("wine@1.0.0", "--path", "processed/train.csv")
     assert not (wine.train / "data/wine/processed/val.csv").exists()
@@ -356,6 +392,21 @@ def test_an_unknown_column_is_named(training):
     for name in ("words", "digits", "talks"):
         with pytest.raises(BadRequest, match=r"of .* 1\.0\.0 has no column `colour`"):
             dreg.load(name).to_arrow("train", ["colour"])
+
+
+@pytest.mark.parametrize("name", ["words", "digits", "talks"])
+def test_an_unknown_column_says_which_there_are(training, name):
+    ds = dreg.load(name)
+    with pytest.raises(BadRequest, match="has no column `nix`") as raised:
+        ds.to_pandas("train", columns=["nix"])
+    told = raised.value.hint.removeprefix("columns: ").split(", ")
+    assert sorted(told) == sorted(ds.to_arrow("train").column_names)
+
+
+def test_one_column_is_a_list_too(training):
+    with pytest.raises(BadRequest, match="`columns` is a list") as raised:
+        dreg.load("words").to_pandas("train", columns="id")
+    assert raised.value.hint == "write columns=['id']"
 
 
 def test_pandas_has_tensors_as_arrays(training):

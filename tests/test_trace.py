@@ -264,7 +264,7 @@ def test_without_a_tracking_server_a_release_says_what_it_knows(registry):
     assert (answer["runs"], answer["models"]) == (None, None)
     assert answer["data"]["more"] == ROWS - 1
     said = models.dreg("trace", "words@1.1.0").stdout
-    assert "runs      not known: no tracking server (MLFLOW_TRACKING_URI or --tracking)" in said
+    assert "runs        not known: no tracking server (MLFLOW_TRACKING_URI or --tracking)" in said
 
 
 # Recording

@@ -24,7 +24,7 @@ from dreg.core.lineage import Lineage, training_splits
 from dreg.core.profile import Profile
 from dreg.core.remotes import object_key
 from dreg.core.split_paths import METADATA
-from dreg.core.subset import splits_of
+from dreg.core.subset import listed, splits_of
 from dreg.errors import BadRequest, Refused
 
 if TYPE_CHECKING:
@@ -276,7 +276,8 @@ class Dataset:
         return files
 
     def _split(self, split: str, columns: Columns) -> Split:
-        alone = self._held.alone(split, self._files(split), columns or (), self.profile)
+        wanted = listed(columns) or ()
+        alone = self._held.alone(split, self._files(split), wanted, self.profile)
         found = self._described(split, columns, self._held.folder(split, alone))
         tell_read(self, split)
         return found
@@ -284,10 +285,9 @@ class Dataset:
     def _described(self, split: str, columns: Columns, folder: Path) -> Split:
         from dreg.adapters.interop.tables import Split
 
-        files = self._files(split)
         called = f"split `{split}` of {self.name} {self.version}"
-        wanted = None if columns is None else tuple(columns)
-        return Split(tuple(folder / f for f in files), described(self.profile), wanted, called)
+        there = tuple(folder / file for file in self._files(split))
+        return Split(there, described(self.profile), listed(columns), called)
 
     def _module(self, name: str, extra: str = "arrow", *libraries: str) -> Any:
         """Of `interop`, which imports its libraries at once. Raises Outside for one that is lacking."""

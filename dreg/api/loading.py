@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -14,7 +15,8 @@ from dreg.core.lock import Pin
 from dreg.core.release import Release
 from dreg.core.subset import Subset
 from dreg.fetch.pin import Request, resolve
-from dreg.fetch.requested import requests
+from dreg.fetch.requested import VARIABLES, requests
+from dreg.yank.known import warn, warn_as_known
 
 
 def load(
@@ -33,18 +35,34 @@ def load(
     """
     home, place = _lock_folder(), None if repo is None else fspath(repo)
     (wanted,) = requests(read_lock(home), request, repo=place, output=None, raw=False, folder=home)
-    wanted = replace(wanted, subset=Subset())  # what a fetch was limited to is no limit here
+    # What a fetch was limited to is no limit here.
+    wanted = replace(_seen_from_anywhere(wanted, place, home), subset=Subset())
     pin = wanted.pin
     if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
         release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)
+        warn_as_known(pin.repo, release)
     else:
         release = resolve(wanted)
+        warn(wanted.repo, release)
     dataset = Dataset(
         ReleaseFiles(wanted, release, home, None if remote is None else fspath(remote))
     )
     for tell in on_load:
         tell(dataset)
     return dataset
+
+
+def _seen_from_anywhere(wanted: Request, given: str | None, home: Path) -> Request:
+    """The request with paths of registries that hold in any folder: those in files are from `home`."""
+    said_here = given is not None or wanted.repo in (os.environ.get(name) for name in VARIABLES)
+    place = _from(Path.cwd() if said_here else home, wanted.repo)
+    pin = wanted.pin
+    return replace(wanted, repo=place, pin=pin and replace(pin, repo=_from(home, pin.repo)))
+
+
+def _from(folder: Path, repo: str) -> str:
+    path = folder / Path(repo).expanduser()
+    return os.path.normpath(path) if "://" not in repo and path.exists() else repo
 
 
 def _is_meant(pin: Pin, wanted: Request) -> bool:

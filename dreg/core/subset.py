@@ -129,6 +129,13 @@ class Subset:
         return splits[name]
 
 
+def listed(columns: Sequence[str] | None) -> tuple[str, ...] | None:
+    """The columns, None for all. Raises BadRequest for a text, whose letters are none."""
+    if isinstance(columns, str):
+        raise BadRequest("`columns` is a list", hint=f"write columns=[{columns!r}]")
+    return None if columns is None else tuple(columns)
+
+
 def is_parquet(file: File) -> bool:
     """Whether columns of the file can be had alone, by its name."""
     return file.path.endswith((".parquet", ".pq")) and not file.in_git

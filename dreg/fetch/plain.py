@@ -42,7 +42,7 @@ def plain_snapshot(revision: Revision, store: Stores, name: str) -> Snapshot:
         data, found = _elsewhere(revision, name)
     if not found:
         raise Refused(
-            f"the tag has no manifest, and DVC tracks nothing of `{name}` at it",
+            f"there is no manifest of dreg's, and DVC tracks nothing of `{name}` in {revision.commit[:12]}",
             hint="tell the registry's owner: `dreg release` makes releases that can be fetched",
         )
     metadata = f"data/{name}/metadata.json"

@@ -20,6 +20,7 @@ from dreg.fetch.pin import Request
 from dreg.registry import Registry
 
 VARIABLE = "DVC_DATA_VERSION"
+VARIABLES = ("DREG_REPO", "DVC_REPO")  # that name the registry, the first first
 
 
 def requests(
@@ -196,7 +197,7 @@ def default_repo(pin: Pin | None, asked: Requests | None = None) -> str:
     Raises BadRequest when there is none.
     """
     asked = read_requests(Path.cwd()) if asked is None else asked
-    given = os.environ.get("DREG_REPO") or os.environ.get("DVC_REPO") or asked.repo
+    given = next(filter(None, map(os.environ.get, VARIABLES)), asked.repo)
     if given:
         return given
     if pin is not None:

@@ -100,7 +100,7 @@ class ReleaseTrace:
 
     def _users(self) -> Iterator[str]:
         if self.runs is None or self.models is None:
-            yield f"runs      not known: no tracking server ({URI} or --tracking)"
+            yield from _listed("runs", [f"not known: no tracking server ({URI} or --tracking)"])
         else:
             yield from _listed(
                 "runs", (f"{r.id}  {printable(r.name)}, {day(r.started)}" for r in self.runs)

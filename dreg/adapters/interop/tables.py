@@ -6,6 +6,7 @@ their texts; tensors keep their shape.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,9 +85,12 @@ def refuse_unknown(split: Split, schema: pa.Schema) -> None:
     """Raises BadRequest for a wanted column that is none."""
     for name in split.columns or ():
         if name not in schema.names:
+            known = tuple(split.contract.columns) or tuple(schema.names)
+            close = difflib.get_close_matches(name, known, n=1)
+            there = f"columns: {', '.join(known) or 'none of these'}"
             raise BadRequest(
                 f"{split.called} has no column `{name}`",
-                hint=f"columns: {', '.join(schema.names) or 'none of these'}",
+                hint=f"did you mean `{close[0]}`?" if close else there,
             )
 
 
