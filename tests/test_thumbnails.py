@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from PIL import Image
 from dreg.errors import BadRequest
 from dreg.stages import thumbnails
 from dreg.stages.files import write_parquet
-from tests.measured import Pets, pets
+from tests.measured import Pets, image, pets
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -73,5 +74,38 @@ def test_the_same_images_give_the_same_bytes_without_compression(album):
 def test_a_label_without_classes_has_no_rows(album):
     fill(album, [0, 1, 2])
     album.contract({"image": {"type": "uint8", "shape": [4, 5]}, "label": "int64"}, "train.parquet")
-    with pytest.raises(BadRequest, match="thumbnails need `image`, a tensor of pixels"):
+    with pytest.raises(
+        BadRequest, match="thumbnails need `image`, image files, or a tensor of pixels"
+    ):
         thumbnails.write()
+
+
+def files(album: Pets, contents: list[bytes]) -> None:
+    """Image files, and a table that names them."""
+    rows = []
+    for i, content in enumerate(contents):
+        (album.processed / f"{i}.png").write_bytes(content)
+        rows.append({"id": str(i), "image": f"{i}.png"})
+    (album.processed / "train.json").write_text(json.dumps(rows))
+    album.contract({"id": "string", "image": {"type": "image"}}, "train.json")
+
+
+def test_files_need_no_classes_and_lie_in_squares(album):
+    files(album, [image("RGB", (200, 100), (250, 0, 0)), image("RGB", (10, 10), (0, 0, 250))])
+    thumbnails.write(per_class=3)
+    squares = np.split(drawn(album), 3, axis=1)
+    assert [square.shape for square in squares] == [(64, 64, 3)] * 3
+    wide, tiny, none = squares
+    assert (wide[16:41, :50].size, tuple(wide[32, 32]), tuple(wide[2, 2])) == (
+        25 * 50 * 3,
+        (250, 0, 0),
+        (255,) * 3,
+    )
+    assert (tuple(tiny[32, 32]), tuple(tiny[10, 10])) == ((0, 0, 250), (255, 255, 255))
+    assert (none == 255).all()
+
+
+def test_a_file_that_does_not_decode_is_left_to_the_profile(album):
+    files(album, [b"no image", image(colour=(0, 250, 0))])
+    thumbnails.write(per_class=1)
+    assert tuple(drawn(album)[32, 32]) == (0, 250, 0)

@@ -9,10 +9,14 @@ compressors make of the same pixels differs from one version to the next.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 
+from dreg.adapters.figures.images import Undecodable, in_colour
 from dreg.adapters.formats import opened, pieces
+from dreg.adapters.formats.file_types import ImageType, content
 from dreg.adapters.split_files import split_files
 from dreg.adapters.written import written
 from dreg.core.contract import Contract
@@ -28,56 +32,84 @@ WHITE = 255
 def write(image: str = "image", per_class: int = 10) -> None:
     """Draw the first `per_class` images of each class of the contract's first split.
 
-    The column `image` has tensors of bytes, of height, width and maybe three colours. Raises
-    BadRequest for a contract without classes or such a column, Outside for files that are missing
-    or broken, or without an image.
+    The column `image` has image files, or tensors of bytes, of height, width and maybe three colours.
+    Files need no classes: then there is one row. One that does not decode is left out; the profile
+    names it. Raises BadRequest for a contract without such a column, or without classes for tensors,
+    Outside for files that are missing or broken, or without an image.
     """
     from PIL import Image
 
     workspace = here()
     contract = workspace.contract()
-    label = contract.label
     column = contract.columns.get(image)
-    if (
-        not contract.classes
-        or label is None
-        or column is None
-        or len(column.shape or ()) not in (2, 3)
+    files = column is not None and column.type == ImageType.word
+    if not files and (
+        not contract.classes or column is None or len(column.shape or ()) not in (2, 3)
     ):
         raise BadRequest(
-            f"thumbnails need `{image}`, a tensor of pixels, and a label with classes",
+            f"thumbnails need `{image}`, image files, or a tensor of pixels and a label with classes",
             hint="see `columns` and `label` in dataset.yaml",
         )
-    rows = first_of_each(workspace, contract, image, label, per_class)
+    rows = first_of_each(workspace, contract, image, per_class)
     if not any(rows):
         raise Outside("there is no image to draw", hint="see how the pipeline splits")
     memory = io.BytesIO()
     Image.fromarray(sheet(rows, per_class)).save(memory, "PNG", compress_level=0)
     with written(workspace.data / FILE) as file:
         file.write(memory.getvalue())
-    say(f"{FILE}: {sum(map(len, rows)):,} images of {len(rows):,} classes")
+    of = f" of {len(rows):,} classes" if contract.classes else ""
+    say(f"{FILE}: {sum(map(len, rows)):,} images{of}")
 
 
 def first_of_each(
-    workspace: Workspace, contract: Contract, image: str, label: str, per_class: int
+    workspace: Workspace, contract: Contract, image: str, per_class: int
 ) -> list[list[np.ndarray]]:
     """Pixels of the first images of each class, in the contract's order of classes."""
-    rows: list[list[np.ndarray]] = [[] for _ in contract.classes]
+    rows: list[list[np.ndarray]] = [[] for _ in contract.classes or (None,)]
     split = next(iter(contract.splits.values()))
-    shape = contract.columns[image].shape or ()
     for piece in pieces(split_files(workspace.data, split), contract):
         with opened(piece, contract) as found:
             for batch in found.batches:
-                classes = batch.column(label).to_pylist()
-                values = batch.column(image)
-                flat = np.asarray(getattr(values, "storage", values).flatten()).reshape(-1, *shape)
-                for at, told in enumerate(classes):
-                    place = contract.classes.index(told) if isinstance(told, str) else told
+                for row, place in enumerate(places(batch, contract)):
                     if len(rows[place]) < per_class:
-                        rows[place].append(small(flat[at]))
+                        rows[place].extend(drawn(batch.column(image), row, contract, image))
                 if all(len(row) == per_class for row in rows):
                     return rows
     return rows
+
+
+def places(batch: pa.RecordBatch, contract: Contract) -> Iterator[int]:
+    """The number of the class of each sample; there is but one where the contract names none."""
+    if not contract.classes or contract.label is None:
+        yield from (0 for _ in range(batch.num_rows))
+        return
+    for told in batch.column(contract.label).to_pylist():
+        yield contract.classes.index(told) if isinstance(told, str) else told
+
+
+def drawn(values: pa.Array, row: int, contract: Contract, image: str) -> Iterator[np.ndarray]:
+    """The thumbnail of a sample; none of an image that is missing, or that does not decode."""
+    if not isinstance(values.type, ImageType):
+        one = values.slice(row, 1)
+        flat = np.asarray(getattr(one, "storage", one).flatten())
+        yield small(flat.reshape(contract.columns[image].shape))
+        return
+    octets = content(values)[row].as_buffer()
+    if octets is None:
+        return
+    try:
+        yield in_the_middle(small(in_colour(octets, row)))
+    except Undecodable:
+        return
+
+
+def in_the_middle(pixels: np.ndarray) -> np.ndarray:
+    """Files are of many sizes: each is put in the middle of a square."""
+    square = np.full((SIDE, SIDE, 3), WHITE, np.uint8)
+    height, width = pixels.shape[:2]
+    top, left = (SIDE - height) // 2, (SIDE - width) // 2
+    square[top : top + height, left : left + width] = pixels
+    return square
 
 
 def small(pixels: np.ndarray) -> np.ndarray:

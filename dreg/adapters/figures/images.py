@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,12 +90,25 @@ def images(array: pa.Array) -> tuple[Images, Numbers]:
 
 def decoded(octets: pa.Buffer, row: int) -> tuple[int, int, str, Counts]:
     """Width, height and mode of an image, and how often its channels have each level."""
+    with decoding(octets, row) as image:
+        return image.width, image.height, image.mode, levels_of(image)
+
+
+def in_colour(octets: pa.Buffer, row: int) -> npt.NDArray[np.uint8]:
+    """The pixels of an image: height, width, red green and blue. Raises Undecodable."""
+    with decoding(octets, row) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+@contextmanager
+def decoding(octets: pa.Buffer, row: int) -> Iterator[Image]:
+    """The image, decoded. Raises Undecodable, also for what goes wrong with it inside."""
     import PIL.Image
 
     try:
         with PIL.Image.open(io.BytesIO(octets), formats=FORMATS) as image:
             image.load()
-            return image.width, image.height, image.mode, levels_of(image)
+            yield image
     except PIL.UnidentifiedImageError as error:
         raise Undecodable(row, f"it is none of {', '.join(FORMATS)}") from error
     except Exception as error:  # decoders raise anything for bytes that are no image
