@@ -272,5 +272,54 @@ def test_the_projects_own_checks_are_run_in_every_python(registry):
     assert (done[0], done[-1]) == ("neighbours cpu", "check ")
 
 
+@pytest.mark.slow
+def test_images_are_built_pushed_and_attested_by_their_digest(registry):
+    act = acting(registry)
+    path = ".github/workflows/image.yaml"
+    (registry.path / path).write_text(FILES[path])
+    registry.commit_all()
+    registry.git("tag", "v1.2.0")
+    act.environment = {"GITHUB_REPOSITORY": "acme/registry"}
+    run = act.run("push", "image", payload={"ref": "refs/tags/v1.2.0"})
+    assert run.code == 0, run.log
+    said = (act.home / "said").read_text()
+    for target in ("runtime", "ray"):
+        assert re.search(rf'"tags": "ghcr.io/\S+:{target}-v1.2.0"', said)
+        assert f'"target": "{target}"' in said
+    assert said.count('"subject-digest": "sha256:cafe"') == 2
+    assert "@sha256:cafe" in run.log
+
+
+@pytest.mark.slow
+def test_embeddings_are_released_and_loaded_or_just_loaded(on_s3):
+    registry, act = on_s3
+    chosen = {"dataset": NAME, "compute_type": "gpu-small", "load": "false"}
+    run = act.run("workflow_dispatch", "run-embeddings-pipeline", **chosen)
+    assert run.code == 0, run.log
+    assert registry.remote_tags() == ["toy-v1.0.0"]
+    assert result(act)["compute_type"] == "gpu-small"
+    follow(registry)
+    before = tip(registry)
+    back = {**chosen, "data_version": '1.0.0"; touch ../pwned; "', "load": "true"}
+    run = act.run("workflow_dispatch", "run-embeddings-pipeline", **back)
+    assert run.code != 0
+    assert "Main dreg vectors load" in run.log
+    assert "Main dreg ci run" not in run.log
+    assert "is not a version range" in run.log
+    assert (tip(registry), list(registry.home.rglob("pwned"))) == (before, [])
+
+
+def test_hadolint_finds_nothing():
+    lint(tool("hadolint"), "Dockerfile")
+
+
+def test_the_image_has_only_what_it_is_built_from():
+    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (OURS / "Dockerfile").read_text(), re.M)
+    wanted = {name for line in copied for name in line.split()}
+    ignored = (OURS / ".dockerignore").read_text().split()
+    assert {f"!{name}" for name in wanted} == {line for line in ignored if line.startswith("!")}
+    assert all((OURS / name).exists() for name in wanted)
+
+
 def test_this_repository_is_a_registry_that_can_be_planned():
     assert set(Registry(OURS).names) >= {"wine-quality", "fashion-mnist"}

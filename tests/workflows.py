@@ -21,7 +21,32 @@ from dreg.core.ci.workflows import ACTIONS
 from tests.small_registry import SmallRegistry
 
 TOOLS = Path(sys.prefix) / "workflows" / "bin"
+SAYS = """\
+name: NAME
+description: says what it was asked for
+inputs:
+INPUTS
+outputs: {digest: {description: of an image, value: 'sha256:cafe'}}
+runs:
+  using: composite
+  steps:
+    - run: echo "asked NAME for $ALL" >> "$TEST_SAID"
+      shell: bash
+      env: {ALL: '${{ toJSON(inputs) }}'}
+"""
+
+
+def saying(name: str, *inputs: str) -> str:
+    """What stands in for an action whose work cannot be done here."""
+    told = "\n".join(f"  {one}: {{description: any}}" for one in inputs)
+    return SAYS.replace("NAME", name).replace("INPUTS", told)
+
+
 STAND_INS = {
+    "setup-buildx": saying("setup-buildx", "none"),
+    "login": saying("login", "registry", "username", "password"),
+    "build-push": saying("build-push", "context", "target", "push", "tags"),
+    "attest": saying("attest", "subject-name", "subject-digest", "push-to-registry"),
     "setup-python": """\
 name: setup-python
 description: the Python of the tests
@@ -100,6 +125,7 @@ class Act:
         told = {
             "TEST_BIN": str(Path(sys.executable).parent),
             "TEST_ARTIFACTS": str(self.artifacts),
+            "TEST_SAID": str(self.home / "said"),
             "TERM": "dumb",
             "DREG_CACHE": str(self.home / "cache"),
             **self.environment,

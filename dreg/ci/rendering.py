@@ -14,6 +14,10 @@ from dreg.registry import Registry
 FOLDER = ".github/workflows"
 OWN = ("ci.yaml", "image.yaml")  # of dreg itself; a registry has neither tests nor an image
 FROM_HERE = "python -m pip install --quiet --constraint constraints.txt '.[registry]'"
+ALL_FROM_HERE = (
+    "python -m pip install --quiet --constraint constraints.txt uv && uv pip install --system --quiet "
+    "--torch-backend cpu --constraint constraints.txt '.[registry,ray,embeddings,vectors]'"
+)
 FROM_INDEX = "python -m pip install --quiet --requirement requirements.txt"
 
 
@@ -33,9 +37,9 @@ class Rendered:
 
 def workflows(*, own: bool) -> dict[str, str]:
     """Every workflow by its path in a registry; `own`: in dreg's own repository."""
-    install = FROM_HERE if own else FROM_INDEX
+    install, install_all = (FROM_HERE, ALL_FROM_HERE) if own else (FROM_INDEX, FROM_INDEX)
     return {
-        f"{FOLDER}/{name}": filled(text.decode(), install)
+        f"{FOLDER}/{name}": filled(text.decode(), install, install_all)
         for name, text in read_template("workflows").items()
         if own or name not in OWN
     }

@@ -6,6 +6,7 @@ indented as it is; within a line for a word. What a job does is `dreg ...` in th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ NIGHTLY = "17 3 * * *"  # off the hour, when fewer others want a runner
 
 @dataclass(frozen=True)
 class Input:
-    """What can be chosen when a workflow is started by hand. `variable` is what the job finds it in."""
+    """What can be chosen when a workflow is started by hand. `variable` is what a job that runs
+    pipelines finds it in; empty for what is only looked at by the workflow."""
 
     name: str
     variable: str
@@ -55,7 +57,16 @@ DRY_RUN = Input("dry-run", "DREG_DRY_RUN", "Only say what would be released", "f
 PIPELINES = Input(
     "pipelines", "DREG_DATASETS", "Names, separated by spaces; empty for every dataset"
 )
+DATASET = Input(
+    "dataset", "DREG_DATASETS", "The embeddings dataset", "opencloudhub-readmes-embeddings"
+)
+DATA_VERSION = Input(
+    "data-version", "", "Only load this release of it, such as 1.2.0; empty: make a new one"
+)
+IMAGE_TAG = Input("image-tag", "", "Run in this image, such as ray-v1.2.0; empty: on the runner")
+LOAD = Input("load", "", "Load the vectors into Postgres, and serve them", "true", boolean=True)
 RUN_INPUTS = (PIPELINES, FORCE, BUMP, COMPUTE, DRY_RUN)
+EMBEDDINGS_INPUTS = (DATASET, DATA_VERSION, IMAGE_TAG, COMPUTE, FORCE, BUMP, LOAD)
 
 ACTIONS = {
     "checkout": Action("actions/checkout", "11bd71901bbe5b1630ceea73d27597364c9af683", "v4.2.2"),
@@ -88,13 +99,22 @@ AWS_DEFAULT_REGION: ${{ vars.AWS_DEFAULT_REGION || 'us-east-1' }}
 AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}
 AWS_SECRET_ACCESS_KEY: ${{ secrets.AWS_SECRET_ACCESS_KEY }}"""
 
+POSTGRES = """\
+PGVECTOR_HOST: ${{ vars.PGVECTOR_HOST || '' }}
+PGVECTOR_PORT: ${{ vars.PGVECTOR_PORT || '5432' }}
+PGVECTOR_DATABASE: ${{ vars.PGVECTOR_DATABASE || '' }}
+PGVECTOR_USER: ${{ vars.PGVECTOR_USER || '' }}
+PGVECTOR_TABLE_NAME: ${{ vars.PGVECTOR_TABLE_NAME || '' }}
+PGVECTOR_PASSWORD: ${{ secrets.PGVECTOR_PASSWORD }}"""
 
-def filled(template: str, install: str) -> str:
-    """The workflow that a template makes; `install` is the command that installs dreg in a job.
+
+def filled(template: str, install: str, install_all: str = "") -> str:
+    """The workflow that a template makes; `install` is the command that installs dreg in a job, and
+    `install_all` the one that also installs what any pipeline needs.
 
     Raises BadRequest for a mark that the model does not know.
     """
-    marks = _marks(install)
+    marks = {**_marks(), "install": install, "install-all": install_all or install}
     lines = []
     for line in template.splitlines():
         alone = MARK.fullmatch(line.strip())
@@ -113,24 +133,28 @@ def _known(marks: Mapping[str, str], mark: str) -> str:
     return marks[mark]
 
 
-def _marks(install: str) -> dict[str, str]:
+def _marks() -> dict[str, str]:
     return {
         "written-by": WRITTEN_BY,
         "runner": RUNNER,
         "python": PYTHON,
         "nightly": NIGHTLY,
-        "install": install,
         "run-inputs": "\n".join(map(dispatched, RUN_INPUTS)),
         "run-environment": "\n".join(given(one) for one in RUN_INPUTS if one is not PIPELINES),
         "pipelines": given(PIPELINES),
+        "embeddings-inputs": "\n".join(map(dispatched, EMBEDDINGS_INPUTS)),
+        "embeddings-environment": "\n".join(
+            given(one) for one in EMBEDDINGS_INPUTS if one.variable
+        ),
         "bytes": BYTES,
+        "postgres": POSTGRES,
         **{name: str(action) for name, action in ACTIONS.items()},
     }
 
 
 def dispatched(one: Input) -> str:
     """The input as `workflow_dispatch` declares it."""
-    lines = [f"{one.name}:", f"  description: {one.description}"]
+    lines = [f"{one.name}:", f"  description: {json.dumps(one.description)}"]
     if one.options:
         lines += ["  type: choice", f"  options: [{', '.join(one.options)}]"]
     elif one.boolean:
