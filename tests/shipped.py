@@ -29,7 +29,7 @@ class Shipped:
         self.data = home / "data" / name
         for folder in (f"pipelines/{name}", f"data/{name}", ".dvc"):
             ignored = shutil.ignore_patterns(*MADE, "cache", "tmp", "*.local")
-            shutil.copytree(ROOT / folder, home / folder, ignore=ignored)
+            shutil.copytree(ROOT / folder, home / folder, ignore=ignored, dirs_exist_ok=True)
         self.raw.mkdir()
         monkeypatch.setenv("DREG_CACHE", str(home / "downloads"))
         monkeypatch.chdir(self.pipeline)

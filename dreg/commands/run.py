@@ -30,7 +30,14 @@ def run(
         str | None,
         typer.Option(
             metavar="ENGINE",
-            help="Who measures: local or ray (RAY_ADDRESS, else a cluster of its own); default: DREG_ENGINE, else local.",
+            help="Who measures and embeds: local or ray (RAY_ADDRESS, else a cluster of its own); default: DREG_ENGINE, else local, and Ray to embed.",
+        ),
+    ] = None,
+    compute_type: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TYPE",
+            help="Workers on Ray: cpu-small, -medium, -large or gpu-...; default: DREG_COMPUTE_TYPE, else all there is.",
         ),
     ] = None,
     wait: WaitOpt = None,
@@ -56,6 +63,7 @@ def run(
             force=force,
             jobs=jobs,
             engine=engine,
+            compute=compute_type,
             wait=wait,
         )
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from dreg.adapters import engines
 from dreg.adapters.claims import patience
 from dreg.adapters.dvc import Pipeline
+from dreg.core.ci.compute import compute_type
 from dreg.core.evidence import Problem
 from dreg.core.freshness import State
 from dreg.core.gates import breaches
@@ -72,15 +73,17 @@ def run(
     force: bool = False,
     jobs: int | None = None,
     engine: str | None = None,
+    compute: str | None = None,
     wait: float | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Runs:
     """Bring the named datasets, and those they are made from, up to date.
 
-    A dataset that fails stops only those that need it. `engine` is for the stages that measure,
-    `wait` how many seconds for another dreg that is at a dataset (None: DREG_WAIT, else 600);
+    A dataset that fails stops only those that need it. `engine` is for the stages that measure or
+    embed, `compute` the compute type that they are given, `wait` how many seconds for another dreg that is at a dataset (None: DREG_WAIT, else 600);
     `environment` is added to that of all stages. Raises what went wrong, with each one's fate as its
-    answer; BadRequest when it is unclear what to run, and for an engine that isn't there.
+    answer; BadRequest when it is unclear what to run, for an engine that isn't there, and for a compute
+    type that is none.
     """
     runs, errors = carried_out(
         registry,
@@ -90,7 +93,10 @@ def run(
         jobs=jobs,
         engine=engine,
         wait=wait,
-        environment=environment,
+        environment={
+            **(environment or {}),
+            **(compute_type(compute).environment() if compute else {}),
+        },
     )
     if errors:
         raise _summary(errors, runs)
@@ -109,7 +115,10 @@ def carried_out(
     environment: Mapping[str, str] | None = None,
 ) -> tuple[Runs, dict[str, DregError]]:
     """As `run`, of datasets that are there: each one's fate, and what went wrong with some by name."""
-    surroundings = {**(environment or {}), engines.VARIABLE: engines.chosen(engine)}
+    by = engines.chosen(engine)
+    surroundings = dict(environment or {})
+    if engine or engines.VARIABLE in os.environ:  # else each stage takes what suits it
+        surroundings[engines.VARIABLE] = by
     seconds = patience(wait)
     plan = _plan(registry, wanted)
     order = in_order(plan.needs)

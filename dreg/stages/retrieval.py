@@ -43,6 +43,9 @@ def metrics(split: str) -> dict[str, dict[str, float]]:
     table = pq.read_table(workspace.processed / CHUNKS, columns=["key", "repo", "path", "vector"])
     files = [f"{row['repo']}/{row['path']}" for row in table.select(["repo", "path"]).to_pylist()]
     questions = read_questions(workspace.pipeline / QUESTIONS, set(files))
+    if not questions:
+        say(f"{QUESTIONS} is empty: nothing tells how well the chunks are found")
+        return {}
     told = json.loads((workspace.processed / MODEL).read_bytes())
     model = parse_model(told, shown(workspace.processed / MODEL))
     refuse_without_libraries()
@@ -79,7 +82,7 @@ def means(questions: Sequence[Question], ranked: Sequence[Sequence[str]]) -> dic
 def read_questions(path: Path, known: set[str]) -> list[Question]:
     """The questions in the file; `known` are the files that can be found. Raises BadRequest."""
     listed: Any = read_yaml(path)
-    if not isinstance(listed, list) or not listed:
+    if not isinstance(listed, list):
         raise BadRequest(f"`{shown(path)}` lists no questions", hint=WRITE)
     return [question(item, number, path, known) for number, item in enumerate(listed, 1)]
 

@@ -14,7 +14,7 @@ from dreg.adapters.dvc import Pipeline
 from dreg.adapters.layout import Layout
 from dreg.adapters.sources.cache import chunks
 from dreg.adapters.written import written
-from dreg.core.freshness import State, whole
+from dreg.core.freshness import UNCACHED, State, whole
 from dreg.errors import BadRequest, Refused
 from dreg.stages.progress import say
 from dreg.stages.workspace import here
@@ -44,7 +44,8 @@ def place() -> None:
 def refuse_unfinished(other: Layout) -> None:
     """Raises Refused unless the dataset's data are what its pipeline made and dvc.lock records."""
     verdict = whole(Pipeline(other.root, other.name).verdicts())
-    if verdict.state is not State.UP_TO_DATE:
+    here = verdict.state is State.MISSING and all(why.endswith(UNCACHED) for why in verdict.why)
+    if verdict.state is not State.UP_TO_DATE and not here:
         raise Refused(
             f"`{other.name}`, which this is made from, is not up to date",
             hint=f"dreg run {other.name}",

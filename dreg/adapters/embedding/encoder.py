@@ -31,7 +31,10 @@ class Encoder:
         self, folder: Path, model: Model, device: str = "cpu", threads: int | None = None
     ) -> None:
         """Raises Outside when sentence-transformers is not installed, or the files are no such model."""
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # it forks badly, and we batch
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # it forks badly
+        os.environ.setdefault(
+            "OMP_WAIT_POLICY", "PASSIVE"
+        )  # threads that wait leave others the CPU
         with offline():
             library = needed("sentence_transformers", "embeddings")
             torch = needed("torch", "embeddings")

@@ -8,14 +8,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from dreg.adapters.engines import ENGINES, VARIABLE, chosen
-from dreg.core.compute import Compute, parse_compute
+from dreg.core.ci.compute import ComputeType, compute_type
 from dreg.core.embedding_model import Model
 from dreg.errors import Outside
 
 if TYPE_CHECKING:
     import numpy as np
 
-COMPUTE = "DREG_COMPUTE_TYPE"
+COMPUTE_TYPE = "DREG_COMPUTE_TYPE"
 Note = Callable[[str], None]
 
 
@@ -27,13 +27,13 @@ def engine_of(name: str | None) -> str:
     return chosen(name or os.environ.get(VARIABLE) or ENGINES[1])
 
 
-def compute_of(name: str | None) -> Compute | None:
+def compute_of(name: str | None) -> ComputeType | None:
     """The compute type: as given, else as the environment says; None if nobody chose.
 
     Raises BadRequest for a name that is none.
     """
-    name = name or os.environ.get(COMPUTE)
-    return parse_compute(name) if name else None
+    name = name or os.environ.get(COMPUTE_TYPE)
+    return compute_type(name) if name else None
 
 
 def vectors_of(

@@ -19,8 +19,9 @@ from dreg.adapters.embedding.encoder import Encoder
 from dreg.adapters.embedding.model_files import model_folder
 from dreg.adapters.engines import place
 from dreg.adapters.engines.cluster import all_there_is, cluster, refuse_other_version, refuse_unfit
-from dreg.core.compute import Compute
+from dreg.core.ci.compute import ComputeType
 from dreg.core.embedding_model import Model
+from dreg.core.workers import Workers, workers_of
 from dreg.errors import DregError
 
 BATCH = 16  # texts that travel at once: few enough that all workers end at about the same time
@@ -29,13 +30,13 @@ BATCH = 16  # texts that travel at once: few enough that all workers end at abou
 class Worker:
     """An actor. What goes wrong in it is an answer among others: Ray would wrap it in a traceback."""
 
-    def __init__(self, model: Model, compute: Compute, ours: str) -> None:
+    def __init__(self, model: Model, workers: Workers, ours: str) -> None:
         self.failure: DregError | None = None
         try:
             refuse_other_version(ours)
             folder = model_folder(model, lambda line: None)
             self.encoder = Encoder(
-                folder, model, "cuda" if compute.gpus else "cpu", threads=compute.cpus
+                folder, model, "cuda" if workers.gpus else "cpu", threads=workers.cpus
             )
         except DregError as error:
             self.failure = error
@@ -47,17 +48,18 @@ class Worker:
 
 
 def vectors_on_ray(
-    texts: Sequence[str], model: Model, compute: Compute | None, note: Callable[[str], None]
+    texts: Sequence[str], model: Model, compute: ComputeType | None, note: Callable[[str], None]
 ) -> np.ndarray:
     """A row of float32 for each text. Raises Outside, as the cluster or its workers fail."""
     with cluster("embed") as ray:
-        wanted = compute or all_there_is(ray)
-        refuse_unfit(ray, wanted)
-        note(f"embedding on {place()}: {wanted}")
-        return gathered(ray, texts, model, wanted)
+        workers = workers_of(compute) if compute else all_there_is(ray)
+        if compute:
+            refuse_unfit(ray, workers, compute.name)
+        note(f"embedding on {place()}: {workers}")
+        return gathered(ray, texts, model, workers)
 
 
-def gathered(ray: Any, texts: Sequence[str], model: Model, compute: Compute) -> np.ndarray:
+def gathered(ray: Any, texts: Sequence[str], model: Model, workers: Workers) -> np.ndarray:
     """The vectors in the texts' order, whatever the order in which they were made."""
     found = np.zeros((len(texts), model.dimension), np.float32)
     if not texts:
@@ -68,12 +70,12 @@ def gathered(ray: Any, texts: Sequence[str], model: Model, compute: Compute) -> 
     blocks = ray.data.from_items(items, override_num_blocks=math.ceil(len(items) / BATCH))
     answers = blocks.map_batches(
         Worker,
-        fn_constructor_args=(model, compute, version("dreg")),
+        fn_constructor_args=(model, workers, version("dreg")),
         batch_size=BATCH,
         batch_format="pyarrow",
-        concurrency=compute.workers,
-        num_cpus=compute.cpus,
-        num_gpus=compute.gpus or None,
+        concurrency=workers.count,
+        num_cpus=workers.cpus,
+        num_gpus=workers.gpus or None,
     )
     for table in answers.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
         for payload in table["answer"]:

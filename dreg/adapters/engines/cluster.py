@@ -16,7 +16,7 @@ from importlib.metadata import version
 from typing import Any
 
 from dreg.adapters.engines import ADDRESS
-from dreg.core.compute import Compute
+from dreg.core.workers import Workers
 from dreg.errors import BadRequest, Outside
 
 STORE = {"object_store_memory": 256 << 20}  # of a cluster that is started here; so little travels
@@ -31,6 +31,7 @@ def cluster(purpose: str) -> Iterator[Any]:
     `purpose` is what is done there, as a verb.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters is told below
     # Pieces and parts are plain values: Ray has no devices to hide from workers.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
@@ -98,27 +99,27 @@ def _refuse_idle(ray: Any) -> None:
         time.sleep(0.2)
 
 
-def refuse_unfit(ray: Any, compute: Compute) -> None:
-    """Raises Outside unless the cluster's nodes have room for all workers of the compute type."""
+def refuse_unfit(ray: Any, workers: Workers, asked: str) -> None:
+    """Raises Outside unless the cluster's nodes have room for all workers; `asked` is by which name."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    room = sum(compute.fit(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
-    if room < compute.workers:
+    room = sum(workers.fit(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes)
+    if room < workers.count:
         has = " + ".join(
             f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes
         )
         raise Outside(
-            f"compute type `{compute.name}` needs {compute}, and the Ray cluster has room for {room}",
+            f"compute type `{asked}` needs {workers}, and the Ray cluster has room for {room}",
             hint="add nodes to the cluster, or take a smaller type: --compute-type cpu-small",
             details=[f"its nodes have {has}"],
         )
 
 
-def all_there_is(ray: Any) -> Compute:
+def all_there_is(ray: Any) -> Workers:
     """What a stage takes if nobody chose: the GPUs, a worker each; without any, the CPUs."""
     found = ray.cluster_resources()
     if gpus := int(found.get("GPU", 0)):
-        return Compute("all GPUs", min(gpus, MOST_WORKERS), 1, 1)
-    return Compute("all CPUs", min(int(found.get("CPU", 1)), MOST_WORKERS), 1)
+        return Workers(min(gpus, MOST_WORKERS), 1, 1)
+    return Workers(min(int(found.get("CPU", 1)), MOST_WORKERS), 1)
 
 
 def refuse_other_version(ours: str) -> None:
