@@ -20,7 +20,8 @@ from dreg.scaffold.registry import new_registry
 from tests import forked
 from tests.done import Done
 
-KINDS = dataset_kinds()
+# Of embeddings the weights, 90 MB, are fetched for real: tests/test_readmes_embeddings.py has them once.
+KINDS = [kind for kind in dataset_kinds() if kind != "embeddings"]
 pytestmark = pytest.mark.slow
 
 

@@ -23,7 +23,7 @@ def new(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="What it holds: tabular, text, image, vlm or documents.",
+            help="What it holds: tabular, text, image, vlm, documents or embeddings.",
             show_default=False,
             autocompletion=complete_kind,
         ),
@@ -40,6 +40,14 @@ def new(
         str | None,
         typer.Option(
             "--from", metavar="PATH", help="The same, of a file or folder here.", show_default=False
+        ),
+    ] = None,
+    upstream: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[@RANGE]",
+            help="For embeddings: the dataset whose documents it is made from.",
+            show_default=False,
         ),
     ] = None,
     template: Annotated[
@@ -95,6 +103,7 @@ def new(
             template=template,
             source=source,
             file=file,
+            upstream=upstream,
             dry_run=dry_run,
         )
     )

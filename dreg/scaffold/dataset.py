@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dreg.adapters import new_folders
-from dreg.core.version import check_name
+from dreg.core.version import check_name, parse_request
 from dreg.errors import BadRequest, Refused
 from dreg.output import out
 from dreg.registry import Dataset, Registry
-from dreg.scaffold.making import made_from, template_of, with_record
+from dreg.scaffold.making import Template, made_from, template_of, with_record
 from dreg.scaffold.plan import Plan, Scaffolded, carry_out, check_text
 
 LONGEST_NAME = 100  # file systems end at 255 bytes, and the name becomes part of longer names
@@ -27,14 +27,16 @@ def new_dataset(
     template: str | None = None,
     source: str | None = None,
     file: str | None = None,
+    upstream: str | None = None,
     dry_run: bool = False,
 ) -> Scaffolded:
     """A dataset in `registry` that runs, checks and releases as it is.
 
-    Its data are a small sample, or what is at the URL `source`, or the `file` or folder that is here.
+    Its data are a small sample, or what is at the URL `source`, or the `file` or folder that is here,
+    or made from the dataset `upstream`, `name@range`.
     """
     answers = {"title": title, "description": description, "licence": licence, "owner": owner}
-    plan = plan_dataset(registry, name, kind, answers, template, source, file)
+    plan = plan_dataset(registry, name, kind, answers, template, source, file, upstream)
     return plan.answer(written=False) if dry_run else carry_out(plan)
 
 
@@ -46,6 +48,7 @@ def plan_dataset(
     template: str | None = None,
     source: str | None = None,
     file: str | None = None,
+    upstream: str | None = None,
 ) -> Plan:
     """Raises BadRequest for an unusable name or unknown kind, Refused where something is."""
     check_length(check_name(name))
@@ -58,7 +61,7 @@ def plan_dataset(
                 hint=f"choose another name{'' if known else ', or move that away'}",
             )
     words = name.replace("-", " ")
-    real = source is not None or file is not None
+    real = not (source is None and file is None and upstream is None)
     defaults = {
         "title": words[:1].upper() + words[1:],
         "description": "What it is has yet to be told."
@@ -69,6 +72,8 @@ def plan_dataset(
     }
     given = {key: check_text(key, text) for key, text in answers.items() if text and text.strip()}
     told, files = look(chosen.name if not chosen.own else "", source, file)
+    if upstream is not None:
+        told = {**told, "upstream": made_from_other(registry, chosen, upstream)}
     all_answers: dict[str, str | None] = {**defaults, **given, **told, "name": name}
     made = made_from(chosen, all_answers)
     first = {f"pipelines/{name}/{path}": content for path, content in files.items()}
@@ -82,6 +87,20 @@ def plan_dataset(
         first_commit=None,
         next=(f"dreg run {name}",),
     )
+
+
+def made_from_other(registry: Registry, template: Template, upstream: str) -> str:
+    """`upstream` as the contract has it. Raises BadRequest for a dataset that is none, and for a
+    template that makes nothing of one."""
+    asked = (text for path, text in template.files.items() if path.endswith(".jinja"))
+    if not any(b"{{ upstream" in text for text in asked):
+        raise BadRequest(
+            f"a dataset of kind {template.name} is not made from another one",
+            hint="without --upstream; it is for embeddings",
+        )
+    other, wanted = parse_request(upstream)
+    registry.dataset(other)
+    return upstream if wanted.bounds else other
 
 
 def look(

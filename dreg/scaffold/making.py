@@ -12,9 +12,10 @@ from dreg.adapters.templates import dataset_kinds, read_template, render
 from dreg.core.template_record import Record, record_json, record_path, recorded
 from dreg.errors import BadRequest
 
-# What a template may ask for. Those that a file or URL tells are None where a sample is the source.
+# What a template may ask for. Those that a file or URL tells, and the dataset that it is to be made
+# from, are None where a sample is the source.
 ANSWERS = ("name", "title", "description", "licence", "owner")
-TOLD = ("sources", "columns", "classes", "label", "key", "delimiter")
+TOLD = ("sources", "columns", "classes", "label", "key", "delimiter", "upstream")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def same_template(record: Record, name: str) -> Template:
 
 
 def made_from(template: Template, answers: Mapping[str, str | None]) -> dict[str, bytes]:
-    """What the template makes with the answers, without its record; no sample, if they name sources.
+    """What the template makes with the answers, without its record; no sample, if they name a source.
 
     Raises BadRequest for a template that makes files elsewhere, or no pipeline.
     """
@@ -75,7 +76,7 @@ def made_from(template: Template, answers: Mapping[str, str | None]) -> dict[str
                 f"the template makes no `{pipeline}{needed}`, without which there is no dataset",
                 hint="compare it with one that does: dreg template show tabular",
             )
-    if answers.get("sources"):
+    if answers.get("sources") or answers.get("upstream"):
         sample = f"{pipeline}sample/"
         rendered = {path: made for path, made in rendered.items() if not path.startswith(sample)}
     return rendered
