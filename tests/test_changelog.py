@@ -32,6 +32,15 @@ SECOND = Entry(
 )
 
 
+@pytest.mark.parametrize("entry", [FIRST, SECOND])
+@pytest.mark.parametrize("note", ["", "- a word of mine\n"])
+def test_an_entry_that_is_made_again_is_there_once(entry, note):
+    """Its release was dropped; people's words stay."""
+    text = with_entry(f"# Changelog\n\n## Unreleased\n\n{note}", "toy", entry)
+    assert with_entry(text, "toy", entry) == text
+    assert ("a word of mine" in text) == bool(note)
+
+
 def test_the_first_release_starts_the_file():
     text = with_entry("", "toy", FIRST)
     assert text.startswith("# Changelog of toy\n\nVersions are semantic")

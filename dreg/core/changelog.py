@@ -83,15 +83,19 @@ def _told(finding: Finding) -> str:
 def with_entry(text: str, dataset: str, entry: Entry) -> str:
     """The changelog `text` (empty if there is none yet) with the entry on top.
 
-    Notes under `## Unreleased` move into the entry; so do those under a heading of its version.
+    Notes under `## Unreleased` move into the entry; so do those under a heading of its version. What
+    the entry itself says is there once, however often it is made: a release may have been dropped.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
     parts = _parts(text if text.strip() else _head(dataset))
     notes: list[str] = []
     kept = []
+    said = _trimmed(list(entry.lines())[1:])
     for part in parts:
         if part.version == str(entry.version):
-            notes += _trimmed(part.body)
+            body = _trimmed(part.body)
+            again = body[-len(said) :] == said
+            notes += _trimmed(body[: -len(said)]) if again else body
         elif part.unreleased:
             notes += _trimmed(part.body)
             kept.append(_Part(part.heading, []))
