@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dreg.adapters.os_errors import IN_WORDS, LOOP, in_disguise, outside
+from dreg.adapters.git.process import failure
+from dreg.adapters.os_errors import IN_WORDS, LOOP, in_disguise, in_words_of_git, outside
 from tests.small_registry import NAME
 
 
@@ -42,7 +43,20 @@ def test_a_remote_that_is_read_only(ready):
     with read_only(ready.store):
         said = failed(ready, "release", NAME)
     assert f"error: the file system is read-only at `{ready.store}" in said
-    assert f"hint: mount it for writing (findmnt -T {ready.store}" in said
+    assert f"hint: mount it for writing (findmnt -T {ready.store} says which it is)" in said
+    assert ready.remote_tags() == []
+    ready.ok("release", NAME)
+
+
+@pytest.mark.parametrize("place", ["clone", "git remote"])
+def test_a_repository_that_is_read_only(ready, place):
+    with read_only(ready.path / ".git" if place == "clone" else ready.remote):
+        said = failed(ready, "release", NAME)
+    if place == "clone":
+        assert "error: the file system is read-only at `.git/FETCH_HEAD`\n" in said
+        assert "hint: mount it for writing (findmnt -T .git says which it is)" in said
+    else:
+        assert "error: the git server could not keep what was pushed; nothing was changed" in said
     assert ready.remote_tags() == []
     ready.ok("release", NAME)
 
@@ -88,6 +102,28 @@ def test_each_has_a_fact_and_a_command(number):
     assert "{" not in error.hint
     assert error.hint.endswith("; then run the command again")
     assert outside(OSError(number, os.strerror(number))).fact in error.fact
+    by_git = in_words_of_git(
+        f"warning: x\nerror: cannot open '/data/x': {os.strerror(number)}\nfatal: y"
+    )
+    assert by_git is None or (by_git.errno, by_git.filename) == (number, "/data/x")
+
+
+def test_the_hint_names_what_is_there(tmp_path):
+    gone = str(tmp_path / "no" / "such")
+    assert outside(OSError(errno.ENOSPC, "No space left on device", gone)).hint == (
+        f"free some space: df -h {tmp_path}; then run the command again"
+    )
+    assert "df -h; then" in outside(OSError(errno.ENOSPC, "No space left on device")).hint
+
+
+def test_what_a_server_refuses_is_not_what_the_system_refuses():
+    refused = failure(
+        ["fetch"], "git@example.com: Permission denied (publickey).\nfatal: Could not read"
+    )
+    assert refused.fact == "the git server refused access"
+    assert failure(["fetch"], "fatal: could not open 'x' for writing: Permission denied").fact == (
+        "permission denied"
+    )
 
 
 def test_what_a_library_says_besides_is_told_too():
@@ -111,7 +147,9 @@ def test_another_runtime_error_is_none_of_the_systems():
 
 def test_a_path_is_quoted_for_the_shell():
     error = outside(OSError(errno.EACCES, os.strerror(errno.EACCES), "/data/my files"))
-    assert "ls -ld '/data/my files'" in error.hint
+    assert "ls -ld /;" in error.hint
+    error = outside(OSError(errno.EISDIR, os.strerror(errno.EISDIR), "/data/my files"))
+    assert "mv '/data/my files' '/data/my files'.old;" in error.hint
 
 
 def test_what_nobody_foresaw_is_told_as_the_system_says_it():

@@ -222,7 +222,7 @@ def test_a_full_disk_ends_a_script_without_a_traceback(tmp_path):
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
-        "error: the disk is full\n\nhint: free some space: df -h .; then run it again\n"
+        "error: the disk is full\n\nhint: free some space: df -h; then run it again\n"
     )
 
 
@@ -233,7 +233,7 @@ def test_a_folder_that_may_not_be_written_ends_a_script_without_a_traceback(tmp_
 
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (
-        "error: permission denied at `data/x`\n\nhint: see who may: ls -ld data/x; or work at another place; then run it again\n"
+        "error: permission denied at `data/x`\n\nhint: see who may: ls -ld .; or work at another place; then run it again\n"
     )
 
 

@@ -4,58 +4,59 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shlex
 from collections.abc import Mapping
 
 from dreg.errors import Outside
 
 LOOP = "Symlink loop from "
-# A fact, and a hint in which `{path}` is the path for a shell.
+# A fact, and a hint in which `{path}` is the path for a shell, `{place}` as much of it as is there.
 IN_WORDS: Mapping[int, tuple[str, str]] = {
-    errno.ENOSPC: ("the disk is full", "free some space: df -h {path}"),
+    errno.ENOSPC: ("the disk is full", "free some space: df -h {place}"),
     errno.EDQUOT: ("your quota of the disk is used up", "free some space: quota -s"),
-    errno.EACCES: ("permission denied", "see who may: ls -ld {path}; or work at another place"),
+    errno.EACCES: ("permission denied", "see who may: ls -ld {place}; or work at another place"),
     errno.EPERM: (
         "the operation is not permitted",
-        "see whose it is, and whether it is immutable: ls -ld {path}; lsattr -d {path}",
+        "see whose it is, and whether it is immutable: ls -ld {place}; lsattr -d {place}",
     ),
     errno.EROFS: (
         "the file system is read-only",
-        "mount it for writing (findmnt -T {path} says which it is), or work at another place",
+        "mount it for writing (findmnt -T {place} says which it is), or work at another place",
     ),
     errno.EISDIR: ("a folder is where a file is expected", "move it away: mv {path} {path}.old"),
     errno.ENOTDIR: (
         "a file is where a folder is expected",
-        "see which part of the path it is, and move it away: namei -l {path}",
+        "see which part of the path it is, and move it away: namei -l {place}",
     ),
     errno.EEXIST: ("something else is there already", "move it away: mv {path} {path}.old"),
     errno.ENOTEMPTY: (
         "a folder is not empty that should be",
-        "see what is in it, and move that away: ls -la {path}",
+        "see what is in it, and move that away: ls -la {place}",
     ),
     errno.ENOENT: (
         "a file or folder is not there",
-        "see how far the path leads: namei -l {path}",
+        "see how far the path leads: namei -l {place}",
     ),
     errno.ENAMETOOLONG: (
         "a name is longer than its file system takes",
         "work in a folder with a shorter path, or shorten the name",
     ),
-    errno.ELOOP: ("links lead in a circle", "see which, and remove one: namei -l {path}"),
-    errno.EBUSY: ("it is in use", "see by whom: fuser -vm {path}"),
-    errno.ETXTBSY: ("it is a program that runs", "see whose: fuser -v {path}"),
+    errno.ELOOP: ("links lead in a circle", "see which, and remove one: namei -l {place}"),
+    errno.EBUSY: ("it is in use", "see by whom: fuser -vm {place}"),
+    errno.ETXTBSY: ("it is a program that runs", "see whose: fuser -v {place}"),
     errno.EFBIG: (
         "a file would be larger than its file system or your limit allows",
-        "see the limit: ulimit -f; and what file system it is: findmnt -T {path}",
+        "see the limit: ulimit -f; and what file system it is: findmnt -T {place}",
     ),
     errno.EIO: ("the disk fails", "see what the system says of it: dmesg | tail"),
     errno.ESTALE: (
         "the server of a network file system has lost it",
-        "mount it anew: findmnt -T {path} says which it is",
+        "mount it anew: findmnt -T {place} says which it is",
     ),
     errno.ENOTCONN: (
         "the program behind a file system is gone",
-        "mount it anew: findmnt -T {path} says which it is",
+        "mount it anew: findmnt -T {place} says which it is",
     ),
     errno.EMFILE: ("this process may open no more files", "let it open more: ulimit -n 4096"),
     errno.ENFILE: ("the machine can open no more files", "see who has so many: lsof | wc -l"),
@@ -80,6 +81,15 @@ def in_disguise(error: Exception) -> OSError | None:
     return None
 
 
+def in_words_of_git(said: str) -> OSError | None:
+    """What the operating system refused, by what git says of it in English."""
+    for number in IN_WORDS.keys() - {errno.ENOENT, errno.EEXIST, errno.EAGAIN, errno.EBUSY}:
+        reason = os.strerror(number)
+        if found := re.search(rf"(?:'([^'\n]+)')?:? ?{re.escape(reason)}\s*$", said, re.MULTILINE):
+            return OSError(number, reason, found[1])
+    return None
+
+
 def outside(error: OSError, again: str = "run the command again") -> Outside:
     """The error as a user is told it; `again` says how to go on."""
     path = error.filename if isinstance(error.filename, str) else ""
@@ -88,10 +98,17 @@ def outside(error: OSError, again: str = "run the command again") -> Outside:
     own_words = error.errno is not None and reason == os.strerror(error.errno)
     fact, helps = IN_WORDS.get(error.errno or 0, ("", ""))
     if not fact:
-        return Outside(
-            f"{reason[:1].lower()}{reason[1:]}{at}",
-            hint=f"{again}; should it stay so, --debug says where",
-        )
+        words = f"{reason[:1].lower()}{reason[1:]}{at}"
+        return Outside(words, hint=f"{again}; should it stay so, --debug says where")
     more = "" if own_words else f": {reason}"  # a library knows something about it
-    helps = helps.replace("{path}", shlex.quote(path) if path else ".")
+    for word, value in (("path", path), ("place", _there(path))):
+        said = f" {shlex.quote(value)}" if value else "" if "df" in helps else " ."
+        helps = helps.replace(f" {{{word}}}", said)
     return Outside(f"{fact}{at}{more}", hint=f"{helps}; then {again}")
+
+
+def _there(path: str) -> str:
+    """The path, or the nearest folder above that there is: what asks about it wants it to be there."""
+    while path and not os.path.lexists(path):
+        path = os.path.dirname(path)  # noqa: PTH120 - a text, relative as the user gave it
+    return path

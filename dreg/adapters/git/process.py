@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dreg.adapters.os_errors import in_words_of_git, outside
 from dreg.errors import BadRequest, DregError, Outside, Refused
 
 # What a hook of git's sets for its own repository; `git rev-parse --local-env-vars` has them all.
@@ -107,12 +109,6 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     text = stderr.lower()
     words = " ".join(arguments[:1])
-    if "no space left on device" in text or "out of diskspace" in text:  # of its index it says so
-        return Outside(
-            "the disk is full",
-            hint="free some space, then run the command again",
-            details=lines[-3:],
-        )
     unreachable = (
         "could not resolve host",
         "refused",
@@ -133,7 +129,8 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
         t in text
         for t in (
             "authentication failed",
-            "permission denied",
+            "permission denied (",
+            "permission denied, please",
             "could not read username",
             "terminal prompts disabled",
         )
@@ -143,12 +140,20 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
             hint="check that `git ls-remote URL` works for you (credential helper, ssh key, token)",
             details=lines[-3:],
         )
+    refused = in_words_of_git(stderr)
+    if "out of diskspace" in text:  # of its index it says so
+        refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    if refused is not None:
+        known = outside(refused)
+        return Outside(known.fact, hint=known.hint, details=lines[-3:])
     if "not a git repository" in text or "does not appear to be a git repository" in text:
         return BadRequest(
             "that is not a git repository", hint="check the path or URL", details=lines[:1]
         )
     return Outside(
-        f"`git {words}` failed", hint="the lines above are git's own", details=lines[-5:]
+        f"`git {words}` failed",
+        hint="see to what git says above, then run the command again",
+        details=lines[-5:],
     )
 
 
@@ -160,6 +165,12 @@ def git_failed(error: Any, moved: Sequence[str] = ()) -> Exception:
         return Outside(
             "git does not know who you are",
             hint='git config user.name "Your Name"; git config user.email you@example.com',
+        )
+    if "unpack failed" in said or "unpacker error" in reported:
+        return Outside(
+            "the git server could not keep what was pushed; nothing was changed there",
+            hint="see that its disk has space and can be written to, or tell who runs it",
+            details=said.splitlines()[-5:],
         )
     if "remote rejected" in reported or "protected branch" in said:
         if not any(reference.startswith("refs/heads/") for reference in moved):
