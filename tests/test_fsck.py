@@ -113,6 +113,16 @@ def test_what_is_wrong_on_the_remote_is_found_and_repaired_from_another(released
     assert released.ok("fsck", "--deep", "--json").json["problems"] == []
 
 
+def test_what_the_remote_lost_is_repaired_from_the_cache_of_dvc(released, store):
+    for page in list(store.listed("files/md5/")):
+        for key, _ in page:
+            store.delete(key)
+    said = released.dreg("fsck", "--remote").stderr
+    assert "DVC's cache here may have some, too: --from .dvc/cache" in said
+    released.ok("fsck", "--repair", "--from", ".dvc/cache")
+    assert released.ok("fsck", "--deep", "--json").json["problems"] == []
+
+
 def test_wrong_bytes_are_never_copied(released, store):
     key, data = train(released)
     store.delete(key)

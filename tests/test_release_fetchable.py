@@ -176,8 +176,7 @@ def test_an_object_that_was_changed_in_its_place_is_pushed_again(ready, times):
     ready.ok("run", NAME)
     done = ready.ok("release", NAME, "--json")
     assert [each["objects_pushed"] for each in done.json["releases"]] == [1]
-    assert "1 objects on" in done.stderr
-    assert "have other bytes than they should" in done.stderr
+    assert "with other bytes than it should have, now written again" in done.stderr
     assert damaged.read_bytes() == right
 
 

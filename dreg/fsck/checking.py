@@ -134,7 +134,10 @@ def _refuse_unsound(answer: Checked, remote: bool, repair_from: str | None) -> N
     if any(problem.kind == "damaged-cache" for problem in left):
         hint = "remove the damaged objects from the cache, then: dvc fetch"
     elif remote and repair_from is None and any(problem.key for problem in left):
-        hint = "copy the right bytes from a remote that has them: dreg fsck --repair --from REMOTE"
+        hint = (
+            "copy the right bytes from a remote that has them: dreg fsck --repair --from REMOTE; "
+            "DVC's cache here may have some, too: --from .dvc/cache"
+        )
     elif remote and any(problem.key for problem in left):
         hint = "try another remote that has them (--from), or push them from a clone that does: dvc push"
     elif moved := [problem.releases[0] for problem in left if problem.kind == "moved-tag"]:
