@@ -130,6 +130,28 @@ def test_a_dataset_at_any_revision_of_a_repository_without_releases(cats, revisi
         assert cats.fetch(*arguments)["changed"] is False
 
 
+@pytest.mark.parametrize("revision", ["main", "refs/heads/main"])
+def test_a_branch_moves_on_when_it_is_asked_to(cats, revision):
+    tracked(cats, "imgs//a.png")
+    cats.tag("v1", None)
+    first = cats.fetch(f"imgs@{revision}")
+    assert cats.dreg("outdated").stdout == "everything in dreg.lock is up to date\n"
+    tracked(cats, "imgs//b.png")
+    cats.tag("v2", None)
+    commit = cats.git("rev-parse", "HEAD")
+    assert cats.fetch()["commit"] == first["commit"], "locked"
+    (standing,) = cats.dreg("outdated", "--json").json["datasets"]
+    assert standing["update"] == f"0.0.0+g{commit[:12]}"
+    said = cats.dreg("update", "--explain")
+    assert f"imgs {first['version']} -> 0.0.0+g{commit[:12]} (no profile to compare)" in said.stdout
+    said = cats.dreg("update").stdout
+    assert f"fetched imgs {first['version']} -> 0.0.0+g{commit[:12]} into data/imgs" in said
+    assert set(tree(cats.train / "data/imgs")) == {"a.png", "b.png"}
+    back = cats.fetch("imgs", "--rev", first["commit"])
+    assert back["commit"] == first["commit"], "no release moved: it is another commit"
+    assert cats.dreg("outdated").stdout == "everything in dreg.lock is up to date\n"
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

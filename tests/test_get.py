@@ -85,6 +85,14 @@ def test_a_head_that_leads_nowhere_among_many_branches_is_said(plain):
     assert (done.code, "has no revision `HEAD`" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize(("path", "output"), [("models/one.bin", ".git/x"), ("models/one.bin", "dreg.lock"), ("models/bert", "dreg.toml"), ("models/bert", ".")])  # fmt: skip
+def test_it_is_never_brought_where_something_else_belongs(plain, path, output):
+    command = ("fetch", "--repo", str(plain.bare), "--path", path, "-o", output, "--force")
+    done = plain.dreg(*command)
+    assert (done.code, tree(plain.train)) == (2, {}), done.stderr
+    assert "hint: name a folder" in done.stderr
+
+
 def test_what_is_in_the_way_is_kept(plain):
     (plain.train / "one.bin").write_text("mine")
     done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", "models/one.bin")

@@ -65,7 +65,7 @@ class Fetched:
     yanked: Yank | None = None
 
     def lines(self) -> Iterator[str]:
-        moved = self.previous is not None and self.previous != self.version
+        moved = self.previous is not None and str(self.previous) != str(self.version)  # also +g1234
         name = f"{self.dataset} {f'{self.previous} -> ' if moved else ''}{self.version}"
         amount = f"{numbered(self.files, 'file')}, {size(self.size)}"
         if self.changed:

@@ -25,6 +25,7 @@ from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.fetch.fill import fill
 from dreg.fetch.plain import leaves, sized
+from dreg.fetch.target import target_of
 from dreg.manifests import remotes_at
 from dreg.output import out, size
 
@@ -90,8 +91,7 @@ def get(
     target = (Path.cwd() / Path(output or path.rpartition("/")[2]).expanduser()).resolve()
     if there.is_file and target.is_dir():
         target /= path.rpartition("/")[2]
-    if target == Path.cwd() or target in Path.cwd().parents:
-        raise BadRequest(f"`{output}` is the folder you are in", hint="name another: -o DIR")
+    target = target_of(str(target), Path.cwd())
     place = _place_file if there.is_file else _place_folder
     changed, downloaded, backup = place(there, target, force)
     shown = os.path.relpath(target)

@@ -16,14 +16,17 @@ from dreg.core.release import Release, finals, newest, usable
 from dreg.core.requests import Requests
 from dreg.core.version import Range, range_or_revision
 from dreg.errors import BadRequest, DregError
+from dreg.fetch.pin import version_at
 from dreg.fetch.tagged import tagged
 from dreg.output import out, table
 from dreg.yank.known import warn
 
+PEELED = "^{}"  # behind an annotated tag: the commit it leads to
+
 
 @dataclass(frozen=True)
 class Standing:
-    """One locked dataset. `update` is the newest release in its range, `latest` the newest of all;
+    """One locked dataset. `update` is the newest release in its range, or what its branch has now, `latest` the newest of all;
     null where that is the locked one, or nothing is newer. `yanked` says whether the locked one is,
     `gone` that the registry has its tag no more.
     """
@@ -117,27 +120,36 @@ def standing(pin: Pin, asked: Requests, known: Known, repo: str | None = None) -
         pin.check_not_moved(own.commit, pin.manifest)
         _tell(repo or pin.repo, own)
     good = usable(releases)
-    wanted = wanted_of(pin, asked)
-    update = wanted.newest(r.version for r in good) if wanted else None
+    wanted, revision = asked_for(pin, asked)
+    update = wanted.newest(r.version for r in good)
+    if revision is not None:
+        commit = _commit_of(repo or pin.repo, revision)
+        update = version_at(commit, releases) if commit else None
     last = newest(finals(good))
     return Standing(
         dataset=pin.dataset,
         request=pin.request,
         locked=pin.version,
-        update=update if update not in (None, pin.version) else None,
+        update=update if update is not None and str(update) != str(pin.version) else None,
         latest=last.version if last and last.version > pin.version else None,
         yanked=own is not None and own.yanked is not None,
         gone=own is None and pin.tag != pin.commit,
     )
 
 
-def wanted_of(pin: Pin, asked: Requests) -> Range | None:
-    """The range that the dataset is asked for in; None if it is a branch or commit."""
+def asked_for(pin: Pin, asked: Requests) -> tuple[Range, str | None]:
+    """The range that the dataset is asked for in, or the branch, tag or commit."""
     entry = asked.datasets.get(pin.dataset)
-    if entry is not None:
-        return entry.wanted if entry.revision is None else None
-    wanted, revision = range_or_revision(pin.request)
-    return wanted if revision is None else None
+    return (entry.wanted, entry.revision) if entry is not None else range_or_revision(pin.request)
+
+
+def _commit_of(repo: str, revision: str) -> str | None:
+    """Where a branch or tag is now; None if it is gone, or of a commit, which is where it is."""
+    tag, branch = (f"refs/{kind}/{revision}" for kind in ("tags", "heads"))
+    names = [revision] if revision.startswith("refs/") else [tag, branch]
+    found = git.remote_references(repo, *(n + p for n in names for p in ("", PEELED)))
+    there = [found.get(name + PEELED) or found.get(name) for name in names]
+    return next(filter(None, there), None)
 
 
 def _tell(repo: str, release: Release) -> None:

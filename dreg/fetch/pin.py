@@ -124,7 +124,7 @@ class Found:
             if revision.commit != release.commit:
                 raise Refused(f"`{release.tag}` moved meanwhile", hint="fetch again")
         pin = request.pin
-        if pin is not None and request.same_registry and pin.version == release.version:
+        if pin is not None and request.same_registry and pin.tag == release.tag:
             pin.check_not_moved(revision.commit, manifest_digest(revision.message))
         return revision
 
@@ -254,8 +254,13 @@ def _at_revision(request: Request, releases: Sequence[Release]) -> Release:
     for release in releases:
         if release.commit == commit and not release.light:
             return release
-    unreleased = Version(0, 0, 0, build=f"g{commit[:12]}")
-    return Release(request.dataset, unreleased, commit, commit)
+    return Release(request.dataset, version_at(commit, ()), commit, commit)
+
+
+def version_at(commit: str, releases: Sequence[Release]) -> Version:
+    """The version of the release at a commit; of one that is none, its id behind 0.0.0."""
+    here = (r.version for r in releases if r.commit == commit and not r.light)
+    return next(here, Version(0, 0, 0, build=f"g{commit[:12]}"))
 
 
 def signers_of(*, required: bool, allowed: str | None) -> git.Signers | None:

@@ -21,7 +21,7 @@ from dreg.core.rules import Finding, assess
 from dreg.core.version import Bump
 from dreg.errors import DregError
 from dreg.fetch.fetching import Fetched, Fetches, fetch
-from dreg.fetch.outdated import Known, pins_of, standing
+from dreg.fetch.outdated import Known, asked_for, pins_of, standing
 from dreg.output import count
 
 
@@ -94,11 +94,15 @@ def explain(name: str | None = None, repo: str | None = None) -> Changes:
         if new is None:
             changes.append(Change(pin.dataset, pin.version, None))
         else:
-            changes.append(_change(pin, new, known.of(repo or pin.repo, pin.dataset), repo))
+            _, revision = asked_for(pin, asked)
+            releases = known.of(repo or pin.repo, pin.dataset)
+            changes.append(_change(pin, new, releases, repo, revision))
     return Changes(tuple(changes))
 
 
-def _change(pin: Pin, new: Version, releases: list[Release], repo: str | None) -> Change:
+def _change(
+    pin: Pin, new: Version, releases: list[Release], repo: str | None, revision: str | None
+) -> Change:
     place = repo or pin.repo
     between = sorted(
         (r for r in usable(releases) if _between(pin.version, r.version, new)),
@@ -106,9 +110,9 @@ def _change(pin: Pin, new: Version, releases: list[Release], repo: str | None) -
     )
     said = {tag.name: tag.message or "" for tag in git.fetch_tags(place, [r.tag for r in between])}
     steps = tuple(Step(r.version, _body(said.get(r.tag, ""))) for r in between)
-    target = next(r for r in releases if r.version == new)
+    target = revision or next(r.tag for r in releases if r.version == new)
     before = _profile(place, pin.dataset, pin.commit)
-    after = _profile(place, pin.dataset, target.tag)
+    after = _profile(place, pin.dataset, target)
     if before is None or after is None:
         return Change(pin.dataset, pin.version, new, steps=steps)
     findings = assess(before, after)
