@@ -104,6 +104,7 @@ def test_a_part_is_locked_and_everything_can_be_had_again(wine):
         (["--path", "nothing/*"], "no file for `nothing/*`"),
         (["--columns", "lable"], "has no column `lable`\n\nhint: did you mean `label`?"),
         (["--metadata-only", "--split", "train"], "exclude each other"),
+        (["--path", "**/*.csv", "--columns", "label"], "and here there are processed/train.csv\n"),
     ],
 )
 def test_a_part_that_there_is_not(wine, options, said):

@@ -113,8 +113,14 @@ class Subset:
             data &= set(matching([*self.paths, *below], data))
             _refuse_nothing(data, " or ".join(f"`{path}`" for path in self.paths), by_path)
         if self.columns:
-            data = {path for path in data if is_parquet(by_path[path])}
-            _refuse_nothing(data, "the columns of Parquet files", by_path)
+            tables = {path for path in data if is_parquet(by_path[path])}
+            if not tables:
+                some = ", ".join(sorted(data)[:6])
+                raise BadRequest(
+                    f"columns are had of Parquet files alone, and here there are {some}",
+                    hint="fetch whole files: leave out --columns",
+                )
+            data = tables
         return sorted(by_path[path] for path in chosen | data)
 
     @staticmethod
