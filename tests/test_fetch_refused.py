@@ -573,6 +573,11 @@ def test_a_full_disk(wine, tiny_disk):
     assert wine.fetch("wine@1.0.0", "-o", str(tiny_disk / "wine"))["changed"]
 
 
+def test_a_typo_in_the_name_of_what_is_in_the_folder(wine):
+    wine.fetch("wine", "-o", "data/here")
+    assert "hint: did you mean `wine`?" in refused(wine, 2, "wien@^1", "-o", "data/here")
+
+
 @pytest.mark.parametrize("place", ["data/wine", "data/wine/below", "data"])
 def test_two_datasets_cannot_share_a_folder(wine, place):
     assert wine.dreg("fetch", "wine").code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -132,7 +133,9 @@ def _refuse_same(place: str, other: str, theirs: str, name: str) -> None:
     if folder in (taken, *taken.parents) or taken in folder.parents:
         raise BadRequest(
             f"`{place}` and `{theirs}`, where `{other}` is, would replace each other",
-            hint=f"give each dataset a folder of its own: -o data/{name}",
+            hint=f"did you mean `{other}`?"
+            if difflib.get_close_matches(name, [other], cutoff=0.7)
+            else f"give each dataset a folder of its own: -o data/{name}",
         )
 
 
