@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from dreg.adapters.postgres.searching import nearest
+from dreg.core.embedding_model import parse_model
 from dreg.errors import DregError
 from dreg.vectors.loading import load
 from dreg.vectors.searching import search
+from tests import small_model
 from tests.passages import NAME, WORDS, Shelf, passages, vectors
+from tests.small_model import needs_torch
 
 ROWS, DIMENSION = 20_000, 96
 QUERIES = 100
@@ -185,6 +189,40 @@ def test_the_answer_in_json_is_whole(served, capsys):
         "passages_in_all",
         "passages",
     }
+
+
+@needs_torch
+def test_the_query_is_embedded_by_the_files_that_the_release_declares(shelf, tmp_path):
+    from dreg.adapters.embedding.direct import vectors_here
+
+    small_model.put_below(tmp_path / "mirror")
+    told = small_model.declared()
+    mirror = {"DREG_MIRROR": str(tmp_path / "mirror")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**mirror, **shelf.made.environment}.items():
+            patch.setenv(name, value)
+        made = vectors_here([*TEXTS, "how to turn the soil"], parse_model(told, "here"), print)
+    table = passages(made[:-1], TEXTS)
+    declared = json.dumps(told).encode()
+    shelf.release(
+        "1.0.0", table=table, model="tests/small@1", files={"processed/model.json": declared}
+    )
+    shelf.load()
+    shutil.rmtree(shelf.made.bare)  # the database is all that a search needs
+    done = shelf.dreg("search", NAME, "how to turn the soil", "--json", "--exact", **mirror)
+    assert done.code == 0, done.stderr
+    found = {passage["text"]: passage["score"] for passage in done.json["passages"]}
+    cosines = made[:-1] @ made[-1] / np.linalg.norm(made[:-1], axis=1) / np.linalg.norm(made[-1])
+    assert found == {
+        text: pytest.approx(cosine, abs=1e-5) for text, cosine in zip(TEXTS, cosines, strict=True)
+    }
+
+    weights = tmp_path / "mirror" / "small-model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    elsewhere = {"DREG_CACHE": str(tmp_path / "another"), **mirror}
+    spoilt = shelf.dreg("search", NAME, "soil", **elsewhere)
+    assert spoilt.code == 3
+    assert "model.safetensors" in spoilt.stderr
 
 
 @pytest.mark.slow
