@@ -577,6 +577,8 @@ def test_a_release_without_a_sample_index(hand_made, tracking, monkeypatch):
     )
     assert done.code == 2
     assert "has no sample index, so single samples can't be told" in done.stderr
+    said = models.dreg("trace", f"runs:/{active.info.run_id}", "--repo", str(hand_made.bare)).stdout
+    assert said.endswith("samples   not recorded\n"), "neither a number nor a way to have them"
 
 
 def test_only_parquet_is_exported(models):

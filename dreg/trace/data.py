@@ -42,7 +42,7 @@ class Used:
 
     `recorded` is the commit that the run recorded, null if it recorded none. `moved`: the tag leads
     elsewhere by now, or with `gone` is not in the registry, and what is told is by the manifest that the
-    run recorded. `samples` are those of the splits that were trained on, `listed` some of them, `more` how many are left out; `sample` says
+    run recorded. `samples` are those of the splits that were trained on, null where nothing tells them, `listed` some of them, `more` how many are left out; `sample` says
     where the one asked for is, `exported` the file that has them all.
     """
 
@@ -57,7 +57,7 @@ class Used:
     gone: bool
     forms: tuple[str, ...]
     splits: tuple[UsedSplit, ...]
-    samples: int
+    samples: int | None
     listed: Iterable[Row] | None = None
     more: int = 0
     sample: tuple[Row, ...] | None = None
@@ -70,7 +70,8 @@ class Used:
         if self.manifest:
             yield f"manifest  sha256:{self.manifest}"
         names = ", ".join(s.split for s in self.splits if s.used)
-        yield f"samples   {count(self.samples)}, of {names}"
+        known = self.samples is not None
+        yield f"samples   {f'{count(self.samples)}, of {names}' if known else 'not recorded'}"
 
     def _state(self) -> str:
         if self.moved:
@@ -183,7 +184,7 @@ def used(located: Located, splits: Iterable[str], limit: int | None, sample: str
     trained = located.trained(profile, tuple(splits))
     index = located.index() if profile is None or limit is not None or sample else None
     told = _splits(profile, index, trained)
-    samples = sum(split.samples for split in told if split.used)
+    samples = sum(split.samples for split in told if split.used) if told else None
     if index is None and (limit is not None or sample):
         raise no_index(lineage.dataset, str(lineage.version))
     answer = Used(
@@ -202,7 +203,7 @@ def used(located: Located, splits: Iterable[str], limit: int | None, sample: str
     )
     if index is not None and limit is not None:
         rows = Listing(index, trained, limit)
-        answer = replace(answer, listed=rows, more=max(0, samples - limit) if limit else 0)
+        answer = replace(answer, listed=rows, more=max(0, (samples or 0) - limit) if limit else 0)
     if index is not None and sample:
         answer = replace(answer, sample=tuple(found(index, sample)))
     return answer

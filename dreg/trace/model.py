@@ -50,6 +50,8 @@ class ModelTrace:
         for one in self.data:
             yield ""
             yield from one.lines()
+            if not one.splits:  # neither profile nor index: it was not made by dreg, or long ago
+                continue
             yield ""
             rows = [
                 (s.split, s.role or "-", count(s.samples), "yes" if s.used else "")
@@ -70,7 +72,7 @@ class ModelTrace:
                 yield "sample    not in this release"
         if one.exported:
             yield ""
-            yield f"exported  {one.exported}: {numbered(one.samples, 'sample')}"
+            yield f"exported  {one.exported}: {numbered(one.samples or 0, 'sample')}"
         elif one.listed is None and one.sample is None:
             yield ""
             yield f"every one of them: dreg trace {self.asked} --export samples.parquet"

@@ -89,7 +89,7 @@ class ReleaseTrace:
         told = ", ".join(f"{s.split} {count(s.samples)}" for s in one.splits)
         yield f"samples   {told or 'not recorded'}"
         if one.exported:
-            yield f"exported  {one.exported}: {numbered(one.samples, 'sample')}"
+            yield f"exported  {one.exported}: {numbered(one.samples or 0, 'sample')}"
         yield from one.sample_lines()
         if self.sighted is not None:
             yield ""
