@@ -1,0 +1,66 @@
+"""`dreg bootstrap`: all datasets run, released once and pushed; again it changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.small_registry import NAME, SmallRegistry
+
+BROKEN = """\
+stages:
+  analyze:
+    cmd: python -c "raise SystemExit('no source today')"
+    outs: [../../data/broken/processed]
+"""
+CONTRACT = "title: B\ndescription: b\nlicence: CC0-1.0\nsplits: {all: {files: [x.csv]}}\ncolumns: {a: int64}\n"
+
+
+def states(answer: dict) -> dict[str, tuple[str, str | None]]:
+    return {one["dataset"]: (one["state"], one["version"]) for one in answer["datasets"]}
+
+
+def test_what_was_never_released_is_run_and_released_and_then_left_alone(ready: SmallRegistry):
+    shutil.rmtree(ready.path / f"data/{NAME}/processed")
+    done = ready.ok("bootstrap", "--json")
+    assert states(done.json) == {NAME: ("released", "1.0.0")}
+    assert ready.remote_tags() == [f"{NAME}-v1.0.0"]
+    assert ready.git("status", "--porcelain") == ""
+    commits = ready.git("rev-list", "--all", "--count", folder=ready.remote)
+
+    again = ready.ok("bootstrap", "--json")
+    assert states(again.json) == {NAME: ("there", "1.0.0")}
+    ready.edit(f"pipelines/{NAME}/params.yaml", r"validation_share: .*", "validation_share: 0.4")
+    changed = ready.ok("bootstrap", "--json")
+    assert states(changed.json) == {NAME: ("there", "1.0.0")}, "a new version is dreg release's"
+    assert ready.remote_tags() == [f"{NAME}-v1.0.0"]
+    assert ready.git("rev-list", "--all", "--count", folder=ready.remote) == commits
+
+
+def test_a_release_whose_bytes_are_gone_is_told(ready: SmallRegistry):
+    ready.ok("bootstrap")
+    shutil.rmtree(ready.store / "files")
+    done = ready.dreg("bootstrap", "--json")
+    assert done.code == 1
+    assert "problems found" in done.json["datasets"][0]["why"]
+
+
+def test_one_that_fails_keeps_only_itself_from_being_released(ready: SmallRegistry):
+    for path, text in {
+        "pipelines/broken/dvc.yaml": BROKEN,
+        "pipelines/broken/dataset.yaml": CONTRACT,
+        "data/broken/.gitignore": "/processed\n",
+    }.items():
+        (ready.path / path).parent.mkdir(parents=True, exist_ok=True)
+        (ready.path / path).write_text(text)
+    ready.commit_all()
+    done = ready.dreg("bootstrap", "--json")
+    assert done.code == 3
+    assert states(done.json) == {"broken": ("failed", None), NAME: ("released", "1.0.0")}
+    assert ready.remote_tags() == [f"{NAME}-v1.0.0"]
+
+
+def test_an_empty_registry_has_nothing_to_bootstrap(ready: SmallRegistry):
+    shutil.rmtree(ready.path / "pipelines" / NAME)
+    done = ready.dreg("bootstrap")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: the registry has no datasets")
