@@ -103,7 +103,8 @@ def without_what_only_a_mirror_has(registry: Path) -> None:
     """Remove, where DREG_MIRROR is not set, the datasets whose sources no package has."""
     if os.environ.get("DREG_MIRROR"):
         return
-    for name in ("emotion", "radiology-mini", "opencloudhub-readmes"):
+    embedded = "opencloudhub-readmes-embeddings"  # made from the one before
+    for name in ("emotion", "radiology-mini", "opencloudhub-readmes", embedded):
         for folder in ("pipelines", "data"):
             shutil.rmtree(registry / folder / name)
     for command in (
