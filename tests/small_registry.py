@@ -9,8 +9,9 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -51,10 +52,17 @@ class SmallRegistry:
         assert done.code == 0, done.stderr
         return done
 
-    def git(self, *arguments: str, folder: Path | None = None) -> str:
+    def copy(self, home: Path) -> Self:
+        """Another one just like it, at another place."""
+        shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True)
+        moved = {k: v.replace(str(self.home), str(home)) for k, v in self.environment.items()}
+        return replace(self, home=home, environment=moved)
+
+    def git(self, *arguments: str, folder: Path | str | None = None) -> str:
+        """What git says in the work tree, or in another folder of `home`; it must succeed."""
         done = subprocess.run(
             ["git", *arguments],
-            cwd=folder or self.path,
+            cwd=self.home / (folder or "registry"),
             env=self.environment,
             capture_output=True,
             text=True,
@@ -113,14 +121,14 @@ def made_registry(tmp_path_factory: pytest.TempPathFactory) -> SmallRegistry:
 @pytest.fixture
 def registry(made_registry: SmallRegistry, tmp_path: Path) -> SmallRegistry:
     """A registry of the test's own, never run."""
-    return copy(made_registry, tmp_path)
+    return made_registry.copy(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def run_registry(
     made_registry: SmallRegistry, tmp_path_factory: pytest.TempPathFactory
 ) -> SmallRegistry:
-    made = copy(made_registry, tmp_path_factory.mktemp("run"))
+    made = made_registry.copy(tmp_path_factory.mktemp("run"))
     made.ok("run", NAME)
     return made
 
@@ -128,11 +136,4 @@ def run_registry(
 @pytest.fixture
 def ready(run_registry: SmallRegistry, tmp_path: Path) -> SmallRegistry:
     """A registry of the test's own whose pipeline has run, not released."""
-    return copy(run_registry, tmp_path)
-
-
-def copy(original: SmallRegistry, home: Path) -> SmallRegistry:
-    shutil.copytree(original.home, home, symlinks=True, dirs_exist_ok=True)
-    copied = SmallRegistry(home, dict(original.environment))
-    copied.environment["DREG_CACHE"] = str(home / "cache")
-    return copied
+    return run_registry.copy(tmp_path)

@@ -18,7 +18,7 @@ import pytest
 from dreg.core.manifest import manifest_key
 from tests.counting_proxy import recording
 from tests.faults.proxy import LIE, PASS, Faulty
-from tests.small_registry import NAME, SmallRegistry, copy
+from tests.small_registry import NAME, SmallRegistry
 from tests.test_signed import sign_with, ssh_key
 
 TAG = f"{NAME}-v1.0.0"
@@ -34,7 +34,7 @@ def released(ready: SmallRegistry) -> SmallRegistry:
 @pytest.fixture
 def other(made_registry: SmallRegistry, tmp_path: Path) -> SmallRegistry:
     """Another registry, as it is behind an air gap: no release, other history."""
-    there = copy(made_registry, tmp_path / "elsewhere")
+    there = made_registry.copy(tmp_path / "elsewhere")
     there.git("commit", "-q", "--allow-empty", "-m", "of its own")
     there.git("push", "-q")
     return there
@@ -88,7 +88,7 @@ def test_what_was_imported_is_fetched(released, other, tmp_path):
 
 
 def test_the_next_release_goes_on_from_what_was_imported(released, tmp_path):
-    mirror = copy(released, tmp_path / "mirror")
+    mirror = released.copy(tmp_path / "mirror")
     mirror.git("update-ref", "-d", f"refs/tags/{TAG}", folder=mirror.remote)
     mirror.git("update-ref", "-d", f"refs/tags/{TAG}")
     mirror.ok("import", str(exported(released)))
@@ -303,11 +303,11 @@ def test_killed_at_any_moment_the_same_command_completes(released, other):
     """Three times at moments spread over the whole of it; after each, what a tag promises is there."""
     file = exported(released)
     started = time.monotonic()
-    trial = copy(other, other.home / "trial")
+    trial = other.copy(other.home / "trial")
     trial.ok("import", str(file))
     took = time.monotonic() - started
     for part in range(3):
-        trial = copy(other, other.home / f"trial-{part}")
+        trial = other.copy(other.home / f"trial-{part}")
         process = subprocess.Popen(
             [sys.executable, "-m", "dreg", "import", str(file)],
             cwd=trial.path, env={**os.environ, **trial.environment},

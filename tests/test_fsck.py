@@ -10,7 +10,7 @@ import pytest
 from dreg.adapters.objects import open_store
 from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.remotes import Remote, object_key
-from tests.small_registry import NAME, copy
+from tests.small_registry import NAME
 
 TAG = f"{NAME}-v1.0.0"
 
@@ -18,7 +18,7 @@ TAG = f"{NAME}-v1.0.0"
 @pytest.fixture(scope="session")
 def released_registry(run_registry, s3_server, tmp_path_factory):
     """A registry with one release in a folder; tests copy it, and what is in the folder to a bucket."""
-    made = copy(run_registry, tmp_path_factory.mktemp("released"))
+    made = run_registry.copy(tmp_path_factory.mktemp("released"))
     made.ok("release", NAME)
     return made
 
@@ -26,7 +26,7 @@ def released_registry(run_registry, s3_server, tmp_path_factory):
 @pytest.fixture
 def released(released_registry, s3, store, tmp_path):
     """The release's bytes are in a bucket of the test's own; the folder `registry-store` is the backup."""
-    registry = copy(released_registry, tmp_path)
+    registry = released_registry.copy(tmp_path)
     registry.environment.update(s3.environment)
     registry.edit(".dvc/config", "url = s3://dvcstore", f"url = {s3.url}")
     registry.edit(

@@ -8,21 +8,21 @@ import shutil
 
 import pytest
 
-from tests.small_registry import NAME, copy
+from tests.small_registry import NAME
 
 SCRIPT = f"pipelines/{NAME}/scripts/process.py"
 
 
 @pytest.fixture(scope="session")
 def released_registry(run_registry, tmp_path_factory):
-    made = copy(run_registry, tmp_path_factory.mktemp("released"))
+    made = run_registry.copy(tmp_path_factory.mktemp("released"))
     made.ok("release", NAME)
     return made
 
 
 @pytest.fixture
 def released(released_registry, tmp_path):
-    return copy(released_registry, tmp_path)
+    return released_registry.copy(tmp_path)
 
 
 def everything(registry):

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.commands import COMMANDS, Undisturbed
 from tests.faults.worlds import OTHER, UNTRACKED, World, Zygote
 from tests.pipeline_registry import PipelineRegistry
-from tests.small_registry import NAME, SmallRegistry, copy
+from tests.small_registry import NAME, SmallRegistry
 from tests.test_signed import ssh_key
 
 
@@ -27,7 +27,7 @@ def zygote() -> Iterator[Zygote]:
 def ran_world(run_registry: SmallRegistry, tmp_path_factory: pytest.TempPathFactory) -> World:
     """Somebody's clone whose pipeline has run, with work of theirs in it, behind the git remote."""
     home = tmp_path_factory.mktemp("ran-world")
-    made = copy(run_registry, home)
+    made = run_registry.copy(home)
     made.ok("new", "other", "--kind", "tabular")
     made.git("add", OTHER)
     made.git("commit", "-q", "-m", "other", "--", OTHER)
@@ -50,8 +50,8 @@ def own_tmp(home: Path, environment: dict[str, str]) -> dict[str, str]:
 
 def users_work(world: World) -> World:
     """The world with work of the user's: untracked, staged, changed, and staged then changed."""
-    (world.registry / UNTRACKED).write_text("mine\n")
-    other = world.registry / OTHER
+    (world.path / UNTRACKED).write_text("mine\n")
+    other = world.path / OTHER
     for name, staged, changed in (
         ("a", True, False),
         ("params.yaml", False, True),
@@ -73,7 +73,7 @@ def released_world(
     """One with a release, whose next one has run; and an empty folder of somebody who trains."""
     world = ran_world.copy(tmp_path_factory.mktemp("released-world"))
     assert zygote.run(world, "release", NAME).code == 0
-    contract = world.registry / "pipelines" / NAME / "dataset.yaml"
+    contract = world.path / "pipelines" / NAME / "dataset.yaml"
     text = contract.read_text()
     contract.write_text("".join(x for x in text.splitlines(True) if not x.startswith("  leaf_mm:")))
     assert zygote.run(world, "run", NAME).code == 0

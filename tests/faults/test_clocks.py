@@ -21,7 +21,7 @@ def dreg(world: World, *arguments: str) -> Done:
     """By a process of its own: a clock is loaded as one starts."""
     done = subprocess.run(
         [sys.executable, "-m", "dreg", *arguments],
-        cwd=world.registry, env=world.environment, capture_output=True, text=True, check=False,
+        cwd=world.path, env=world.environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 
@@ -54,12 +54,12 @@ def test_the_clock_is_moved_back(later, fault):
             assert done.code == 0, done.stderr
         tagger = "--format=%(taggerdate:format:%Y)"
         assert world.git("tag", "--list", tagger, folder="registry.git") == "2035"
-        for path in [*world.registry.rglob("*"), *world.remote.rglob("*"), *world.store.rglob("*")]:
+        for path in [*world.path.rglob("*"), *world.remote.rglob("*"), *world.store.rglob("*")]:
             if path.is_file() and not path.is_symlink():
                 subprocess.run(["touch", "-d", DAY, str(path)], check=True)
 
         assert dreg(world, "release", NAME).stdout.startswith(f"{NAME} 1.0.0: nothing to")
-        contract = world.registry / "pipelines" / NAME / "dataset.yaml"
+        contract = world.path / "pipelines" / NAME / "dataset.yaml"
         contract.write_text(contract.read_text().replace("title: ", "title: New "))
         assert dreg(world, "run", NAME).code == 0
         done = dreg(world, "release", NAME)

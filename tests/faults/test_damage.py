@@ -56,7 +56,7 @@ def test_an_object_on_the_remote_is_found_and_repaired(
 @pytest.mark.parametrize("harm", ["one bit", "half of it"])
 def test_a_damaged_cache_is_found_before_it_is_pushed(world_of, zygote, fault, harm):
     world = world_of("ran")
-    cache = world.registry / ".dvc" / "cache" / "files"
+    cache = world.path / ".dvc" / "cache" / "files"
     kept = world.home / "kept"
     shutil.copytree(cache, kept)
     for path in objects(cache):

@@ -37,7 +37,7 @@ def second_clone(world: World, zygote: Zygote) -> None:
 
 def test_one_dataset_twice_from_two_clones(world_of, zygote, fault):
     world = world_of("quick")
-    (world.registry / "pipelines" / NAME / "params.yaml").write_text(
+    (world.path / "pipelines" / NAME / "params.yaml").write_text(
         world.git("show", f"HEAD:pipelines/{NAME}/params.yaml") + "\n"
     )
     second_clone(world, zygote)
@@ -82,7 +82,7 @@ def test_eight_datasets_from_eight_clones(eight, zygote, fault, tmp_path):
     world = eight.copy(tmp_path / "eight")
     for name in NAMES:
         world.git("clone", "-q", "registry.git", name, folder=".")
-        (world.home / name / ".dvc" / "cache").symlink_to(world.registry / ".dvc" / "cache")
+        (world.home / name / ".dvc" / "cache").symlink_to(world.path / ".dvc" / "cache")
         changed(world, name, name)
     with fault("eight releases at once"):
         release = [(name, ("release", name, "--json")) for name in NAMES]
@@ -98,7 +98,7 @@ def test_eight_automated_jobs_at_once(eight, zygote, fault, tmp_path):
     for name in NAMES:
         world.git("clone", "-q", "--depth=1", f"file://{world.remote}", name, folder=".")
         world.git("checkout", "-q", "--detach", folder=name)
-        (world.home / name / ".dvc" / "cache").symlink_to(world.registry / ".dvc" / "cache")
+        (world.home / name / ".dvc" / "cache").symlink_to(world.path / ".dvc" / "cache")
     with fault("eight releases at once"):
         done = zygote.run_all(world, [(n, ("ci", "run", n, "--json")) for n in NAMES])
         assert [ran.code for ran in done] == [0] * 8, [ran.stderr for ran in done]

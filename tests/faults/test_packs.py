@@ -50,7 +50,7 @@ def fetched(world: World, zygote, cache: str = "cache") -> bool:
         world, "fetch", MANY, "--repo", str(world.remote), "-o", cache + "-data", folder="training"
     )
     assert done.code == 0, done.stderr
-    made = world.registry / "data" / MANY / "processed" / "000"
+    made = world.path / "data" / MANY / "processed" / "000"
     place = world.home / "training" / f"{cache}-data" / "processed" / "000"
     assert {p.name: p.read_bytes() for p in place.iterdir()} == {
         p.name: p.read_bytes() for p in made.iterdir()

@@ -103,7 +103,7 @@ def test_a_release_gets_through(world, zygote, proxy, true, fault, kind, turn):
         done = zygote.run(world, *fetch, folder="training")
         assert done.code == 0, done.stderr
         for file in ("train.csv", "val.parquet"):
-            made = world.registry / "data" / NAME / "processed" / file
+            made = world.path / "data" / NAME / "processed" / file
             assert (training / "data" / "processed" / file).read_bytes() == made.read_bytes()
         assert proxy.harmed
 

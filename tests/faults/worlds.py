@@ -7,17 +7,17 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests import forked
 from tests.done import Done
 from tests.faults.truth import damaged, in_folder, lies
+from tests.small_registry import SmallRegistry
 
 UNTRACKED = "notes.txt"
 OTHER = "pipelines/other"
@@ -28,39 +28,8 @@ SCRATCH = ("registry/.dvc/tmp", "registry/.dvc/cache", "registry/.git/objects", 
 
 
 @dataclass(frozen=True)
-class World:
-    """`home` holds registry/ (a work tree), registry.git (its remote), store/ and what else is used.
-
-    `environment` is what commands find in theirs.
-    """
-
-    home: Path
-    environment: dict[str, str]
-
-    @property
-    def registry(self) -> Path:
-        return self.home / "registry"
-
-    @property
-    def remote(self) -> Path:
-        return self.home / "registry.git"
-
-    @property
-    def store(self) -> Path:
-        return self.home / "registry-store"
-
-    def git(self, *arguments: str, folder: str = "registry") -> str:
-        done = subprocess.run(
-            ["git", *arguments], cwd=self.home / folder, env=self.environment,
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return done.stdout.strip()
-
-    def copy(self, home: Path) -> World:
-        """Another one just like it, at another place."""
-        shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True)
-        moved = {k: v.replace(str(self.home), str(home)) for k, v in self.environment.items()}
-        return replace(self, home=home, environment=moved)
+class World(SmallRegistry):
+    """A registry with work of the user's in it, which may be looked at from outside."""
 
     def put(self, data: bytes, ending: str = "") -> str:
         """The md5 of an object that is on the store now."""
@@ -76,7 +45,7 @@ class World:
 
     def users_work(self) -> dict[str, str]:
         """What nobody but the user may change: files, and what of them is staged."""
-        own = [self.registry / UNTRACKED, *sorted((self.registry / OTHER).rglob("*"))]
+        own = [self.path / UNTRACKED, *sorted((self.path / OTHER).rglob("*"))]
         files = {str(p.relative_to(self.home)): p.read_text() for p in own if p.is_file()}
         return {**files, "staged": self.git("ls-files", "--stage", OTHER)}
 
@@ -96,14 +65,14 @@ class World:
             "locks": [
                 p.name
                 for git in (".git", "../registry.git")
-                for p in self.registry.glob(f"{git}/**/*.lock")
+                for p in self.path.glob(f"{git}/**/*.lock")
             ],
             "half done in the cache": [
                 p.name
                 for p in (self.home / "cache").rglob("*")
                 if p.parent.name == "parts" or p.name.startswith((".", "dreg-scratch-"))
             ],
-            "claims": [p.name for p in self.registry.glob(".dvc/tmp/dreg/claims/*") if held(p)],
+            "claims": [p.name for p in self.path.glob(".dvc/tmp/dreg/claims/*") if held(p)],
         }
 
     def _files(self) -> Iterator[tuple[str, str]]:
