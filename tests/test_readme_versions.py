@@ -10,7 +10,7 @@ import pytest
 
 from tests import forked
 from tests.shipped import ROOT
-from tests.small_registry import SmallRegistry, copy
+from tests.small_registry import SmallRegistry
 
 NAME = "opencloudhub-readmes"
 REAL = "opencloudhub-readmes"  # the folder in DREG_MIRROR
@@ -54,7 +54,7 @@ class Archive:
 
 @pytest.fixture
 def archive(made_registry: SmallRegistry, tmp_path: Path) -> Archive:
-    return Archive(copy(made_registry, tmp_path), tmp_path / "mirror")
+    return Archive(made_registry.copy(tmp_path), tmp_path / "mirror")
 
 
 def test_what_is_new_and_what_is_changed_is_the_next_version(archive):
