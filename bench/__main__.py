@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import fetching, linear, pushes, vectors
+from bench import datasets, fetching, linear, pushes, vectors
 from bench.measure import Job, Result, run
 from bench.report import table, write
 
@@ -191,7 +191,7 @@ def main() -> None:
 
 
 PARTS = {"loop": loop, "push": pushes.part, "fetch": fetching.part, "many": linear.part,
-         "vectors": vectors.part}  # fmt: skip
+         "vectors": vectors.part, "datasets": datasets.part}  # fmt: skip
 
 
 if __name__ == "__main__":

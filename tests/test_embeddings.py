@@ -14,6 +14,7 @@ import yaml
 
 from dreg.adapters.embedding import engines
 from dreg.adapters.embedding.model_files import model_folder
+from dreg.adapters.engines.hushed import hushed
 from dreg.core.ci.compute import COMPUTE_TYPES
 from dreg.core.embedding_model import parse_model
 from dreg.core.retrieval import recall, reciprocal_rank
@@ -211,6 +212,16 @@ def test_a_compute_type_says_how_many_workers_and_what_each_needs():
     assert (small.fit(cpus=5, gpus=0), medium.fit(cpus=16, gpus=3), medium.fit(8, 0)) == (5, 3, 0)
     with pytest.raises(BadRequest, match="no compute type `gpu-smal`"):
         engines.compute_of("gpu-smal")
+
+
+def test_what_rays_backend_logs_is_kept_from_stderr_and_nothing_else(capfd):
+    with hushed():
+        os.write(2, b"[2026-11-26 04:07:06,048 E 194 194] core_worker.cc:2465: Actor with ...\n")
+        os.write(2, b"what the user should see\n")
+    os.write(2, b"[2026-11-26 04:07:06,048 E 194 194] afterwards\n")
+    said = capfd.readouterr().err.splitlines()
+    assert said[0] == "what the user should see"
+    assert said[1].endswith("afterwards")
 
 
 def test_without_torch_it_is_said_what_to_install(garden_without_torch):

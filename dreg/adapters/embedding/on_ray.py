@@ -19,6 +19,7 @@ from dreg.adapters.embedding.encoder import Encoder
 from dreg.adapters.embedding.model_files import model_folder
 from dreg.adapters.engines import place
 from dreg.adapters.engines.cluster import all_there_is, cluster, refuse_other_version, refuse_unfit
+from dreg.adapters.engines.hushed import hushed
 from dreg.core.ci.compute import ComputeType
 from dreg.core.embedding_model import Model
 from dreg.core.workers import Workers, workers_of
@@ -56,7 +57,8 @@ def vectors_on_ray(
         if compute:
             refuse_unfit(ray, workers, compute.name)
         note(f"embedding on {place()}: {workers}")
-        return gathered(ray, texts, model, workers)
+        with hushed():  # that workers which die could not be restarted, at each start
+            return gathered(ray, texts, model, workers)
 
 
 def gathered(ray: Any, texts: Sequence[str], model: Model, workers: Workers) -> np.ndarray:

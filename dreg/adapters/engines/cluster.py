@@ -31,7 +31,6 @@ def cluster(purpose: str) -> Iterator[Any]:
     `purpose` is what is done there, as a verb.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what matters is told below
     # Pieces and parts are plain values: Ray has no devices to hide from workers.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     import ray
