@@ -23,7 +23,7 @@ from dreg.stages.chunks import chunks
 from dreg.stages.documents import read_documents
 
 NAME = "opencloudhub-readmes-embeddings"
-TIMES = 2  # all chunks, so often
+TIMES = 1  # all chunks, so often
 
 
 def seconds(work: Callable[[list[str]], Any], texts: list[str]) -> float:
