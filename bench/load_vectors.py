@@ -7,6 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy  # noqa: F401 (what is imported when it is needed is not counted: the peer's isn't)
+import pgvector.psycopg  # noqa: F401
+import pyarrow.parquet  # noqa: F401
+
 from dreg.adapters.postgres.connecting import configured, connected
 from dreg.adapters.postgres.filling import columns_of, copy
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import runpy
 import threading
 from collections.abc import Iterator
@@ -240,10 +241,89 @@ def test_a_url_that_is_none_for_a_source_is_refused(garden, url):
     assert "secret" not in caught.value.fact
 
 
-@pytest.mark.parametrize("kind", ["vlm", "documents"])
-def test_other_kinds_start_with_their_sample(garden, kind):
-    with pytest.raises(BadRequest, match=f"a dataset of kind {kind} starts with its sample"):
-        garden.new(kind, trees(garden))
+def test_embeddings_start_with_their_sample(garden):
+    with pytest.raises(BadRequest, match="a dataset of kind embeddings starts with its sample"):
+        garden.new("embeddings", trees(garden))
+
+
+def album(garden: Garden, *, subjects: bool = True, **more: Any) -> Path:
+    """A folder of images with captions."""
+    folder = garden.given / "album"
+    (folder / "images").mkdir(parents=True)
+    told = []
+    for i in range(24):
+        (folder / "images" / f"{i}.png").write_bytes(image(size=(6, 5), colour=(i * 9, 3, 7)))
+        told.append(
+            {"image": f"{i}.png", "caption": f"Tree {i}.", "licence": "CC0-1.0", "age": i, **more}
+        )
+        if subjects:
+            told[-1]["subject"] = f"garden {i // 3}"
+    (folder / "captions.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_images_with_captions_become_conversations(garden):
+    garden.new("vlm", album(garden))
+    columns = garden.contract.columns
+    assert list(columns) == ["id", "image", "conversations", "licence", "subject"]
+    assert garden.runs() == 24
+    splits = [
+        garden.root / f"data/trees/processed/{name}/annotations.json" for name in ("train", "test")
+    ]
+    train, test = ({one["subject"] for one in json.loads(path.read_text())} for path in splits)
+    assert train and test and not train & test
+
+
+def test_images_without_a_subject_are_each_one_of_their_own(garden):
+    garden.new("vlm", album(garden, subjects=False))
+    assert "subject" not in garden.contract.columns
+    assert garden.runs() == 24
+
+
+def test_an_update_of_the_template_knows_the_captions_again(garden):
+    garden.new("vlm", album(garden))
+    assert update(Registry(garden.root), "trees", dry_run=True).files == ()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("captions.json", b"{}", "is no list of captions"),
+        ("captions.json", b'[{"image": "0.png"}]', "has no `image` or no `caption`"),
+        ("captions.json", b'[{"image": "x.png", "caption": ""}]', "there is no images/x.png"),
+        ("captions.json", None, "no item named 'captions.json'"),
+    ],
+)
+def test_a_folder_without_captions_is_told(garden, file, content, words):
+    folder = album(garden)
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_bytes(content)
+    with pytest.raises(BadRequest, match=words):
+        garden.new("vlm", folder)
+
+
+def test_a_folder_of_markdown_becomes_documents(garden):
+    (garden.given / "notes").mkdir()
+    for name in ("how to prune", "soil"):
+        (garden.given / "notes" / f"{name}.md").write_text(f"# {name}\n\nWith care.\n")
+    (garden.given / "notes" / "todo.txt").write_text("not this one")
+    garden.new("documents", garden.given / "notes")
+    assert garden.runs() == 2
+    index = (garden.root / "data/trees/processed/index.jsonl").read_text().splitlines()
+    assert [json.loads(line)["repository"] for line in index] == [
+        "local/how-to-prune",
+        "local/soil",
+    ]
+    assert not (garden.pipeline / "sample").exists()
+    assert update(Registry(garden.root), "trees", dry_run=True).files == ()
+
+
+@pytest.mark.parametrize("content", [b"\xff", b" \n"])
+def test_what_is_no_text_is_no_document(garden, content):
+    (garden.given / "a.md").write_bytes(content)
+    with pytest.raises(BadRequest, match=r"`a.md` is no document"):
+        garden.new("documents", garden.given / "a.md")
 
 
 def test_one_first_source_is_enough(garden):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
@@ -12,11 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dreg.core.inferred import MOST_CLASSES, ColumnSeen
+from dreg.core.json_text import parse_json
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
 DELIMITERS = ",;\t|"
 TABLES = (".csv", ".tsv", ".parquet")
+CAPTIONS = "captions.json"
+TEXT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a column may be called without quotes
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 
 
@@ -104,12 +108,58 @@ def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
 def zipped(folder: Path) -> bytes:
     """The images of a folder of classes as an archive that has the same bytes every time."""
     paths = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in IMAGES and p.is_file())
+    return archived(folder, paths)
+
+
+def archived(folder: Path, paths: Sequence[Path]) -> bytes:
+    """Files below the folder as an archive: stored, and without their times."""
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
         for path in paths:
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
             archive.writestr(entry, path.read_bytes())
     return memory.getvalue()
+
+
+def captioned(folder: Path) -> bytes:
+    """A folder with captions.json and images/ as an archive that has the same bytes every time."""
+    paths = [p for p in (folder / CAPTIONS, *sorted(folder.glob("images/*"))) if p.is_file()]
+    return archived(folder, paths)
+
+
+def captions_in(archive: Path) -> tuple[list[str], list[str]]:
+    """What the archive's captions tell beside image and caption: texts that each has, and the names
+    of what only some have, or is no text.
+
+    Raises BadRequest for an archive without captions, or whose images are not all there.
+    """
+    try:
+        with zipfile.ZipFile(archive) as members:
+            told: Any = parse_json(members.read(CAPTIONS))
+            there = set(members.namelist())
+        if not isinstance(told, list) or not told:
+            raise ValueError(f"{CAPTIONS} is no list of captions")
+        for one in told:
+            if not isinstance(one, dict) or not all(
+                isinstance(one.get(key), str) for key in ("image", "caption")
+            ):
+                raise ValueError("a caption has no `image` or no `caption`")
+            if f"images/{one['image']}" not in there:
+                raise ValueError(f"there is no images/{one['image']}")
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise BadRequest(
+            f"`{archive.name}` has no images with captions: {str(error).strip(chr(34))}",
+            hint="captions.json lists {image, caption, ...}, the images are images/NAME; in a folder or a .zip",
+        ) from error
+    names = sorted({name for one in told for name in one} - {"image", "caption"})
+    texts = [
+        name
+        for name in names
+        if TEXT_NAME.fullmatch(name)
+        and name not in ("id", "conversations")
+        and all(isinstance(one.get(name), str) for one in told)
+    ]
+    return texts, [name for name in names if name not in texts]
 
 
 def images_in(archive: Path) -> tuple[list[str], list[int]]:

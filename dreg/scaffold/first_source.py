@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from dreg.adapters.github.repositories import git_hash
 from dreg.adapters.inferring import (
     TABLES,
+    captioned,
+    captions_in,
     delimiter_of,
     images_in,
     seen,
@@ -22,7 +25,8 @@ from dreg.adapters.inferring import (
 from dreg.core.inferred import contract_lines, key_of, label_of, name_in_yaml
 from dreg.errors import BadRequest
 
-KINDS = ("tabular", "text", "image")
+KINDS = ("tabular", "text", "image", "vlm", "documents")
+DOCUMENTS = (".md", ".markdown")
 LARGEST_IN_GIT = 1_000_000  # bytes; what is larger stays out of the registry's history
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -110,16 +114,17 @@ def from_file(given: str, kind: str) -> Told:
 @contextmanager
 def files_of(place: Path, kind: str) -> Iterator[list[Path]]:
     """The files that are meant; a folder of images as one archive."""
-    if place.is_dir() and kind == "image":
+    if place.is_dir() and kind in ("image", "vlm"):
         with tempfile.TemporaryDirectory(prefix="dreg-images-") as scratch:
             archive = Path(scratch) / f"{file_name(place.resolve().name)}.zip"
-            archive.write_bytes(zipped(place))
+            archive.write_bytes(zipped(place) if kind == "image" else captioned(place))
             yield [archive]
     elif place.is_dir():
-        found = sorted(path for path in place.iterdir() if path.suffix.lower() in TABLES)
+        what, suffixes = ("document", DOCUMENTS) if kind == "documents" else ("table", TABLES)
+        found = sorted(path for path in place.iterdir() if path.suffix.lower() in suffixes)
         if not found:
             raise BadRequest(
-                f"`{place}` has no table", hint=f"files of {', '.join(TABLES)} are read"
+                f"`{place}` has no {what}", hint=f"files of {', '.join(suffixes)} are read"
             )
         yield found
     else:
@@ -135,10 +140,55 @@ def looked_at(firsts: list[First], kind: str) -> Told:
         told = f"  image: {{ type: uint8, shape: {shape} }}\n"
         told += f"  label: {{ type: int64, classes: [{', '.join(map(name_in_yaml, classes))}] }}\n"
         return Told({"sources": sources, "columns": told}, {})
+    if kind == "vlm":
+        return captions(firsts[0], sources)
+    if kind == "documents":
+        return documents(firsts, sources)
     odd = next((first.name for first in firsts if first.suffix not in TABLES), None)
     if odd:
         raise BadRequest(f"`{odd}` is no table", hint=f"files of {', '.join(TABLES)} are read")
     return table(firsts, kind, sources)
+
+
+def captions(first: First, sources: str) -> Told:
+    """What an archive of images with captions says; a `subject` decides which are in one split."""
+    names, left = captions_in(first.path)
+    answers: dict[str, str | None] = {
+        "sources": sources,
+        "about": "".join(f'"{name}", ' for name in names).strip(),
+        "columns": "".join(f"  {name}: string\n" for name in names),
+        "key": "subject" if "subject" in names else "",
+    }
+    notes = [f"`{name}` is left out: not every caption has it, as a text" for name in left]
+    return Told(answers, {}, tuple(notes))
+
+
+def documents(firsts: list[First], sources: str) -> Told:
+    """An index of documents of which is only known that somebody had them here."""
+    listed = []
+    for first in firsts:
+        content = first.path.read_bytes()
+        try:
+            known = first.suffix in DOCUMENTS and content.decode().strip()
+        except UnicodeDecodeError:
+            known = ""
+        if not known:
+            raise BadRequest(
+                f"`{first.name}` is no document", hint=f"texts in UTF-8 are: {', '.join(DOCUMENTS)}"
+            )
+        listed += [
+            f"  {name_in_yaml(first.name)}:",
+            f"    repository: {name_in_yaml(f'local/{Path(first.name).stem}')}",
+            f"    path: {name_in_yaml(first.name)}",
+            f"    blob: {git_hash(content)}",
+            "    commit: null",
+            "    licence: null",
+        ]
+    text = f"sources:\n{sources}documents:\n" + "".join(f"{line}\n" for line in listed)
+    told = (
+        "the documents' repositories are called local/NAME: say in sources.yaml where they are from"
+    )
+    return Told({"sources": text}, {}, (told,))
 
 
 def table(firsts: list[First], kind: str, sources: str) -> Told:
