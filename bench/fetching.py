@@ -60,7 +60,7 @@ def release(home: Path, remote: Remote, name: str, files: Content, *, packed: bo
     manifest = Manifest(name, Version(1, 0, 0), Snapshot.of(entries))
     if packed:
         read = {hashlib.md5(f, usedforsecurity=False).hexdigest(): f for f in files.values()}
-        pack_release(store, manifest, read.__getitem__)
+        pack_release(store, manifest, read.get)
     store.put_bytes(manifest_key(manifest.digest), manifest.to_text().encode())
     data_folder = home / "registry" / "data" / name
     data_folder.mkdir(parents=True)

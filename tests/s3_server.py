@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 KEY, SECRET = "test-key", "test-secret-never-shown"
+NO_LIST = "key-that-may-not-list"
 PARTS = ("master", "volume", "filer", "s3", "admin")
 
 
@@ -86,9 +87,12 @@ def free_ports(number: int) -> list[int]:
 def start(folder: Path) -> tuple[subprocess.Popen[bytes], S3] | None:
     keys = {"accessKey": KEY, "secretKey": SECRET}
     rights = ["Admin", "Read", "Write", "List", "Tagging"]
-    (folder / "s3.json").write_text(
-        json.dumps({"identities": [{"name": "t", "credentials": [keys], "actions": rights}]})
-    )
+    blind = {"accessKey": NO_LIST, "secretKey": SECRET}
+    identities = [
+        {"name": "t", "credentials": [keys], "actions": rights},
+        {"name": "blind", "credentials": [blind], "actions": ["Read", "Write"]},
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
     ports = dict(zip(PARTS, zip(*[iter(free_ports(2 * len(PARTS)))] * 2, strict=True), strict=True))
     beside = Path(sys.executable).parent / "weed"
     program = str(beside) if beside.exists() else shutil.which("weed")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dreg.adapters.objects import open_store
 from dreg.core import packed
+from dreg.core.garbage import ANNOUNCED, MANIFESTS
 from dreg.core.packed import GAP, SPAN, Pack, choose, list_key, list_to_text, parse_list, spans
 from dreg.core.remotes import OBJECTS, Remote
 from dreg.core.snapshot import File
@@ -50,9 +51,25 @@ def test_equal_files_are_packed_once():
     assert len(new.files) == 70
 
 
-def test_too_much_is_not_kept_twice():
-    number = packed.LARGEST // packed.SMALL + 1
-    assert choose([file(n, packed.SMALL) for n in range(number)]) == ([], None)
+def test_no_more_than_a_gigabyte_is_packed():
+    number = packed.LARGEST // packed.SMALL
+    kept, new = choose([file(n, packed.SMALL) for n in range(number + 7)])
+    assert kept == []
+    assert new is not None
+    assert new.listed.size - len(new.head) == packed.LARGEST
+
+
+def test_empty_files_have_nothing_to_pack():
+    _, new = choose([*[file(n, 0) for n in range(100)], *[file(n) for n in range(100, 200)]])
+    assert new is not None
+    assert {size for _, size in new.files} == {2000}
+
+
+def test_a_pack_whose_files_another_one_has_is_dropped():
+    one, two = pack_of(*[2000] * 1000), pack_of(*[2000] * 1100)
+    files = [file(n) for n in range(1100)]
+    assert choose(files, [two, one]) == ([two], None)
+    assert choose(files, [one, two]) == ([one], pack_of(*[2000] * 100, start=1000))
 
 
 def test_a_release_goes_on_with_the_packs_before_it():
@@ -86,7 +103,7 @@ def test_many_packs_become_one():
 
 
 @given(
-    st.lists(st.integers(0, packed.SMALL), min_size=1, max_size=300),
+    st.lists(st.integers(1, packed.SMALL), min_size=1, max_size=300),
     st.sets(st.integers(0, 299)),
 )
 def test_spans_have_every_wanted_file_once_and_little_else(sizes, chosen):
@@ -96,7 +113,7 @@ def test_spans_have_every_wanted_file_once_and_little_else(sizes, chosen):
     members = [member for span in found for member in span.members]
     assert [m.md5 for m in members] == [md5 for md5, _ in pack.files if md5 in wanted]
     for span in found:
-        assert span.length <= SPAN
+        assert 0 < span.length <= SPAN
         assert all(
             span.start <= m.start and m.start + m.size <= span.start + span.length
             for m in span.members
@@ -108,12 +125,33 @@ def test_spans_have_every_wanted_file_once_and_little_else(sizes, chosen):
 
 
 def test_a_pack_says_what_is_in_it():
-    pack = pack_of(3, 0, 7)
-    body = b"abc" + b"" + b"defghij"
-    whole = pack.head + body
+    pack = pack_of(3, 7)
+    whole = pack.head + b"abc" + b"defghij"
     assert len(whole) == pack.listed.size
-    assert [whole[m.start : m.start + m.size] for m in pack.members] == [b"abc", b"", b"defghij"]
+    assert [whole[m.start : m.start + m.size] for m in pack.members] == [b"abc", b"defghij"]
     assert Pack.parse(pack.head, pack.listed) == pack
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        [(file(1).md5, 3), (file(1).md5, 3)],
+        [(file(1).md5, 3), (file(2).md5, 0)],
+        [(file(1).md5, packed.SMALL + 1)],
+        [(file(1).md5, 2**63)],
+    ],
+)
+def test_a_pack_with_files_that_have_no_place_in_one_is_refused(files):
+    pack = Pack(tuple(files))
+    with pytest.raises(Refused, match="is no pack that this dreg reads"):
+        Pack.parse(pack.head, pack.listed)
+
+
+def test_scattered_files_are_better_had_alone():
+    pack = pack_of(*[60_000] * 400)
+    few, all_ = {file(n).md5 for n in range(0, 400, 5)}, {file(n).md5 for n in range(400)}
+    assert not packed.is_worth_it(list(spans(pack, few)))
+    assert packed.is_worth_it(list(spans(pack, all_)))
 
 
 @pytest.mark.parametrize("at", [0, 8, 12, 16, 40])
@@ -141,6 +179,9 @@ def test_a_list_is_read_back():
         {"files": -1},
         {"size": 1},
         {"files": "many"},
+        {"files": 2.0},
+        {"size": float("inf")},
+        {"size": 10**15},
     ],
 )
 def test_a_hostile_list_is_refused(change):
@@ -148,6 +189,11 @@ def test_a_hostile_list_is_refused(change):
     text = json.dumps({"schema": packed.SCHEMA, "packs": [listed]}).encode()
     with pytest.raises(Refused, match="is no pack that this dreg reads"):
         parse_list(text, "key")
+
+
+def test_a_list_with_one_pack_twice_is_refused():
+    with pytest.raises(Refused):
+        parse_list(list_to_text([pack_of(1, 2), pack_of(1, 2)]), "key")
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"schema": "dreg.packs/2", "packs": []}'])
@@ -313,6 +359,79 @@ def test_gc_keeps_the_packs_of_releases_and_takes_others(released, bucket):
     for _ in range(2):
         released.ok("gc", "--older-than", "0d")
     assert set(keys(bucket)) == before
+
+
+def test_gc_keeps_packs_while_a_release_is_being_made(released, bucket):
+    """Its list may not be there yet."""
+    stray = f"{packed.PACKS}ab/{'c' * 62}.pack"
+    bucket.put_bytes(stray, b"x")
+    (text,) = [bucket.get_bytes(each.key, 10**8) for each in bucket.every(MANIFESTS)]
+    announced = f"{ANNOUNCED}{hashlib.sha256(text).hexdigest()}-{'0' * 8}.json"
+    bucket.put_bytes(announced, text)
+    for _ in range(2):
+        released.ok("gc", "--older-than", "0d")
+    assert stray in keys(bucket)
+    bucket.delete(announced)
+    for _ in range(2):
+        released.ok("gc", "--older-than", "0d")
+    assert stray not in keys(bucket)
+
+
+def test_gc_keeps_all_packs_where_a_list_cannot_be_read(released, bucket):
+    """A newer dreg may have written it."""
+    (key,) = [key for key in keys(bucket) if packed.manifest_of_list(key)]
+    before = set(keys(bucket))
+    bucket.put_bytes(key, b'{"schema": "dreg.packs/2", "packs": []}')
+    for _ in range(2):
+        done = released.ok("gc", "--older-than", "0d")
+    assert "so all packs are kept" in done.stderr
+    assert set(keys(bucket)) == before
+
+
+def test_one_lost_pack_does_not_cost_the_others(released, s3, bucket):
+    (first,) = packs_in(bucket)
+    more(released, FILES + 80)
+    bucket.delete(first)
+    files, asked, _ = fetch(released, s3)
+    assert files == made(released)
+    assert len(objects(asked)) == FILES
+
+
+def test_a_cache_that_was_pruned_meanwhile_is_no_failure(released, bucket):
+    """As by `dvc gc` beside a release; what is packed is then read from the remote."""
+    before = {key: bucket.get_bytes(key, 10**8) for key in keys(bucket)}
+    for key in before:
+        bucket.delete(key)
+    cache = released.path / ".dvc" / "cache" / "files" / "md5"
+    for number, path in enumerate(p for p in sorted(cache.rglob("*")) if p.is_file()):
+        if number % 3 == 0:
+            path.unlink()
+        elif number % 3 == 1:
+            path.chmod(0o644)
+            path.write_bytes(b"damaged")
+    released.ok("pack")
+    assert {key: bucket.get_bytes(key, 10**8) for key in keys(bucket)} == before
+
+
+def test_a_release_that_cannot_be_packed_does_not_stop_the_others(released, bucket):
+    more(released, FILES + 80)
+    for key in keys(bucket):
+        bucket.delete(key)
+    released.git("clone", "-q", "registry.git", "other", folder=released.home)
+    first = next(iter(sorted((released.path / "data" / MANY / "processed").rglob("*.txt"))))
+    md5 = hashlib.md5(first.read_bytes(), usedforsecurity=False).hexdigest()
+    released.edit(
+        f"pipelines/{MANY}/scripts/process.py", "random.seed.number.", "random.seed(number + 1)"
+    )
+    more(released, FILES)
+    for key in keys(bucket):
+        bucket.delete(key)
+    bucket.put_bytes(f"{OBJECTS}{md5[:2]}/{md5[2:]}", b"wrong")
+    done = released.dreg("pack", "--json", folder=released.home / "other")
+    assert done.code == 3
+    assert "2 releases could not be packed" in done.stderr
+    assert "hint: see what is wrong: dreg fsck --remote" in done.stderr
+    assert [each["tag"] for each in done.json["releases"]] == [f"{MANY}-v1.2.0"]
 
 
 # `dreg pack`, and what fsck says

@@ -11,7 +11,7 @@ from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.remotes import Remote, object_key
 from tests import forked
 from tests.counting_proxy import recording
-from tests.s3_server import SECRET
+from tests.s3_server import NO_LIST, SECRET
 from tests.small_registry import NAME
 from tests.test_diff_samples import index_key, more_validation
 
@@ -155,3 +155,20 @@ def test_a_wrong_clock_is_named(on_s3, tmp_path, clock_ahead, seconds, said):
         assert "refuses what is signed by a wrong clock: the one here is 3," in done.stderr
         assert f" s {said}" in done.stderr
         assert "hint: set the clock" in done.stderr
+
+
+def test_who_may_not_list_the_bucket_releases_checks_and_fetches(on_s3, tmp_path):
+    blind = {"AWS_ACCESS_KEY_ID": NO_LIST}
+    on_s3.ok("release", NAME, **blind)
+    on_s3.ok("fsck", "--remote", **blind)
+    on_s3.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Other")
+    on_s3.release()
+    on_s3.ok("fetch", NAME, "--repo", str(on_s3.remote), "-o", "data", folder=tmp_path, **blind)
+    done = on_s3.dreg("gc", **blind)
+    assert (done.code, "does not list what it holds" in done.stderr) == (3, True)
+
+
+def test_a_wrong_key_is_not_told_as_one_that_may_not_list(on_s3):
+    on_s3.ok("release", NAME)
+    done = on_s3.dreg("gc", AWS_SECRET_ACCESS_KEY="wrong")
+    assert (done.code, "refused access (SignatureDoesNotMatch)" in done.stderr) == (3, True)

@@ -25,6 +25,7 @@ from dreg.adapters.objects import Advance, Store, many
 from dreg.adapters.scratch import tidy
 from dreg.adapters.through_dvc import open_own
 from dreg.bundle.export import refuse_other_text, verified
+from dreg.catalog import releases_of
 from dreg.core.bundle import (
     ABOUT,
     ABOUT_LIMIT,
@@ -117,7 +118,7 @@ def bring(
             store = open_own(remote_of(registry.root, remote))
             new = [tag for tag in tags if tag.tag not in there]
             with announced(store, checked.manifest):
-                pushed = _push(reader, checked, store)
+                pushed = _push(reader, checked, store, _before(registry, checked.manifest))
                 _publish(registry, scratch, tags, new)
             _warn_of_another_remote(registry, scratch.read(about.commit, ".dvc/config"), store)
     return Imported(
@@ -206,7 +207,7 @@ def _refuse_other_tag(registry: Registry, tags: list[Published]) -> set[str]:
     return set(there) & set(names)
 
 
-def _push(reader: BundleReader, checked: _Checked, store: Store) -> int:
+def _push(reader: BundleReader, checked: _Checked, store: Store, before: str | None) -> int:
     """Write what the remote lacks, prove all of it there, then the manifest. How many were written."""
     objects = checked.objects
     lacking = _lacking(store, objects)
@@ -229,9 +230,20 @@ def _push(reader: BundleReader, checked: _Checked, store: Store) -> int:
             hint="check the remote: dreg remote check; then import again",
             details=[each.path for each in absent[:10]],
         )
-    pack_release(store, checked.manifest, lambda md5: b"".join(reader.read(object_key(md5))))
+
+    def here(md5: str) -> bytes:
+        return b"".join(reader.read(object_key(md5)))
+
+    pack_release(store, checked.manifest, here, before)
     write_manifest(store, checked.text)
     return len(lacking)
+
+
+def _before(registry: Registry, manifest: Manifest) -> str | None:
+    """The manifest of the newest release before this one, of those that are known here."""
+    known = releases_of(registry.root, manifest.dataset)
+    found = [r.manifest for r in known if r.manifest and r.version < manifest.version]
+    return found[-1] if found else None
 
 
 def _lacking(store: Store, objects: tuple[Needed, ...] | list[Needed]) -> list[Needed]:

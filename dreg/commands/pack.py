@@ -24,8 +24,8 @@ def pack(
 ) -> None:
     """Pack the small files of releases, so that a fetch of thousands takes a few requests.
 
-    A release does so itself. This is for releases from before that, for imported ones, and for packs that
-    are lost or damaged, as fsck --remote tells. No release needs packs, and none is changed.
+    A release does so itself. This is for releases from before that, and for packs that are lost or
+    damaged, as fsck --remote tells. No release needs packs, and none is changed.
 
     \b
     Example:

@@ -19,7 +19,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dreg.core.json_text import parse_json
 from dreg.core.snapshot import DIGEST, File
@@ -32,10 +32,13 @@ FORMAT = 1
 SMALL = 64 * 1024  # bytes; of a larger file a request costs little beside its bytes
 FEWEST = 64  # files that are worth a pack
 LARGEST = 1 << 30  # bytes of small files that are kept a second time for this
-MANY = 2_000_000  # files of a pack; its head is in memory
+MANY = 500_000  # files of all packs of a release; their heads are in memory
 MOST = 8  # packs of a release; then they are made anew
 SPAN = 4 * 1024 * 1024  # bytes asked for at once
-GAP = 128 * 1024  # bytes read in vain rather than asking twice
+GAP = 32 * 1024  # bytes read in vain rather than asking twice
+FILES_A_SPAN = (
+    4  # at least, on average; else single objects come sooner, of which more are asked for at once
+)
 
 _START = struct.Struct("<8sII")
 _MEMBER = struct.Struct("<16sQ")
@@ -109,6 +112,10 @@ class Pack:
             raise _refused(listed.key, str(error)) from error
         if pack.listed != listed:
             raise _refused(listed.key, "it is not what its name says")
+        if len(dict(pack.files)) != len(pack.files):
+            raise _refused(listed.key, "a file is in it twice")
+        if not all(0 < size <= SMALL for _, size in pack.files):
+            raise _refused(listed.key, "its files are not small")
         return pack
 
 
@@ -136,30 +143,53 @@ def spans(pack: Pack, wanted: Set[str]) -> Iterator[Span]:
         yield _span(taken)
 
 
+def is_worth_it(found: Sequence[Span]) -> bool:
+    """Whether the files in the spans come sooner so than one by one."""
+    return FILES_A_SPAN * len(found) <= sum(len(span.members) for span in found)
+
+
+def is_small(file: File) -> bool:
+    """Whether the file belongs in a pack. An empty one has no bytes to be put there."""
+    return not file.in_git and 0 < file.size <= SMALL
+
+
 def choose(files: Iterable[File], before: Sequence[Pack] = ()) -> tuple[list[Pack], Pack | None]:
     """Which of the packs `before` a release with these files goes on with, and the new one it needs.
 
-    A pack stays while half of its bytes are those of files of the release.
+    A pack stays while half of its bytes are those of files that no pack before it in the order has. Of
+    more small files than may be packed, the first ones are, in the order of `files`.
     """
-    small = {file.md5: file.size for file in files if not file.in_git and file.size <= SMALL}
-    if not FEWEST <= len(small) <= MANY or sum(small.values()) > LARGEST:
+    small = _small(files)
+    if len(small) < FEWEST:
         return [], None
-    kept = [pack for pack in before if _is_of_use(pack, small)]
-    new = _pack(small, kept)
-    if len(kept) + (new is not None) > MOST:
-        kept, new = [], _pack(small, [])
+    left, kept = dict(small), []
+    for pack in before:
+        used = [md5 for md5, size in pack.files if left.get(md5) == size]
+        if 2 * sum(left[md5] for md5 in used) >= sum(size for _, size in pack.files):
+            kept.append(pack)
+            for md5 in used:
+                del left[md5]
+    new = _pack(left)
+    if len(kept) + (new is not None) > MOST or sum(len(pack.files) for pack in kept) > MANY:
+        return [], _pack(small)
     return kept, new
 
 
-def _pack(small: dict[str, int], kept: Sequence[Pack]) -> Pack | None:
-    there = {md5 for pack in kept for md5, _ in pack.files}
-    new = tuple((md5, size) for md5, size in small.items() if md5 not in there)
-    return Pack(new) if len(new) >= FEWEST else None
+def _small(files: Iterable[File]) -> dict[str, int]:
+    """Sizes of the files that are to be packed, by MD5."""
+    small: dict[str, int] = {}
+    total = 0
+    for file in files:
+        if is_small(file) and file.md5 not in small:
+            total += file.size
+            if total > LARGEST or len(small) == MANY:
+                break
+            small[file.md5] = file.size
+    return small
 
 
-def _is_of_use(pack: Pack, small: dict[str, int]) -> bool:
-    used = sum(size for md5, size in pack.files if small.get(md5) == size)
-    return 2 * used >= sum(size for _, size in pack.files)
+def _pack(files: dict[str, int]) -> Pack | None:
+    return Pack(tuple(files.items())) if len(files) >= FEWEST else None
 
 
 def list_key(manifest: str) -> str:
@@ -185,23 +215,28 @@ def parse_list(text: bytes, key: str) -> tuple[Listed, ...]:
         data = parse_json(text)
         if data["schema"] != SCHEMA:
             raise ValueError(f"schema {data['schema']!r}")
-        found = tuple(
-            Listed(str(p["name"]), int(p["files"]), int(p["size"])) for p in data["packs"]
-        )
-        if len(found) > MOST or not all(
-            DIGEST.fullmatch(p.name) and 0 < p.files <= MANY and p.size >= p.head_size
-            for p in found
-        ):
-            raise ValueError("names or sizes")
+        found = tuple(_listed(each) for each in data["packs"])
+        if len(found) > MOST or len({pack.name for pack in found}) < len(found):
+            raise ValueError("too many, or one twice")
+        if sum(pack.files for pack in found) > 2 * MANY:
+            raise ValueError("too many files")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _refused(key, str(error)) from error
     return found
 
 
+def _listed(item: Any) -> Listed:
+    pack = Listed(item["name"], item["files"], item["size"])
+    right = all(type(number) is int for number in pack[1:]) and DIGEST.fullmatch(pack.name)
+    if not right or not pack.head_size < pack.size <= pack.head_size + pack.files * SMALL:
+        raise ValueError("names or sizes")
+    return pack
+
+
 def _refused(key: str, reason: str) -> Refused:
     return Refused(
         f"`{key}` on the remote is no pack that this dreg reads ({reason})",
-        hint="nothing is lost: files are fetched one by one; dreg fsck --remote says more",
+        hint="nothing is lost, as files are fetched one by one; make it again: dreg pack",
     )
 
 

@@ -151,7 +151,7 @@ class _Filling:
 
         def place(file: File, data: bytes | memoryview) -> None:
             sha256 = hashlib.sha256(data).hexdigest()
-            if (len(data), sha256) != (file.size, file.sha256):
+            if (len(data), sha256) != (file.size, file.sha256) or file.path in self.staging.placed:
                 return  # then the single object counts
             into = self.staging.path / file.path
             # By its own name at once: what a try that was killed leaves is looked at by the next one.
@@ -162,9 +162,12 @@ class _Filling:
                 os.close(handle)
             self.staging.arrived(file, sha256)
             self.cache.keep(file, into)
-            self.arrived.append(file.size)
+            if file.md5 not in seen:  # equal files travel once
+                seen.add(file.md5)
+                self.arrived.append(file.size)
             advance(file.size, 1)
 
+        seen: set[str] = set()
         store.any(lambda one: unpack(one, manifest, self._absent(files), place))
 
     def _wanted(self, file: File) -> Wanted:

@@ -27,7 +27,7 @@ from dreg.core.garbage import (
     md5s_in,
 )
 from dreg.core.manifest import Manifest, manifest_key
-from dreg.core.packed import LISTS, list_key, manifest_of_list
+from dreg.core.packed import PACKS, manifest_of_list
 from dreg.core.release import Release
 from dreg.core.remotes import object_key
 from dreg.core.soundness import needed
@@ -83,7 +83,7 @@ class Needs:
             released |= manifests
         found = {manifest_key(digest) for digest in released}
         found |= _objects(self._manifests[digest] for digest in released)
-        found |= self._packs(released)
+        found |= self._packs(released, making=bool(announced))
         return found | self._of_announcements(announced) | self._of_locks(texts)
 
     def _of_git(self, locks: Locks) -> tuple[set[str], set[str], set[Text]]:
@@ -121,15 +121,29 @@ class Needs:
             ) from error
         self._manifests.update(zip(new, found, strict=True))
 
-    def _packs(self, released: set[str]) -> set[str]:
-        """The packs of releases, and the lists that name them. What cannot be read is of no use."""
-        found: set[str] = set()
-        lists = [each.key for each in self.store.every(LISTS)]
-        digests = [digest for key in lists if (digest := manifest_of_list(key)) in released]
-        for digest in digests:
-            with contextlib.suppress(Missing, Refused):
-                found |= {pack.key for pack in listed(self.store, digest)} | {list_key(digest)}
-        return found
+    def _packs(self, released: set[str], *, making: bool) -> set[str]:
+        """The packs of releases, and the lists that name them.
+
+        All of them while a release is being made, whose list may not be there yet, and where a list
+        cannot be read: that of a newer dreg, perhaps.
+        """
+        keys = {each.key for each in self.store.every(PACKS)}
+        named = {key: digest for key in keys if (digest := manifest_of_list(key)) is not None}
+        lists = [key for key, digest in named.items() if digest in released]
+        if making:
+            return keys - (named.keys() - set(lists))
+
+        def packs_of(key: str) -> set[str]:
+            with contextlib.suppress(Missing):
+                return {pack.key for pack in listed(self.store, named[key])}
+            return set()
+
+        try:
+            found = many([functools.partial(packs_of, key) for key in lists]) if lists else []
+        except Refused as error:
+            out.warn(f"{error.fact}, so all packs are kept")
+            return keys
+        return set(lists).union(*found)
 
     def _refuse_others(self, digests: Iterable[str], names: set[str]) -> None:
         """Raises Refused when the remote also has releases of a registry that was not asked."""

@@ -23,12 +23,13 @@ def tell_of_lost_packs(store: Store, releases: Sequence[Release], *, deep: bool)
         there = {each.key: each.size for each in store.every(PACKS)}
     except DregError:
         return
+    known: dict[str, bool] = {}
     lost = [
         release
         for release in releases
         if release.manifest
         and list_key(release.manifest) in there
-        and not _has_packs(store, release.manifest, there, deep)
+        and not _has_packs(store, release.manifest, there, known if deep else None)
     ]
     if lost:
         names = sorted({release.dataset for release in lost})
@@ -38,13 +39,19 @@ def tell_of_lost_packs(store: Store, releases: Sequence[Release], *, deep: bool)
         )
 
 
-def _has_packs(store: Store, manifest: str, there: dict[str, int], deep: bool) -> bool:
+def _has_packs(
+    store: Store, manifest: str, there: dict[str, int], read: dict[str, bool] | None
+) -> bool:
+    """Whether the release's packs are there; with `read`, which remembers them, right as well."""
     try:
         for each in listed(store, manifest):
             if there.get(each.key) != each.size:
                 return False
-            if deep and not is_right(store, opened(store, each)):
-                return False
+            if read is not None:
+                if each.name not in read:
+                    read[each.name] = is_right(store, opened(store, each))
+                if not read[each.name]:
+                    return False
     except DregError:
         return False
     return True

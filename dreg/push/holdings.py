@@ -23,7 +23,6 @@ from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Checksums, Missing, Store, many
 from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import Manifest, manifest_key
-from dreg.core.packed import SMALL
 from dreg.core.release import Release
 from dreg.core.remotes import Remote, object_key
 from dreg.core.snapshot import File, Snapshot
@@ -133,13 +132,13 @@ def holdings(dataset: Dataset, last: Release | None = None) -> Holdings:
     return Holdings(remote, snapshot, folders, unique, lacking, wrong, vouched.opaque, before)
 
 
-def read_small(held: Holdings) -> Callable[[str], bytes]:
-    """What reads the bytes of a small file by their MD5, here or from the remote."""
+def here(held: Holdings) -> Callable[[str], bytes | None]:
+    """What reads the bytes with an MD5 that are on this disk."""
     sources = {entry.md5: entry.source for entry in held.objects}
 
-    def read(md5: str) -> bytes:
+    def read(md5: str) -> bytes | None:
         source = sources.get(md5)
-        return source.read_bytes() if source else held.store.get_bytes(object_key(md5), SMALL)
+        return source.read_bytes() if source else None
 
     return read
 

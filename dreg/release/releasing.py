@@ -31,7 +31,7 @@ from dreg.history import published
 from dreg.output import out
 from dreg.packs.writing import pack_release
 from dreg.push.announcing import announced
-from dreg.push.holdings import read_small
+from dreg.push.holdings import here
 from dreg.push.pushing import push, verify, write_manifest
 from dreg.registry import Dataset, Registry
 from dreg.release.answer import Pushed, Released, Releases
@@ -211,7 +211,7 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
     sent = push(dataset, store, plan.holdings.missing, Processes(dataset.root))
     yield "checking that they are on the remote"
     verify(plan.holdings, sent)
-    pack_release(store, plan.manifest, read_small(plan.holdings), plan.holdings.before)
+    pack_release(store, plan.manifest, here(plan.holdings), plan.holdings.before)
     # The manifest goes last: its presence proves that every object above is there.
     write_manifest(store, plan.manifest.to_text().encode())
     yield f"tagging {plan.tag}"

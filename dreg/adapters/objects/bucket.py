@@ -9,12 +9,11 @@ import obstore
 from obstore.exceptions import (
     BaseError,
     NotSupportedError,
-    PermissionDeniedError,
     PreconditionError,
 )
 from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
-from dreg.adapters.objects.failures import Failures, is_without_bucket
+from dreg.adapters.objects.failures import Failures, is_forbidden, is_without_bucket
 from dreg.adapters.objects.place import CHUNK, PAGE, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
@@ -58,7 +57,7 @@ class Bucket:
         except FileNotFoundError as error:
             raise self._failures.no_bucket() from error
         except BaseError as error:
-            if isinstance(error, PermissionDeniedError):
+            if is_forbidden(error):
                 yield None  # who may read and write single objects need not be allowed to list
             else:
                 raise self._failures.of(error) from error
@@ -72,9 +71,9 @@ class Bucket:
                     yield Kept(one["path"], one["size"], one["last_modified"])
         except FileNotFoundError as error:
             raise self._failures.no_bucket() from error
-        except PermissionDeniedError as error:
-            raise unlistable(self.location) from error
         except BaseError as error:
+            if is_forbidden(error):
+                raise unlistable(self.location) from error
             raise self._failures.of(error) from error
 
     def _stored(self, meta: ObjectMeta) -> Stored:
@@ -96,6 +95,8 @@ class Bucket:
             raise self._unread(key, error) from error
 
     def read_range(self, key: str, start: int, length: int, etag: str = "") -> memoryview | None:
+        if length == 0:
+            return memoryview(b"")  # there is no way to ask for nothing
         try:
             if etag:
                 only: GetOptions = {"range": (start, start + length), "if_match": f'"{etag}"'}

@@ -11,6 +11,8 @@ from dreg.adapters.objects.place import Unsteady
 from dreg.errors import DregError, Outside
 
 SKEWED = "RequestTimeTooSkewed"
+# Codes of a 403 that say that the server does not know who asks.
+NOBODY = (SKEWED, "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthenticationFailed")
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,7 @@ class Failures:
         """The error that says what obstore's means."""
         text = str(error)
         reason = _reason(text)
-        refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
-        if refused or re.search(r"status: 40[13]\b", text):
+        if is_refused(error):
             return self._by_clock(text) or Outside(
                 f"{self.location} refused access ({reason}) to {self.identity}",
                 hint=self.keys,
@@ -82,6 +83,21 @@ class Failures:
             + (f" ({code[1]})" if code else ""),
             hint="set the clock, for example by NTP; dreg doctor says when it is right",
         )
+
+
+def is_refused(error: BaseError) -> bool:
+    """Whether the server knows who asks, or does not, and says no."""
+    refused = isinstance(error, PermissionDeniedError | UnauthenticatedError)
+    return refused or re.search(r"status: 40[13]\b", str(error)) is not None
+
+
+def is_forbidden(error: BaseError) -> bool:
+    """Whether the server knows who asks, and that one may not do this."""
+    if isinstance(error, PermissionDeniedError):
+        return True
+    code = re.search(r"<Code>(\w+)</Code>", str(error))
+    forbidden = "status code: 403" in str(error)
+    return forbidden and (code is None or code[1] not in NOBODY)
 
 
 def is_without_bucket(text: str) -> bool:

@@ -15,9 +15,9 @@ FIRST_PAUSE = 0.2  # seconds; doubled each time, and never the same for many at 
 T = TypeVar("T")
 
 
-def patiently(job: Callable[[], T]) -> T:
+def patiently(job: Callable[[], T], tries: int = TRIES) -> T:
     """The job's result; after a reset, a stall or a server's failure it is done again."""
-    for turn in range(TRIES - 1):
+    for turn in range(tries - 1):
         try:
             return job()
         except Unsteady:
