@@ -137,11 +137,10 @@ def listed_releases(name: str, repo: str | None) -> list[Release]:
         if not found or name in registry.names:  # what was imported has no pipeline here
             warn_of_tags_elsewhere(registry.dataset(name), {r.version for r in found})
         return found
-    everything = releases_in(
-        git.remote_tags(repo, "*-v*").values()
-    )  # what yanks a release matches too
-    found = [release for release in everything if release.dataset == name]
+    own = releases_in(git.remote_tags(repo, *tags_about(name)).values())
+    found = [release for release in own if release.dataset == name]
     if not found:
+        everything = releases_in(git.remote_tags(repo, "*-v*").values())
         raise unknown_dataset(name, tuple(sorted({r.dataset for r in everything})))
     return found
 

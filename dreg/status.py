@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from semver import Version
 
 
+FEW = 10
+
+
 @dataclass(frozen=True)
 class Standing:
     """One dataset. `state`: up to date, missing, changed, never run, or broken; `why` lists why.

@@ -178,7 +178,12 @@ def manifest_digest(message: str) -> str | None:
 
     Raises Refused when the trailer is there and is no SHA-256.
     """
-    value = trailers(message).get("Dreg-Manifest")
+    return digest_in(trailers(message))
+
+
+def digest_in(said: Mapping[str, str]) -> str | None:
+    """As `manifest_digest`, in trailers that were read before."""
+    value = said.get("Dreg-Manifest")
     if value is None:
         return None
     algorithm, _, digest = value.partition(":")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ def tag_of(name: str, version: Version) -> str:
     return f"{name}-v{version}"
 
 
+@functools.lru_cache(maxsize=1 << 16)  # of 20,000 tags each is asked about several times
 def parse_tag(tag: str) -> tuple[str, Version] | None:
     """Dataset and version of a release's tag, or None for a tag of another kind.
 

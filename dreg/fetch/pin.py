@@ -23,6 +23,7 @@ from dreg.core.snapshot import File, Snapshot
 from dreg.core.split_paths import METADATA
 from dreg.core.subset import Subset, splits_of, with_named
 from dreg.core.version import Range, parse_tag
+from dreg.core.yank import tags_about
 from dreg.errors import BadRequest, Outside, Refused
 from dreg.fetch.offline import as_known
 from dreg.fetch.tagged import tagged
@@ -210,7 +211,9 @@ def resolve(request: Request) -> Release:
     the locked commit.
     """
     try:
-        tags = git.remote_tags(request.repo, "*-v*")  # what yanks a release matches too
+        tags = git.remote_tags(request.repo, *tags_about(request.dataset))
+        if all((parse_tag(tag) or ("",))[0] != request.dataset for tag in tags):
+            tags = git.remote_tags(request.repo, "*-v*")  # to tell what there is instead
     except git.Unreachable as error:
         if request.revision is not None:
             raise
