@@ -10,7 +10,7 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 # UV_FIND_LINKS is passed through for machines that keep wheels of their own.
 WORKERS ?= auto
 
-.PHONY: help demo neighbours test faults check format docs bench constraints clean
+.PHONY: help demo neighbours test faults check format docs bench scale constraints clean
 
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
@@ -20,6 +20,7 @@ help:
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
 	@echo "make bench        each speed bar beside its peer; writes README's table"
+	@echo "make scale        what commands cost among 1,000 datasets; writes docs/scale.md; LONG=1 minutes more"
 	@echo "make constraints  pin today's newest versions"
 
 $(BIN)/uv: $(CONSTRAINTS)
@@ -107,6 +108,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench
+
+scale: $(VENV)/.dev
+	@$(BIN)/python -m bench.scale $(if $(LONG),--long)
 
 constraints: $(VENV)/.registry
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \
