@@ -311,6 +311,23 @@ def test_a_release_of_which_rows_are_missing_is_not_served(shelf):
 
 
 @pytest.mark.parametrize(
+    ("vector", "what"),
+    [
+        (None, "a row of the release has no vector"),
+        ([1.0, None], "or a part of one is missing"),
+        ([1.0, float("nan")], "NaN not allowed in vector"),
+    ],
+)
+def test_a_row_without_a_whole_vector_is_told(shelf, vector, what):
+    rows = pa.array([[0.5, 0.5], vector], pa.list_(pa.float32(), 2))
+    table = passages(vectors(2, 2)).drop_columns("vector").append_column("vector", rows)
+    shelf.release("1.0.0", table=table)
+    done = shelf.dreg("vectors", "load", NAME)
+    assert (done.code, what in done.stderr) == (3, True), done.stderr
+    assert VIEW not in shelf.postgres.tables
+
+
+@pytest.mark.parametrize(
     ("column", "what"),
     [
         (pa.array([b"x"] * 5), "column `more` is binary, which dreg does not load into Postgres"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from dreg.adapters.figures.arrays import values
 from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
@@ -138,12 +139,13 @@ def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
 def _values(column: pa.Array) -> Sequence[Any]:
     if not pa.types.is_fixed_size_list(column.type):
         return column.to_pylist()  # type: ignore[no-any-return]
-    if column.null_count:
+    numbers = column.flatten()
+    if column.null_count or numbers.null_count:
         raise Outside(
-            "a row of the release has no vector",
+            "a row of the release has no vector, or a part of one is missing",
             hint="tell the registry's owner; nothing is served of it",
         )
-    return _packed(column.flatten().to_numpy(zero_copy_only=False), column.type.list_size)
+    return _packed(values(numbers), column.type.list_size)
 
 
 def _packed(numbers: np.ndarray, dimension: int) -> list[memoryview]:
