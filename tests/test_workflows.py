@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dreg.ci.rendering import workflows
+from dreg.ci.rendering import FROM_INDEX, workflows
 from dreg.core.ci.compute import COMPUTE_TYPES
 from dreg.core.ci.workflows import ACTIONS, RUN_INPUTS, filled
 from dreg.core.manifest import trailers
@@ -293,6 +293,11 @@ def test_images_are_built_pushed_and_attested_by_their_digest(registry):
 @pytest.mark.slow
 def test_embeddings_are_released_and_loaded_or_just_loaded(on_s3):
     registry, act = on_s3
+    path = "run-embeddings-pipeline.yaml"
+    made = filled((OURS / "dreg/templates/workflows" / path).read_text(), FROM_INDEX)
+    (registry.path / ".github/workflows" / path).write_text(made)
+    registry.commit_all()
+    registry.git("push", "-q")
     chosen = {"dataset": NAME, "compute_type": "gpu-small", "load": "false"}
     run = act.run("workflow_dispatch", "run-embeddings-pipeline", **chosen)
     assert run.code == 0, run.log

@@ -12,7 +12,8 @@ from dreg.errors import Refused
 from dreg.registry import Registry
 
 FOLDER = ".github/workflows"
-OWN = ("ci.yaml", "image.yaml")  # of dreg itself; a registry has neither tests nor an image
+# Of dreg itself: a registry has neither tests nor an image, and mostly no embeddings.
+OWN = ("ci.yaml", "image.yaml", "run-embeddings-pipeline.yaml")
 FROM_HERE = "python -m pip install --quiet --constraint constraints.txt '.[registry]'"
 ALL_FROM_HERE = (
     "python -m pip install --quiet --constraint constraints.txt uv && uv pip install --system --quiet "
