@@ -181,14 +181,26 @@ def test_ray_makes_the_same_bytes_and_refuses_what_a_cluster_has_no_room_for(gar
     expected = engines.vectors_of(TEXTS, the_model(), quiet, "local")
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     said: list[str] = []
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=10**8)
+    # Ray believes what it is told: there are two CPUs, and no GPU at all.
+    ray.init(
+        num_cpus=4,
+        num_gpus=1,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=10**8,
+    )
     try:
-        for compute in ("cpu-small", None):
-            made = engines.vectors_of(TEXTS, the_model(), said.append, "ray", compute)
-            assert made.tobytes() == expected.tobytes()
+        made = engines.vectors_of(TEXTS, the_model(), said.append, "ray", "cpu-small")
+        assert made.tobytes() == expected.tobytes()
         assert said[0].endswith("2 workers of 1 CPU")
-        assert said[1].endswith("2 workers of 1 CPU")
-        for compute in ("cpu-large", "gpu-small"):
+        for compute in ("gpu-small", None):  # nobody chose: the GPU that is said to be there
+            with pytest.raises(Outside, match=r"torch sees no GPU on .*, and one is to be used"):
+                engines.vectors_of(TEXTS, the_model(), said.append, "ray", compute)
+        assert [line.rpartition(": ")[2] for line in said[1:]] == [
+            "1 worker of 4 CPUs and 1 GPU",
+            "1 worker of 1 CPU and 1 GPU",
+        ]
+        for compute in ("cpu-large", "gpu-medium"):
             with pytest.raises(
                 Outside, match=f"compute type `{compute}` needs .* has room for"
             ) as no:
@@ -200,7 +212,7 @@ def test_ray_makes_the_same_bytes_and_refuses_what_a_cluster_has_no_room_for(gar
         for file in [*cache.glob("models/*/model.safetensors"), *cache.glob("sources/*")]:
             file.write_bytes(b"damaged")
         with pytest.raises(Outside, match=r"no mirror gave `model\.safetensors`"):
-            engines.vectors_of(TEXTS, the_model(), quiet, "ray")
+            engines.vectors_of(TEXTS, the_model(), quiet, "ray", "cpu-small")
     finally:
         ray.shutdown()
 
