@@ -69,13 +69,14 @@ def gathered(ray: Any, texts: Sequence[str], model: Model, workers: Workers) -> 
     # The longest first: batches are padded to their longest, and the last ones to finish are short.
     order = sorted(range(len(texts)), key=lambda i: (-len(texts[i]), i))
     items = [{"at": i, "text": texts[i]} for i in order]
-    blocks = ray.data.from_items(items, override_num_blocks=math.ceil(len(items) / BATCH))
+    batches = math.ceil(len(items) / BATCH)
+    blocks = ray.data.from_items(items, override_num_blocks=batches)
     answers = blocks.map_batches(
         Worker,
         fn_constructor_args=(model, workers, version("dreg")),
         batch_size=BATCH,
         batch_format="pyarrow",
-        concurrency=workers.count,
+        concurrency=min(workers.count, batches),
         num_cpus=workers.cpus,
         num_gpus=workers.gpus or None,
     )
