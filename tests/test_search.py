@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from tests import small_model
 from tests.passages import NAME, WORDS, Shelf, passages, vectors
 from tests.small_model import needs_torch
 
+README = (Path(__file__).parents[1] / "README.md").read_text()
 ROWS, DIMENSION = 20_000, 96
 QUERIES = 100
 
@@ -189,6 +193,41 @@ def test_the_answer_in_json_is_whole(served, capsys):
         "passages_in_all",
         "passages",
     }
+
+
+@pytest.fixture
+def mirror(shelf: Shelf, tmp_path) -> dict[str, str]:
+    """Where the small model is had; 1.0.0 and 1.1.0 are released, whose passages it embedded."""
+    from dreg.adapters.embedding.direct import vectors_here
+
+    small_model.put_below(tmp_path / "mirror")
+    told = small_model.declared()
+    found = {"DREG_MIRROR": str(tmp_path / "mirror")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**found, **shelf.made.environment}.items():
+            patch.setenv(name, value)
+        made = vectors_here([*TEXTS, "how to turn the soil"], parse_model(told, "here"), print)
+    files = {"processed/model.json": json.dumps(told).encode()}
+    for version in ("1.0.0", "1.1.0"):
+        table = passages(made[:-1], [*TEXTS[:-1], f"{TEXTS[-1]} {version}"])
+        shelf.release(version, table=table, model="tests/small@1", files=files)
+    return found
+
+
+@needs_torch
+def test_the_commands_of_the_readme(shelf, mirror):
+    section = README.partition("## Vectors in Postgres")[2].partition("\n## ")[0]
+    commands = re.findall(r"^training\$ dreg (.*)$", section, re.MULTILINE)
+    assert len(commands) == 4
+    shelf.load(f"{NAME}@1.0.0")
+    said = ""
+    for line in commands:
+        words = [w.replace("opencloudhub-readmes-embeddings", NAME) for w in shlex.split(line)]
+        done = shelf.dreg(*words, **mirror)
+        assert done.code == 0, done.stderr
+        said += done.stdout
+    assert f"serves {NAME} 1.1.0" in said
+    assert f"of {NAME} 1.0.0" in said  # once it was rolled back
 
 
 @needs_torch
