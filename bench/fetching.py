@@ -189,8 +189,8 @@ def jobs(home: Path, endpoint: str, files: int, megabytes: int) -> list[Job]:
     ]
     if megabytes:
         found += [
-            Job(large, "dvc get", fetch("large"), dvc_get("large"), train, 1 / 2.5, memory=300, before=swept, runs=2),
-            Job(large, "s5cmd cp", fetch("large"), s5cmd("large"), train, 3.0, memory=300, before=swept, runs=2),
+            Job(large, "dvc get", fetch("large"), dvc_get("large"), train, 1 / 2.5, memory=300, before=swept, runs=5),
+            Job(large, "s5cmd cp", fetch("large"), s5cmd("large"), train, 3.0, memory=300, before=swept, runs=5),
         ]  # fmt: skip
     again = [DREG, "fetch"]
     nothing = [sys.executable, "-c", "pass"]
