@@ -36,7 +36,8 @@ HOLDERS = """
     select a.pid, coalesce(nullif(a.application_name, ''), a.usename, '?') from pg_locks l
     join pg_stat_activity a on a.pid = l.pid join pg_class c on c.oid = l.relation
     join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = %s and c.relname = %s and l.granted and a.pid <> pg_backend_pid() limit 1
+    where n.nspname = %s and c.relname = %s and l.granted and a.pid <> pg_backend_pid()
+    order by a.xact_start limit 1
 """
 
 
