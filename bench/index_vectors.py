@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 
+from bench.vectors import DIMENSION
 from dreg.adapters.postgres.connecting import configured, connected
 from dreg.adapters.postgres.filling import index
-
-DIMENSION = 384
 
 if __name__ == "__main__":
     place = configured(os.environ)

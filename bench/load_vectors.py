@@ -11,10 +11,9 @@ import numpy  # noqa: F401 (what is imported when it is needed is not counted: t
 import pgvector.psycopg  # noqa: F401
 import pyarrow.parquet  # noqa: F401
 
+from bench.vectors import DIMENSION
 from dreg.adapters.postgres.connecting import configured, connected
 from dreg.adapters.postgres.filling import columns_of, copy
-
-DIMENSION = 384
 
 if __name__ == "__main__":
     files = [Path(sys.argv[1])]
