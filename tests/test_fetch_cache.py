@@ -238,3 +238,38 @@ def test_a_cache_nobody_may_write_to_is_done_without(wine):
     assert wine.fetch("wine")["changed"]
     assert tree(wine.train / "data" / "wine") == PLACED
     assert (wine.home / "cache" / "objects").is_file()
+
+
+# dreg's copy of what git said
+
+
+def test_a_damaged_git_cache_inside_a_repository_changes_nothing_of_that_one(hand_made):
+    """A full disk left HEAD empty; git would take the repository around the cache for it."""
+    for version in ("1.0.0", "1.1.0"):
+        hand_made.release(version)
+    around = hand_made.train
+    subprocess.run(["git", "init", "-q", str(around)], check=True)
+    hand_made.environment |= {
+        "DREG_CACHE": str(around / ".cache"),
+        "DREG_REPO": str(hand_made.bare),
+    }
+    hand_made.fetch("wine@1.0.0")
+    (head,) = (around / ".cache" / "git").glob("*/HEAD")
+    before = tree(around / ".git")
+    head.write_text("")
+    assert hand_made.fetch("wine@1.1.0")["version"] == "1.1.0"
+    assert tree(around / ".git") == before
+
+
+def test_git_never_looks_above_a_cache_of_dregs(hand_made, monkeypatch):
+    """Whatever is wrong with it: what makes it anew cannot know every damage."""
+    from dreg.adapters.git.bare_cache import BareCache
+    from dreg.adapters.git.process import start
+
+    around = hand_made.train
+    subprocess.run(["git", "init", "-q", str(around)], check=True)
+    monkeypatch.setenv("DREG_CACHE", str(around / ".cache"))
+    cache = BareCache.of(str(hand_made.bare))
+    (cache.store / "HEAD").write_text("")
+    done = start(["rev-parse", "--git-dir"], cache.store)
+    assert done.returncode != 0

@@ -260,3 +260,23 @@ def test_a_tag_at_which_dvc_tracks_nothing(cats):
     cats.git("rm", "-q", "-r", "pipelines/cats", "data/cats/extra.bin.dvc", "data/cats/raw.dvc")
     cats.tag("cats-v1.1.0", None)
     assert "DVC tracks nothing of `cats` in " in refused(cats, 1)
+
+
+def test_another_tag_of_the_locked_commit_is_another_version(cats):
+    """Made by hand: two versions of the same bytes."""
+    cats.git("tag", "-a", "-m", "the same", "cats-v1.0.1", "cats-v1.0.0^{commit}")
+    cats.git("push", "-q", "origin", "cats-v1.0.1")
+    assert cats.fetch("cats@1.0.0")["version"] == "1.0.0"
+    assert cats.fetch("cats@1.0.1")["version"] == "1.0.1"
+    (pin,) = tomllib.loads((cats.train / "dreg.lock").read_text())["dataset"]
+    assert (pin["request"], pin["version"], pin["tag"]) == ("1.0.1", "1.0.1", "cats-v1.0.1")
+    (cats.train / "dreg.toml").write_text('[datasets]\ncats = "1.0.1"\n')
+    assert cats.dreg("fetch", "--locked").code == 0
+
+
+def test_a_branch_that_is_gone_is_told(cats):
+    cats.git("push", "-q", "origin", "cats-v1.0.0^{commit}:refs/heads/dev")
+    cats.fetch("cats@dev")
+    cats.git("push", "-q", "origin", ":refs/heads/dev")
+    (one,) = json.loads(cats.dreg("outdated", "--json").stdout)["datasets"]
+    assert one["gone"] is True

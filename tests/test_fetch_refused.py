@@ -584,3 +584,17 @@ def test_two_datasets_cannot_share_a_folder(wine, place):
     said = refused(wine, 2, "beer", "-o", place)
     assert "would replace each other" in said
     assert "hint: give each dataset a folder of its own" in said
+
+
+@pytest.mark.parametrize("request_", ["wine@", "wine@ "])
+def test_a_version_that_is_empty_is_not_the_latest(wine, request_):
+    said = refused(wine, 2, request_)
+    assert f"`{request_}` names no version behind the `@`" in said
+
+
+def test_the_folder_of_a_repository_above_is_no_place(wine):
+    subprocess.run(["git", "init", "-q", str(wine.home / "above")], check=True)
+    below = wine.home / "above" / "below"
+    below.mkdir()
+    done = wine.dreg("fetch", "wine@1.0.0", "-o", "../.git/data", cwd=below)
+    assert (done.code, "is in a repository's own folder" in done.stderr) == (2, True)

@@ -170,3 +170,35 @@ def test_a_text_of_dvc_2_that_is_another(old):
 def test_a_revision_is_of_something(hand_made, options, said):
     done = hand_made.dreg("fetch", *options)
     assert (done.code, said in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--require-signed",),
+        ("--allowed-signers", "/nonexistent"),
+        ("--split", "train"),
+        ("--columns", "a"),
+        ("--metadata-only",),
+        ("--raw",),
+        ("--rev", ""),
+        ("--rev=--upload-pack=touch x",),
+    ],
+)
+def test_what_a_path_does_not_have_is_refused(plain, options):
+    revision = () if "--rev" in options[0] else ("--rev", "v1")
+    done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", "notes.md", *revision, *options)
+    assert (done.code, "\n\nhint: " in done.stderr) == (2, True), done.stderr
+    assert tree(plain.train) == {}
+
+
+def test_a_path_is_not_brought_over_a_locked_dataset(plain):
+    plain.release("1.0.0")
+    plain.fetch("wine@1.0.0", "--repo", str(plain.bare), "-o", "data/wine")
+    before = tree(plain.train)
+    for place in ("data/wine", "data/wine/deep", "data"):
+        done = plain.dreg(
+            "fetch", "--repo", str(plain.bare), "--path", "models/bert", "--rev", "v1", "-o", place
+        )
+        assert (done.code, "where `wine` is, would replace each other" in done.stderr) == (2, True)
+    assert tree(plain.train) == before

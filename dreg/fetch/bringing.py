@@ -77,6 +77,7 @@ def bring(
                 "--locked is of what dreg.lock pins, and a path of a repository never is",
                 hint="leave out --locked: a commit id with --rev always brings the same",
             )
+        _refuse_of_releases(wish, signed=require_signed or allowed_signers is not None)
         from dreg.fetch.getting import get  # reads YAML, which releases have none of
 
         return get(
@@ -93,3 +94,24 @@ def bring(
         only_locked=only_locked,
         signers=signers_of(required=require_signed, allowed=allowed_signers),
     )
+
+
+def _refuse_of_releases(wish: Wish, *, signed: bool) -> None:
+    """Raises BadRequest for options that mean nothing for a path, or what it does not have."""
+    if signed:
+        raise BadRequest(
+            "a path of a repository is not signed: releases are",
+            hint="fetch the dataset: dreg fetch NAME --require-signed",
+        )
+    options = {
+        "--split": wish.splits,
+        "--columns": wish.columns,
+        "--metadata-only": wish.metadata_only,
+        "--raw": wish.raw,
+    }
+    given = [name for name, value in options.items() if value]
+    if given:
+        raise BadRequest(
+            f"{' and '.join(given)} choose from a dataset, and this is a path",
+            hint="leave them out, or name the dataset: dreg fetch NAME",
+        )

@@ -157,7 +157,8 @@ def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks:
         return _settle(request, placement, folder, yank)
     release = _wanted(request, yanks)
     pin = request.pin
-    known = pin if pin is not None and pin.commit == release.commit else None
+    same = pin is not None and (pin.tag, pin.commit) == (release.tag, release.commit)
+    known = pin if same else None
     placement = _in_place(contents, request, known)
     if placement is not None:
         check_signed(request, placement.release)

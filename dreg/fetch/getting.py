@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dreg.adapters import git
 from dreg.adapters.dvc_config import Remotely, wanted_remotes
+from dreg.adapters.lock_file import read_lock
 from dreg.adapters.objects import Stores
 from dreg.adapters.placing import Staging, inspect
 from dreg.adapters.requests_file import read_requests
@@ -21,10 +22,12 @@ from dreg.adapters.yaml_files import parse_yaml
 from dreg.core.dvc_files import Out, outs
 from dreg.core.receipt import Receipt, check_placeable
 from dreg.core.snapshot import File, Snapshot, check_path
+from dreg.core.version import as_revision
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.fetch.fill import fill
 from dreg.fetch.plain import leaves, sized
+from dreg.fetch.requested import refuse_place_of_another
 from dreg.fetch.target import target_of
 from dreg.manifests import remotes_at
 from dreg.output import out, size
@@ -87,11 +90,14 @@ def get(
     where = where or read_requests(Path.cwd()).repo
     if where is None:
         raise BadRequest("no repository to get from", hint="name it with --repo URL")
+    if revision is not None:
+        as_revision(revision)  # raises for what is none
     there = _There(where, git.revision(where, revision or "HEAD"), path, remote)
     target = (Path.cwd() / Path(output or path.rpartition("/")[2]).expanduser()).resolve()
     if there.is_file and target.is_dir():
         target /= path.rpartition("/")[2]
     target = target_of(str(target), Path.cwd())
+    refuse_place_of_another(str(target), read_lock(Path.cwd()))
     place = _place_file if there.is_file else _place_folder
     changed, downloaded, backup = place(there, target, force)
     shown = os.path.relpath(target)

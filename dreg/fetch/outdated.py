@@ -11,6 +11,7 @@ from semver import Version
 from dreg.adapters import git
 from dreg.adapters.lock_file import read_lock
 from dreg.adapters.requests_file import read_requests
+from dreg.core.about import COMMIT
 from dreg.core.lock import Lock, Pin
 from dreg.core.release import Release, finals, newest, usable
 from dreg.core.requests import Requests
@@ -133,8 +134,13 @@ def standing(pin: Pin, asked: Requests, known: Known, repo: str | None = None) -
         update=update if update is not None and str(update) != str(pin.version) else None,
         latest=last.version if last and last.version > pin.version else None,
         yanked=own is not None and own.yanked is not None,
-        gone=own is None and pin.tag != pin.commit,
+        gone=(own is None and pin.tag != pin.commit) or _is_gone(revision, update),
     )
+
+
+def _is_gone(revision: str | None, update: Version | None) -> bool:
+    """Whether a branch or tag that is asked for is no more; a commit's id is never looked up."""
+    return revision is not None and update is None and not COMMIT.fullmatch(revision)
 
 
 def asked_for(pin: Pin, asked: Requests) -> tuple[Range, str | None]:

@@ -128,6 +128,11 @@ def _refuse_shared(name: str, place: str, lock: Lock) -> None:
             _refuse_same(place, other, pin.output, name)
 
 
+def refuse_place_of_another(place: str, lock: Lock) -> None:
+    """Raises BadRequest for a place that holds, or lies in, the folder of a locked dataset."""
+    _refuse_shared("", place, lock)
+
+
 def _refuse_same(place: str, other: str, theirs: str, name: str) -> None:
     folder, taken = (Path(path).expanduser().resolve() for path in (place, theirs))
     if folder in (taken, *taken.parents) or taken in folder.parents:
@@ -135,7 +140,7 @@ def _refuse_same(place: str, other: str, theirs: str, name: str) -> None:
             f"`{place}` and `{theirs}`, where `{other}` is, would replace each other",
             hint=f"did you mean `{other}`?"
             if difflib.get_close_matches(name, [other], cutoff=0.7)
-            else f"give each dataset a folder of its own: -o data/{name}",
+            else f"give each dataset a folder of its own: -o data/{name or 'NAME'}",
         )
 
 
@@ -165,6 +170,11 @@ def _parsed(text: str, lock: Lock, asked: Requests, by_file: bool) -> tuple[str,
         return tag[0], Range.exactly(tag[1]), None
     name, at, wanted = text.partition("@")
     check_name(name)
+    if at and not wanted.strip():
+        raise BadRequest(
+            f"`{text}` names no version behind the `@`",
+            hint=f"which one: {name}@^1.0; or the newest: {name}@latest",
+        )
     if at:
         return name, *range_or_revision(wanted)
     environment = None if by_file else _of_environment()

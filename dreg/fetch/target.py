@@ -25,6 +25,8 @@ def target_of(output: str, folder: Path) -> Path:
     for name in OWN:
         if folder / name in (target, *target.parents):
             raise BadRequest(f"`{output}` is the place of `{name}`", hint=another)
+    if ".git" in target.parts:
+        raise BadRequest(f"`{output}` is in a repository's own folder", hint=another)
     if not (above := _nearest(target)).is_dir():
         raise Refused(
             f"`{output}` cannot be a folder: `{above}` is a file",

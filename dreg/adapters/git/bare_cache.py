@@ -44,8 +44,10 @@ class BareCache:
         caches = cache_folder("git")
         tidy(caches)
         store = caches / hashlib.sha256(url.encode()).hexdigest()[:24]
-        if not (store / "HEAD").is_file():
+        if not _is_whole(store):
             with scratch_folder(caches) as scratch:
+                with contextlib.suppress(OSError):  # what a full disk or a power cut left of it
+                    store.rename(scratch / "damaged")
                 fresh = scratch / store.name
                 git("init", "--quiet", "--bare", "--template=", str(fresh))
                 with (fresh / "config").open("a", encoding="utf-8") as config:
@@ -93,3 +95,11 @@ class BareCache:
             yield handle
         finally:
             os.close(handle)
+
+
+def _is_whole(store: Path) -> bool:
+    """Whether git takes the folder for a repository."""
+    with contextlib.suppress(OSError):
+        head = (store / "HEAD").read_text(encoding="utf-8", errors="replace")
+        return head.startswith("ref: refs/") and (store / "objects").is_dir()
+    return False

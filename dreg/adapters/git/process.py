@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from dreg.adapters.cache import cache_place
 from dreg.adapters.os_errors import in_words_of_git, outside
 from dreg.errors import BadRequest, DregError, Outside, Refused
 
@@ -75,7 +76,7 @@ def start(
             check=False,
             pass_fds=handles,
             timeout=seconds,
-            env={**surroundings(), **configured(), **quiet, **(environment or {})},
+            env={**surroundings(), **within(), **configured(), **quiet, **(environment or {})},
         )
     except subprocess.TimeoutExpired:
         raise Unreachable(  # not from the error, which has the URL with what may be a password
@@ -87,6 +88,13 @@ def start(
         raise Outside(
             "git is not installed", hint="install git, then run the command again"
         ) from error
+
+
+def within() -> dict[str, str]:
+    """What keeps git from looking for a repository above dreg's own ones, if one of those is damaged: the
+    cache may lie in a repository of the user's, which would be changed."""
+    ceilings = [str(cache_place("git")), os.environ.get("GIT_CEILING_DIRECTORIES", "")]
+    return {"GIT_CEILING_DIRECTORIES": os.pathsep.join(filter(None, ceilings))}
 
 
 def surroundings() -> dict[str, str]:
