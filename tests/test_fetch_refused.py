@@ -598,3 +598,13 @@ def test_the_folder_of_a_repository_above_is_no_place(wine):
     below.mkdir()
     done = wine.dreg("fetch", "wine@1.0.0", "-o", "../.git/data", cwd=below)
     assert (done.code, "is in a repository's own folder" in done.stderr) == (2, True)
+
+
+def test_a_lock_with_another_version_than_the_environment_is_refused(wine):
+    """`dreg.load` would give the other one."""
+    wine.release("1.1.0")
+    wine.fetch("wine@1.0.0")
+    said = refused(wine, 1, DVC_DATA_VERSION="wine-v1.1.0")
+    assert "DVC_DATA_VERSION is `wine-v1.1.0`, and dreg.lock has `wine-v1.0.0`" in said
+    assert "which is not the tag of a release" in refused(wine, 2, DVC_DATA_VERSION="garbage")
+    assert wine.dreg("fetch", DVC_DATA_VERSION="wine-v1.0.0").code == 0

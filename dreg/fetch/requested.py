@@ -15,7 +15,7 @@ from dreg.core.lock import Lock, Pin
 from dreg.core.requests import Asked, Requests
 from dreg.core.subset import Subset
 from dreg.core.version import Range, check_name, parse_tag, range_or_revision, tag_of
-from dreg.errors import BadRequest, DregError
+from dreg.errors import BadRequest, DregError, Refused
 from dreg.fetch.covering import covering, differs, refuse_uncovered
 from dreg.fetch.pin import Request
 from dreg.registry import Registry
@@ -42,8 +42,10 @@ def requests(
     """
     folder = folder or Path.cwd()
     asked = read_requests(folder)
+    environment = _of_environment() if text is None else None
+    if environment is not None:
+        _refuse_other_version(lock, *environment)
     if text is None and not (lock.pins or asked.datasets):
-        environment = _of_environment()
         if environment is None:
             raise BadRequest(
                 "there is no dreg.lock here that says what to fetch",
@@ -185,6 +187,17 @@ def _parsed(text: str, lock: Lock, asked: Requests, by_file: bool) -> tuple[str,
         return name, entry.wanted, entry.revision
     pin = lock.pins.get(name)
     return name, *range_or_revision(pin.request if pin else "latest")
+
+
+def _refuse_other_version(lock: Lock, name: str, version: Version) -> None:
+    """Raises Refused where dreg.lock has another version than the environment: what is fetched and what
+    `dreg.load` gives would differ."""
+    pin = lock.pins.get(name)
+    if pin is not None and pin.version != version:
+        raise Refused(
+            f"{VARIABLE} is `{tag_of(name, version)}`, and dreg.lock has `{pin.tag}`",
+            hint=f"lock that one: dreg fetch {name}@{version}; or: unset {VARIABLE}",
+        )
 
 
 def _of_environment() -> tuple[str, Version] | None:
