@@ -9,7 +9,7 @@ from typing import Any
 from tests.small_registry import NAME
 
 ALL = os.environ.get("FAULTS") == "all"  # as `make faults` says
-EVERY = 1 if ALL else 16  # of so many steps one is tried
+EVERY = 1 if ALL else 24  # of so many steps one is tried
 
 
 @dataclass(frozen=True)
