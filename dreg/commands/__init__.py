@@ -79,9 +79,24 @@ RequestArg = Annotated[
         autocompletion=complete_request,
     ),
 ]
+RequestsArg = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME[@VERSION]]...",
+        help="Datasets or releases; all by default.",
+        autocompletion=complete_request,
+        show_default=False,
+    ),
+]
 RepoOpt = Annotated[
     str | None,
     typer.Option("--repo", metavar="URL", help="A registry elsewhere, by URL or path; no clone."),
+]
+JobsOpt = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="How many datasets at once; default: the cores, at most 4."
+    ),
 ]
 WaitOpt = Annotated[
     float | None,

@@ -6,18 +6,13 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import WaitOpt, answers
+from dreg.commands import JobsOpt, WaitOpt, answers
 from dreg.output import out
 
 
 @answers("dreg.bootstrap:Bootstrapped")
 def bootstrap(
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="How many datasets at once; default: the cores, at most 4."
-        ),
-    ] = None,
+    jobs: JobsOpt = None,
     engine: Annotated[
         str | None,
         typer.Option(metavar="ENGINE", help="Who measures and embeds, as for dreg run."),

@@ -6,21 +6,13 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers, complete_request
+from dreg.commands import RequestsArg, answers
 from dreg.output import out
 
 
 @answers("dreg.fsck.checking:Checked")
 def fsck(
-    requests: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME[@VERSION]]...",
-            help="Datasets or releases; all by default.",
-            autocompletion=complete_request,
-            show_default=False,
-        ),
-    ] = None,
+    requests: RequestsArg = None,
     remote: Annotated[
         bool, typer.Option("--remote", help="Check manifests and objects on the remote.")
     ] = False,

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from dreg.commands import answers, complete_request
+from dreg.commands import RequestsArg, answers
 from dreg.output import out
 
 
 @answers("dreg.packs.packing:Packed")
 def pack(
-    requests: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME[@VERSION]]...",
-            help="Datasets or releases; all by default.",
-            autocompletion=complete_request,
-            show_default=False,
-        ),
-    ] = None,
+    requests: RequestsArg = None,
 ) -> None:
     """Pack the small files of releases, so that a fetch of thousands takes a few requests.
 

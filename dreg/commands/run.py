@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import DatasetsArg, WaitOpt, answers
+from dreg.commands import DatasetsArg, JobsOpt, WaitOpt, answers
 from dreg.output import out
 
 
@@ -20,12 +20,7 @@ def run(
     force: Annotated[
         bool, typer.Option("--force", "-f", help="Run every stage, changed or not.")
     ] = False,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="N", help="How many datasets at once; default: the cores, at most 4."
-        ),
-    ] = None,
+    jobs: JobsOpt = None,
     engine: Annotated[
         str | None,
         typer.Option(
