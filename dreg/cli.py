@@ -31,7 +31,7 @@ COMMANDS = (
     "init", "new", "run", "status", "check", "diff", "release",
     "yank", "unyank", "list", "show", "fetch", "outdated", "update", "doctor",
     "trace", "tree", "fsck", "reproduce", "gc", "pack", "export", "import",
-    "vectors", "search", "ci", "bootstrap", "remote", "cache", "rules", "template",
+    "vectors", "search", "ci", "submit", "bootstrap", "remote", "cache", "rules", "template",
 )  # fmt: skip
 
 JsonOpt = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")]

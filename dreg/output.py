@@ -122,6 +122,11 @@ class Output:
             if said:
                 print(harmless("\n".join(said)))
 
+    def line(self, text: str) -> None:
+        """One line of an answer that comes bit by bit; with --json it comes as a whole."""
+        if not self.json:
+            print(harmless(text), flush=True)
+
     def note(self, text: str) -> None:
         """What is going on; for people, never for programs."""
         if not self.quiet:

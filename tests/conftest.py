@@ -29,12 +29,14 @@ pytest_plugins = [
     "tests.skewed_clock",
     "tests.github_server",
     "tests.comments_server",
+    "tests.kubernetes_server",
     "tests.cloud_servers",
     "tests.faults.table",
 ]
 
 FOREIGN = (
     "AWS_", "AZURE_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "GOOGLE_", "MLFLOW_", "PGVECTOR_", "STORAGE_EMULATOR_",
+    "ARGO_", "KUBECONFIG", "KUBERNETES_", "RAY_API_", "RAY_AUTH_",
 )  # fmt: skip
 OURS = ("DREG_MIRROR",)
 

@@ -12,12 +12,13 @@ import yaml
 
 from dreg.ci.rendering import FROM_INDEX, workflows
 from dreg.core.ci.compute import COMPUTE_TYPES
-from dreg.core.ci.workflows import ACTIONS, RUN_INPUTS, filled
+from dreg.core.ci.workflows import ACTIONS, BACKEND, RUN_INPUTS, filled
 from dreg.core.manifest import trailers
 from dreg.errors import BadRequest
 from dreg.registry import Registry
 from tests.ci_jobs import states
 from tests.comments_server import TOKEN
+from tests.kubernetes_server import TOKEN as KUBERNETES_TOKEN
 from tests.s3_server import SECRET
 from tests.small_registry import NAME
 from tests.test_release import tag_message
@@ -71,7 +72,7 @@ def test_a_mark_that_the_model_lacks_is_told():
 
 def test_every_input_has_the_same_default_by_hand_and_at_night():
     declared = on(".github/workflows/run-data-pipelines.yaml")["workflow_dispatch"]["inputs"]
-    assert set(declared) == {one.name for one in RUN_INPUTS}
+    assert set(declared) == {one.name for one in (*RUN_INPUTS, BACKEND)}
     assert declared["compute-type"]["options"] == list(COMPUTE_TYPES)
     environment = {}
     for job in jobs(".github/workflows/run-data-pipelines.yaml").values():
@@ -82,8 +83,9 @@ def test_every_input_has_the_same_default_by_hand_and_at_night():
     for name, one in declared.items():
         default = one["default"]
         word = str(default).lower() if isinstance(default, bool) else default
-        assert (
-            re.search(rf"inputs(\.{name}|\['{name}'\]) \|\| '{word}'", said) or name == "pipelines"
+        assert re.search(rf"inputs(\.{name}|\['{name}'\]) \|\| '{word}'", said) or name in (
+            "pipelines",
+            "backend",
         )
         assert "options" not in one or default in one["options"]
 
@@ -195,6 +197,37 @@ def test_by_hand_the_inputs_are_what_counts(on_s3):
     follow(registry)
     said = trailers(tag_message(registry, "other-v1.0.0"))["Dreg-Automated"]
     assert said.startswith("github-actions workflow_dispatch ")
+
+
+@pytest.mark.slow
+def test_with_the_backend_argo_the_cluster_runs_them_and_the_job_tells_what_was_released(
+    on_s3, kubernetes
+):
+    registry, act = on_s3
+    outcome = {"datasets": [{"dataset": NAME, "state": "changed", "tag": "toy-v1.0.0", "why": ""}]}
+    outputs = {"exitCode": "0", "parameters": [{"name": "result", "value": json.dumps(outcome)}]}
+    node = {"type": "Pod", "phase": "Succeeded", "outputs": outputs}
+    kubernetes.plays = [{"phase": "Running"}, {"phase": "Succeeded", "nodes": {"a": node}}]
+    act.secrets = {
+        **act.secrets,
+        "DREG_KUBECONFIG": kubernetes.kubeconfig(registry.home).read_text(),
+    }
+    run = act.run(
+        "workflow_dispatch", "run-data-pipelines", pipelines=NAME, backend="argo", bump="minor"
+    )
+    assert run.code == 0, run.log
+    assert "Main dreg ci" not in run.log, "nothing runs here"
+    (workflow,) = (one for (kind, _), one in kubernetes.objects.items() if kind == "workflows")
+    given = {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
+    assert (given["pipelines"], given["bump"]) == (NAME, "minor")
+    assert "<code>toy-v1&#46;0&#46;0</code>" in run.log
+    assert KUBERNETES_TOKEN not in run.log
+    kubernetes.plays = [{"phase": "Failed", "message": "no luck"}]
+    run = act.run(
+        "workflow_dispatch", "run-data-pipelines", pipelines=NAME, backend="argo", bump="major"
+    )
+    assert run.code != 0
+    assert "no luck" in run.log
 
 
 @pytest.mark.slow

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.git.since import NEVER, branched_off, changed_since, commit_of
 from dreg.adapters.step_files import tell_outputs
+from dreg.adapters.written import written
 from dreg.core.ci.touched import Reach, gone, jobs, touched
 from dreg.core.version import check_name
 from dreg.errors import BadRequest, DregError
@@ -15,6 +18,7 @@ from dreg.output import jsonable, out, table
 from dreg.registry import Registry
 
 AT_MOST = 8
+GROUPS = "groups.json"
 LIMIT = 256  # jobs of one matrix, on GitHub
 
 
@@ -69,9 +73,17 @@ def ci_plan(
     *,
     since: str | None = None,
     at_most: int = AT_MOST,
+    results: Path | None = None,
 ) -> Planned:
-    """As `planned`, and the job is told: its outputs are `matrix` and whether there is `any`."""
+    """As `planned`, and the job is told: its outputs are `matrix` and whether there is `any`.
+
+    In the folder `results`, groups.json has the names of each job as a list of lists, as Argo takes it.
+    """
     answer = planned(registry, names, since=since, at_most=at_most)
+    if results is not None:
+        groups = [job.datasets.split() for job in answer.matrix.include]
+        with written(results.expanduser().absolute() / GROUPS) as file:
+            file.write(f"{json.dumps(groups)}\n".encode())
     tell_outputs({"matrix": jsonable(answer.matrix), "any": answer.any})
     return answer
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import yaml
 
 from dreg.adapters.templates import read_template
 from dreg.adapters.written import written
+from dreg.core.ci.cluster import argo_file, ray_file
+from dreg.core.ci.compute import COMPUTE_TYPES, compute_type
 from dreg.core.ci.workflows import filled
 from dreg.errors import Refused
 from dreg.registry import Registry
 
 FOLDER = ".github/workflows"
+ARGO, RAY = "deploy/argo", "deploy/ray"
+RAYJOB = "rayjob.yaml"  # what is the same in all of them
 # Of dreg itself: a registry has neither tests nor an image, and mostly no embeddings.
 OWN = ("ci.yaml", "image.yaml", "run-embeddings-pipeline.yaml")
 FROM_HERE = "python -m pip install --quiet --constraint constraints.txt '.[registry]'"
@@ -19,7 +26,9 @@ ALL_FROM_HERE = (
     "python -m pip install --quiet --constraint constraints.txt uv && uv pip install --system --quiet "
     "--torch-backend cpu --constraint constraints.txt '.[registry,ray,embeddings,vectors]'"
 )
+SUBMIT_FROM_HERE = "python -m pip install --quiet --constraint constraints.txt '.[registry,k8s]'"
 FROM_INDEX = "python -m pip install --quiet --requirement requirements.txt"
+SUBMIT_FROM_INDEX = f"{FROM_INDEX} 'dreg[k8s]'"
 
 
 @dataclass(frozen=True)
@@ -38,18 +47,43 @@ class Rendered:
 
 def workflows(*, own: bool) -> dict[str, str]:
     """Every workflow by its path in a registry; `own`: in dreg's own repository."""
-    install, install_all = (FROM_HERE, ALL_FROM_HERE) if own else (FROM_INDEX, FROM_INDEX)
+    here = (FROM_HERE, ALL_FROM_HERE, SUBMIT_FROM_HERE)
+    installs = here if own else (FROM_INDEX, FROM_INDEX, SUBMIT_FROM_INDEX)
     return {
-        f"{FOLDER}/{name}": filled(text.decode(), install, install_all)
+        f"{FOLDER}/{name}": filled(text.decode(), *installs)
         for name, text in read_template("workflows").items()
         if own or name not in OWN
     }
 
 
-def render(registry: Registry, *, check: bool = False) -> Rendered:
-    """Write the files that are not as they should be; with `check`, raises Refused and names them."""
+def for_cluster() -> dict[str, str]:
+    """Every file for Argo Workflows and Ray, by its path in a registry."""
+    argo, ray = read_template("deploy/argo"), read_template("deploy/ray")
+    rayjob = ray[RAYJOB].decode()
+    files = {f"{ARGO}/{name}": argo_file(text.decode(), rayjob) for name, text in argo.items()}
+    return files | {
+        f"{RAY}/{one.name}.yaml": ray_file(ray["job.yaml"].decode(), rayjob, one)
+        for one in COMPUTE_TYPES.values()
+    }
+
+
+def rayjob_on(compute: str) -> dict[str, Any]:
+    """The RayJob of a compute type, as its file has it. Raises BadRequest for an unknown one."""
+    ray = read_template("deploy/ray")
+    text = ray_file(ray["job.yaml"].decode(), ray[RAYJOB].decode(), compute_type(compute))
+    made: dict[str, Any] = yaml.safe_load(text)
+    return made
+
+
+def render(registry: Registry, *, check: bool = False, cluster: bool = False) -> Rendered:
+    """Write the files that are not as they should be; with `check`, raises Refused and names them.
+
+    Those for a cluster where `cluster` asks for them, and wherever they are.
+    """
     own = (registry.root / "dreg" / "templates" / "workflows").is_dir()
     files = workflows(own=own)
+    if own or cluster or (registry.root / ARGO).is_dir():
+        files |= for_cluster()
     stale = [path for path, text in files.items() if _there(registry, path) != text]
     if not check:
         for path in stale:

@@ -146,6 +146,15 @@ def plan(
     jobs: Annotated[
         int, typer.Option(min=1, max=256, metavar="N", help="So many jobs at most.")
     ] = 8,
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Write groups.json there: names, job by job.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Which datasets a push or a pull request touches, as the matrix of a workflow.
 
@@ -160,7 +169,7 @@ def plan(
     from dreg.ci.planning import ci_plan
     from dreg.registry import Registry
 
-    out.answer(ci_plan(Registry.here(), names, since=changed_since, at_most=jobs))
+    out.answer(ci_plan(Registry.here(), names, since=changed_since, at_most=jobs, results=results))
 
 
 @app.command()
@@ -255,15 +264,22 @@ def render(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; refuse files that are otherwise.")
     ] = False,
+    cluster: Annotated[
+        bool,
+        typer.Option(
+            "--cluster", help="Also those for Argo and Ray, in deploy/; once there, they are kept."
+        ),
+    ] = False,
 ) -> None:
-    """Write the workflow files, from one model of inputs and compute types.
+    """Write the files of GitHub's workflows, Argo and Ray, from one model of inputs and compute types.
 
     \b
     Example:
       dreg ci render
+      dreg ci render --cluster
       dreg ci render --check
     """
     from dreg.ci.rendering import render as write
     from dreg.registry import Registry
 
-    out.answer(write(Registry.here(), check=check))
+    out.answer(write(Registry.here(), check=check, cluster=cluster))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import EmbeddedOpt, RequestArg, WaitOpt, answers, complete_dataset
+from dreg.commands import EmbeddedOpt, WaitOpt, answers, complete_dataset, complete_request
 from dreg.output import out
 
 app = typer.Typer(
@@ -30,7 +30,16 @@ MajorOpt = Annotated[
 @app.command()
 @answers("dreg.vectors.loading:Loaded")
 def load(
-    request: RequestArg,
+    request: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME[@VERSION]",
+            help="A dataset; of its releases this one, or the latest (DREG_REQUEST).",
+            envvar="DREG_REQUEST",
+            show_envvar=False,
+            autocompletion=complete_request,
+        ),
+    ],
     repo: Annotated[
         str | None,
         typer.Option(metavar="URL", help="The registry; default: DREG_REPO, the lock, here."),

@@ -52,6 +52,15 @@ ENVIRONMENT = (
         "`DREG_CHANGED_SINCE`, `DREG_BASE`, `DREG_HEAD`, `DREG_PULL`",
         "The same, of `dreg ci plan`, `review` and `comment`.",
     ),
+    ("`DREG_REQUEST`", "The same, of `dreg vectors load`."),
+    (
+        "`KUBECONFIG`",
+        "The clusters that `dreg submit` knows; in a pod its own account is enough.",
+    ),
+    (
+        "`RAY_API_SERVER_ADDRESS`, `RAY_AUTH_TOKEN`, `RAY_AUTH_TOKEN_PATH`",
+        "A Ray cluster's job API, for `dreg submit --to ray`, and its token.",
+    ),
     ("`DREG_MIRROR`", "The folder in which the mirrors called `local` lie."),
     ("`DREG_WAIT`", "Seconds to wait for another dreg at the same dataset; 600 if not set."),
     (

@@ -42,6 +42,8 @@ class Automation:
             return cls("github-actions", said("GITHUB_EVENT_NAME"), f"{run}{again}", passing)
         if workflow := said("ARGO_WORKFLOW_UID"):
             return cls("argo", "", f"{said('ARGO_WORKFLOW_NAME')}/{workflow}".lstrip("/"), True)
+        if submission := said("DREG_SUBMISSION"):
+            return cls("submitted", "", submission, True)
         if said("CI") in TRUE:
             return cls("ci", "", "")
         return None

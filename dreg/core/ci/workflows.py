@@ -65,6 +65,10 @@ DATA_VERSION = Input(
 )
 IMAGE_TAG = Input("image-tag", "", "Run in this image, such as ray-v1.2.0; empty: on the runner")
 LOAD = Input("load", "", "Load the vectors into Postgres, and serve them", "true", boolean=True)
+BACKEND = Input(
+    "backend", "", "Where pipelines run: on GitHub's runners, or in a cluster by Argo", "runner",
+    ("runner", "argo"),
+)  # fmt: skip
 RUN_INPUTS = (PIPELINES, FORCE, BUMP, COMPUTE, DRY_RUN)
 EMBEDDINGS_INPUTS = (DATASET, DATA_VERSION, IMAGE_TAG, COMPUTE, FORCE, BUMP, LOAD)
 
@@ -91,30 +95,36 @@ ACTIONS = {
     ),
 }
 
-# What a job needs to reach the bytes. Variables and secrets are the repository's settings.
-BYTES = """\
-DREG_REMOTE: ${{ vars.DREG_REMOTE || '' }}
-AWS_ENDPOINT_URL: ${{ vars.AWS_ENDPOINT_URL || '' }}
-AWS_DEFAULT_REGION: ${{ vars.AWS_DEFAULT_REGION || 'us-east-1' }}
-AWS_ACCESS_KEY_ID: ${{ secrets.AWS_ACCESS_KEY_ID }}
-AWS_SECRET_ACCESS_KEY: ${{ secrets.AWS_SECRET_ACCESS_KEY }}"""
-
-POSTGRES = """\
-PGVECTOR_HOST: ${{ vars.PGVECTOR_HOST || '' }}
-PGVECTOR_PORT: ${{ vars.PGVECTOR_PORT || '5432' }}
-PGVECTOR_DATABASE: ${{ vars.PGVECTOR_DATABASE || '' }}
-PGVECTOR_USER: ${{ vars.PGVECTOR_USER || '' }}
-PGVECTOR_TABLE_NAME: ${{ vars.PGVECTOR_TABLE_NAME || '' }}
-PGVECTOR_PASSWORD: ${{ secrets.PGVECTOR_PASSWORD }}"""
+# What a job needs to reach the bytes, and Postgres: settings, each with what it is where nobody set it, and keys.
+# On GitHub they are the repository's variables and secrets, in a cluster a ConfigMap's and a Secret's.
+BYTES = {"DREG_REMOTE": "", "AWS_ENDPOINT_URL": "", "AWS_DEFAULT_REGION": "us-east-1"}
+BYTES_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+POSTGRES = {
+    "PGVECTOR_HOST": "",
+    "PGVECTOR_PORT": "5432",
+    "PGVECTOR_DATABASE": "",
+    "PGVECTOR_USER": "",
+    "PGVECTOR_TABLE_NAME": "",
+}
+POSTGRES_KEYS = ("PGVECTOR_PASSWORD",)
 
 
-def filled(template: str, install: str, install_all: str = "") -> str:
-    """The workflow that a template makes; `install` is the command that installs dreg in a job, and
-    `install_all` the one that also installs what any pipeline needs.
+def filled(template: str, install: str, install_all: str = "", install_submit: str = "") -> str:
+    """The workflow that a template makes; `install` is the command that installs dreg in a job, `install_all`
+    the one that also installs what any pipeline needs, `install_submit` what handing it to a cluster needs.
 
     Raises BadRequest for a mark that the model does not know.
     """
-    marks = {**_marks(), "install": install, "install-all": install_all or install}
+    installs = {
+        "install": install,
+        "install-all": install_all or install,
+        "install-submit": install_submit or install,
+    }
+    return marked(template, {**_marks(), **installs})
+
+
+def marked(template: str, marks: Mapping[str, str]) -> str:
+    """The template with what its marks stand for. Raises BadRequest for one that is not among `marks`."""
     lines = []
     for line in template.splitlines():
         alone = MARK.fullmatch(line.strip())
@@ -139,17 +149,23 @@ def _marks() -> dict[str, str]:
         "runner": RUNNER,
         "python": PYTHON,
         "nightly": NIGHTLY,
-        "run-inputs": "\n".join(map(dispatched, RUN_INPUTS)),
+        "run-inputs": "\n".join(map(dispatched, (*RUN_INPUTS, BACKEND))),
         "run-environment": "\n".join(given(one) for one in RUN_INPUTS if one is not PIPELINES),
         "pipelines": given(PIPELINES),
         "embeddings-inputs": "\n".join(map(dispatched, EMBEDDINGS_INPUTS)),
         "embeddings-environment": "\n".join(
             given(one) for one in EMBEDDINGS_INPUTS if one.variable
         ),
-        "bytes": BYTES,
-        "postgres": POSTGRES,
+        "bytes": _reached(BYTES, BYTES_KEYS),
+        "postgres": _reached(POSTGRES, POSTGRES_KEYS),
         **{name: str(action) for name, action in ACTIONS.items()},
     }
+
+
+def _reached(settings: Mapping[str, str], keys: tuple[str, ...]) -> str:
+    """As a job's environment has them."""
+    lines = [f"{name}: ${{{{ vars.{name} || '{usual}' }}}}" for name, usual in settings.items()]
+    return "\n".join([*lines, *(f"{name}: ${{{{ secrets.{name} }}}}" for name in keys)])
 
 
 def dispatched(one: Input) -> str:

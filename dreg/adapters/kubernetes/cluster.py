@@ -1,0 +1,148 @@
+"""One namespace of a cluster, as the kubeconfig or a pod's own account reaches it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from dreg.adapters.extras import needed
+from dreg.adapters.kubernetes.failures import INSTALL, Absent, Passing, odd, told
+from dreg.core.submission import Kind
+from dreg.errors import BadRequest, Outside
+
+TYPES = {
+    Kind.WORKFLOW: ("argoproj.io", "v1alpha1", "Workflow", "workflows"),
+    Kind.RAYJOB: ("ray.io", "v1", "RayJob", "rayjobs"),
+}
+SECONDS = 30.0  # without an answer
+WATCHED = 240  # seconds after which the server ends a watch, and another one begins
+TRIES = 4
+EXTRA = "k8s"
+
+
+class Cluster:
+    """Raises BadRequest where there is no kubeconfig, Outside for what the API does not do."""
+
+    def __init__(
+        self,
+        namespace: str | None = None,
+        context: str | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        lightkube = needed("lightkube", EXTRA)
+        from lightkube.core.exceptions import ConfigError
+        from lightkube.generic_resource import create_namespaced_resource
+
+        try:
+            config = lightkube.KubeConfig.from_env().get(context)
+            if config is None:
+                raise ConfigError("no context is chosen")
+            self.client: Any = lightkube.Client(config=config, namespace=namespace, timeout=SECONDS)
+            self.server = str(config.cluster.server)
+        except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
+            raise BadRequest(
+                f"no Kubernetes cluster is known here: {str(error).partition(chr(10))[0]}",
+                hint="KUBECONFIG names the file that tells of one; --context chooses among several",
+            ) from error
+        self.namespace = str(self.client.namespace)
+        self.types: dict[Kind, Any] = {
+            kind: create_namespaced_resource(*names) for kind, names in TYPES.items()
+        }
+        self.sleep = sleep
+
+    def create(self, kind: Kind, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Make the object. Raises Exists where there is one of that name."""
+        made = self.types[kind](manifest)
+        what = f"make {kind}/{manifest['metadata']['name']}"
+        try:
+            # Asked again it is found to be there, so a lost answer makes no second one.
+            return dict(self._patiently(what, lambda: self.client.create(made)))
+        except Absent as error:
+            plural = TYPES[kind][3]
+            raise Outside(
+                f"the cluster at {self.server} knows no {plural}, or no namespace `{self.namespace}`",
+                hint=INSTALL[plural],
+            ) from error
+
+    def get(self, kind: Kind, name: str) -> dict[str, Any]:
+        """The object as it is now. Raises Absent."""
+        what = f"show {kind}/{name}"
+        return dict(self._patiently(what, lambda: self.client.get(self.types[kind], name)))
+
+    def changes(self, kind: Kind, name: str, version: str) -> Iterator[dict[str, Any] | None]:
+        """The object after each change since that version, None when it is gone, until the server ends the watch.
+
+        Raises Outside when the watch breaks off.
+        """
+        fields = {"metadata.name": name}
+        with told(self.server, f"watch {kind}/{name}"):
+            for change, object_ in self.client.watch(
+                self.types[kind], fields=fields, resource_version=version, server_timeout=WATCHED
+            ):
+                yield None if change == "DELETED" else dict(object_)
+
+    def stop(self, kind: Kind, name: str) -> None:
+        """End a Workflow, of which the record stays, or delete a RayJob, with its cluster. Raises Absent."""
+        what = f"end {kind}/{name}"
+        if kind is Kind.WORKFLOW:
+            ended = {"spec": {"shutdown": "Terminate"}}
+            from lightkube.types import PatchType
+
+            self._patiently(
+                what,
+                lambda: self.client.patch(
+                    self.types[kind], name, ended, patch_type=PatchType.MERGE
+                ),
+            )
+            return
+        from lightkube.types import CascadeType
+
+        self._patiently(
+            what,
+            lambda: self.client.delete(self.types[kind], name, cascade=CascadeType.BACKGROUND),
+        )
+
+    def setting(self, config_map: str, key: str) -> str | None:
+        """What the ConfigMap says, None if it does not."""
+        from lightkube.resources.core_v1 import ConfigMap
+
+        with suppress(Absent):
+            found = self._patiently(
+                f"read the ConfigMap {config_map}", lambda: self.client.get(ConfigMap, config_map)
+            )
+            value = (found.data or {}).get(key)
+            return None if value is None else str(value)
+        return None
+
+    def pods(self, labels: Mapping[str, str]) -> dict[str, str]:
+        """The pods with these labels, oldest first, each with its phase."""
+        from lightkube.resources.core_v1 import Pod
+
+        found = self._patiently(
+            "list pods", lambda: list(self.client.list(Pod, labels=dict(labels)))
+        )
+        found.sort(key=lambda pod: str(pod.metadata.creationTimestamp or ""))
+        return {
+            str(pod.metadata.name): str((pod.status and pod.status.phase) or "") for pod in found
+        }
+
+    def log(self, pod: str, container: str | None, *, follow: bool) -> Iterator[str]:
+        """The lines that a pod's container has said; with `follow`, until it ends."""
+        with told(self.server, f"read the log of {pod}"):
+            lines = self.client.log(pod, container=container, follow=follow, newlines=False)
+            yield from lines
+
+    def _patiently(self, what: str, ask: Callable[[], Any]) -> Any:
+        """The answer; of a server that fails, what it says a few times later."""
+        for again in range(TRIES):
+            try:
+                with told(self.server, what):
+                    return ask()
+            except Passing:
+                if again == TRIES - 1:
+                    raise
+            self.sleep(0.5 * 2.0**again)
+        raise odd(self.server, "nothing")

@@ -1,0 +1,235 @@
+"""Workflows of Argo's, carried out on this machine: steps, parameters and retries as Argo has them, each pod a process.
+
+Tags are put into a template's JSON, as Argo does it; what is text within text, such as a manifest, is not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+TERNARY = re.compile(r"\(([^()?]+) \? ([^():]+|'[^']*') : ([^()]+)\)")
+
+
+class Names(dict):
+    """`a.b['c']`, as expressions have it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self[name]
+
+
+def nested(scope: Mapping[str, str]) -> Names:
+    found = Names()
+    for path, value in scope.items():
+        *above, last = path.split(".")
+        place = found
+        for name in above:
+            place = place.setdefault(name, Names())
+        place[last] = value
+    return found
+
+
+def evaluated(expression: str, scope: Mapping[str, str]) -> str:
+    """What an expression of the few forms that our files have comes to, as text."""
+    code = TERNARY.sub(r"((\2) if (\1) else (\3))", expression)
+    code = code.replace("||", " or ").replace("&&", " and ")
+    names = {"toJson": json.dumps, "asInt": int, **nested(scope)}
+    value = eval(code, {"__builtins__": {}}, names)
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def filled(value: Any, scope: Mapping[str, str]) -> Any:
+    """The template with its tags' values."""
+
+    def put(match: re.Match[str]) -> str:
+        tag = json.loads(f'"{match[1]}"').strip()
+        said = evaluated(tag[1:], scope) if tag.startswith("=") else scope[tag]
+        return json.dumps(said)[1:-1]
+
+    return json.loads(TAG.sub(put, json.dumps(value)))
+
+
+class Failed(Exception):
+    """A step failed, and so did the workflow."""
+
+
+@dataclass
+class Pod:
+    """One process that was run: its template, arguments, environment, how it ended."""
+
+    template: str
+    command: list[str]
+    environment: dict[str, str]
+    resources: Any
+    code: int
+    output: str
+
+
+@dataclass
+class Cluster:
+    """What there is in the namespace. `home` is where pods have their disks."""
+
+    home: Path
+    templates: Mapping[str, Any]
+    config_maps: Mapping[str, Mapping[str, str]]
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    pods: list[Pod] = field(default_factory=list)
+    manifests: list[str] = field(default_factory=list)
+    locks: list[str] = field(default_factory=list)
+
+    def run(self, workflow: Mapping[str, Any]) -> None:
+        """Carry out a Workflow or what a CronWorkflow makes. Raises Failed."""
+        spec = workflow["spec"]
+        name = spec["workflowTemplateRef"]["name"]
+        template = self.templates[name]["spec"]
+        scope = {"workflow.name": f"{name}-x1", "workflow.uid": "uid-1"}
+        given = {
+            one["name"]: one["value"] for one in spec.get("arguments", {}).get("parameters", [])
+        }
+        for one in template["arguments"]["parameters"]:
+            value = given.pop(one["name"], None)
+            value = self._default(one, scope) if value is None else value
+            assert value in one.get("enum", [value]), f"{one['name']} may not be {value}"
+            scope[f"workflow.parameters.{one['name']}"] = value
+        assert not given, f"{name} has no parameters {given}"
+        self._template(template, template["entrypoint"], {}, scope)
+
+    def _default(self, one: Mapping[str, Any], scope: Mapping[str, str]) -> str:
+        if "value" in one:
+            return one["value"]
+        at = filled(one["valueFrom"]["configMapKeyRef"], scope)
+        return self.config_maps[at["name"]][at["key"]]
+
+    def _template(
+        self, spec: Any, name: str, arguments: Mapping[str, str], globals_: Mapping[str, str]
+    ) -> dict[str, str]:
+        (template,) = (one for one in spec["templates"] if one["name"] == name)
+        scope = dict(globals_)
+        for one in template.get("inputs", {}).get("parameters", []):
+            value = arguments.get(one["name"])
+            scope[f"inputs.parameters.{one['name']}"] = (
+                self._default(one, scope) if value is None else value
+            )
+        if "steps" in template:
+            self._steps(spec, template, scope, globals_)
+            return {}
+        for mutex in filled(template.get("synchronization", {}), scope).get("mutexes", []):
+            self.locks.append(mutex["name"])
+        if "resource" in template:
+            self.manifests.append(filled(template["resource"]["manifest"], scope))
+            return {}
+        return self._tried(spec, template, scope)
+
+    def _steps(
+        self, spec: Any, template: Any, scope: dict[str, str], globals_: Mapping[str, str]
+    ) -> None:
+        for together in template["steps"]:
+            failed = False
+            for step in together:
+                for item in self._items(step, scope):
+                    inner = scope if item is None else {**scope, "item": item}
+                    if filled(step.get("when", "true"), inner) == "false":
+                        continue
+                    given = filled(step.get("arguments", {}), inner).get("parameters", [])
+                    arguments = {one["name"]: one["value"] for one in given}
+                    try:
+                        made = self._template(spec, step["template"], arguments, globals_)
+                    except Failed:
+                        failed = True
+                        continue
+                    for name, value in made.items():
+                        scope[f"steps.{step['name']}.outputs.parameters.{name}"] = value
+            if failed:
+                raise Failed(template["name"])
+
+    def _items(self, step: Any, scope: Mapping[str, str]) -> Iterator[str | None]:
+        if "withParam" not in step:
+            yield None
+            return
+        for item in json.loads(filled(step["withParam"], scope)):
+            yield item if isinstance(item, str) else json.dumps(item)
+
+    def _tried(self, spec: Any, template: Any, scope: Mapping[str, str]) -> dict[str, str]:
+        retry = template["retryStrategy"]
+        for _ in range(int(retry["limit"]) + 1):
+            code, outputs = self._pod(spec, template, scope)
+            if code == 0:
+                return outputs
+            last = {"lastRetry.status": "Failed", "lastRetry.exitCode": str(code)}
+            if evaluated(retry["expression"], last) != "true":
+                break
+        raise Failed(template["name"])
+
+    def _pod(
+        self, spec: Any, template: Any, scope: Mapping[str, str]
+    ) -> tuple[int, dict[str, str]]:
+        template = filled(template, scope)
+        container = template["container"]
+        disk = self.home / f"pod-{len(self.pods)}"
+        disk.mkdir(parents=True)
+        volumes = {one["name"]: one for one in spec["volumes"]}
+        mounts = {}
+        for one in container["volumeMounts"]:
+            place = disk / one["name"]
+            place.mkdir()
+            mounts[one["mountPath"]] = str(place)
+            if secret := volumes[one["name"]].get("secret"):
+                for key, text in self.secrets.get(secret["secretName"], {}).items():
+                    (place / key).write_text(text)
+
+        def here(text: str) -> str:
+            for inside, outside in mounts.items():
+                text = text.replace(inside, outside)
+            return text
+
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(disk),
+            "GIT_CONFIG_NOSYSTEM": "1",
+        }  # fmt: skip
+        for one in container["env"]:
+            value = one["value"] if "value" in one else self._referred(one["valueFrom"])
+            if value is not None:
+                environment[one["name"]] = (
+                    here(value)
+                    if one["name"] in ("DREG_CACHE", "TMPDIR", "GIT_CONFIG_VALUE_0")
+                    else value
+                )
+        command = [here(word) for word in (*container["command"], *container.get("args", []))]
+        done = subprocess.run(
+            command,
+            env=environment,
+            cwd=disk,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        patch = json.loads(template.get("podSpecPatch", "{}"))
+        resources = patch["containers"][0]["resources"] if patch else container.get("resources")
+        said = done.stdout + done.stderr
+        self.pods.append(
+            Pod(template["name"], command, environment, resources, done.returncode, said)
+        )
+        outputs = {}
+        for one in template.get("outputs", {}).get("parameters", []):
+            place = Path(here(one["valueFrom"]["path"]))
+            if place.exists():
+                outputs[one["name"]] = place.read_text()
+            elif done.returncode == 0:
+                outputs[one["name"]] = one["valueFrom"]["default"]
+        return done.returncode, outputs
+
+    def _referred(self, reference: Mapping[str, Any]) -> str | None:
+        kind, at = next(iter(reference.items()))
+        found = self.config_maps if kind == "configMapKeyRef" else self.secrets
+        value = found.get(at["name"], {}).get(at["key"])
+        assert value is not None or at.get("optional"), f"there is no {at}"
+        return value

@@ -1,0 +1,382 @@
+"""`dreg submit` to Argo and KubeRay: what is asked of the Kubernetes API, and what is told of its answers."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.ci_jobs import ACTIONS
+from tests.kubernetes_server import NAMESPACE, Fault, templates
+from tests.small_registry import NAME
+
+RUNNING, DONE = {"phase": "Running"}, {"phase": "Succeeded"}
+ID = f"workflow/{NAME}-1"
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+@pytest.fixture
+def submit(registry, kubernetes):
+    """`dreg submit`, with the cluster's kubeconfig."""
+    path = kubernetes.kubeconfig(registry.home)
+
+    def run(*arguments, folder=None, **environment):
+        told = {"KUBECONFIG": str(path), **environment}
+        done = registry.dreg("submit", *arguments, folder=folder, **told)
+        assert "Traceback" not in done.stderr
+        return done
+
+    return run
+
+
+def to_argo(submit, *more, **environment):
+    return submit(NAME, "--to", "argo", "--id", f"{NAME}-1", *more, **environment)
+
+
+def made(kubernetes, plural="workflows"):
+    return [one for (kind, _), one in kubernetes.objects.items() if kind == plural]
+
+
+def pod(name, *, code="0", phase="Succeeded", result=None):
+    parameters = [{"name": "result", "value": json.dumps(result)}] if result else []
+    outputs = {"exitCode": code, "parameters": parameters}
+    return {"type": "Pod", "displayName": name, "phase": phase, "outputs": outputs}
+
+
+def landed(state, *, tag=None, why=""):
+    return {"datasets": [{"dataset": NAME, "state": state, "tag": tag, "why": why}]}
+
+
+# To Argo
+
+
+def test_a_workflow_of_the_template_is_made_with_what_was_chosen(submit, kubernetes):
+    options = ("--bump", "minor", "--force", "--compute-type", "gpu-small", "--dry-run", "--json")
+    done = to_argo(submit, *options)
+    assert done.code == 0, done.stderr
+    assert done.json["id"] == ID
+    assert (done.json["state"], done.json["existed"]) == ("waiting", False)
+    assert done.json["where"] == f"{kubernetes.url}, namespace {NAMESPACE}"
+    (workflow,) = made(kubernetes)
+    assert workflow["spec"]["workflowTemplateRef"] == {"name": "data-pipeline"}
+    given = {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
+    assert given == {
+        "pipelines": NAME, "bump": "minor", "force": "true", "compute-type": "gpu-small", "dry-run": "true",
+    }  # fmt: skip
+    declared = templates()["data-pipeline"]["spec"]["arguments"]["parameters"]
+    assert set(given) == {one["name"] for one in declared} - {"image"}
+
+
+def test_names_come_from_the_environment_as_for_ci_run(submit, kubernetes):
+    done = submit("run", "--to", "argo", DREG_DATASETS=NAME, DREG_BUMP="patch")
+    assert done.code == 0, done.stderr
+    (workflow,) = made(kubernetes)
+    given = {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
+    assert (given["pipelines"], given["bump"]) == (NAME, "patch")
+
+
+def test_one_embeddings_dataset_goes_to_its_own_template(submit, kubernetes):
+    assert to_argo(submit, "--template", "embeddings-pipeline").code == 0
+    (workflow,) = made(kubernetes)
+    given = {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
+    assert given["dataset"] == NAME
+    refused = submit("run", "--to", "argo", "--template", "embeddings-pipeline")
+    assert refused.code == 2
+    assert "takes one dataset" in refused.stderr
+
+
+def test_an_unknown_name_or_compute_type_never_gets_there(submit, kubernetes):
+    done = submit("tyo", "--to", "argo")
+    assert done.code == 2
+    assert "no dataset named `tyo`" in done.stderr
+    assert "did you mean `toy`?" in done.stderr
+    done = submit('x"; touch pwned', "--to", "argo", folder=".")
+    assert done.code == 2
+    done = submit(NAME, "--to", "argo", "--compute-type", "cpu-smal")
+    assert (done.code, "did you mean `cpu-small`?" in done.stderr) == (2, True)
+    done = submit(NAME, "--to", "argo", "--id", "No Name")
+    assert (done.code, "cannot be the name of a submission" in done.stderr) == (2, True)
+    assert kubernetes.asked == []
+
+
+def test_waited_for_it_is_told_what_became_of_it(submit, kubernetes, registry):
+    nodes = {"a": pod("plan"), "b": pod("release", result=landed("changed", tag="toy-v1.0.0"))}
+    kubernetes.plays = [RUNNING, {**DONE, "nodes": nodes}]
+    summary = registry.home / "summary.md"
+    done = to_argo(submit, "--wait", "--json", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.code == 0, done.stderr
+    (one,) = done.json["datasets"]
+    assert (one["dataset"], one["state"], one["tag"]) == (NAME, "changed", "toy-v1.0.0")
+    assert done.json["state"] == "succeeded"
+    assert f"{ID} running" in done.stderr
+    assert "<code>toy-v1&#46;0&#46;0</code>" in summary.read_text()
+    told = to_argo(submit, "--wait").stdout.splitlines()
+    assert told[0] == f"{ID}: succeeded"
+    assert told[-1].split() == [NAME, "changed", "toy-v1.0.0"]
+
+
+@pytest.mark.parametrize("code, kind", [("1", "refused"), ("2", "failed"), ("3", "failed")])
+def test_a_run_that_fails_ends_the_command_as_it_would_have_ended_itself(
+    submit, kubernetes, code, kind
+):
+    nodes = {
+        "a": pod("plan"),
+        "b": {"type": "Retry", "phase": "Failed", "children": ["c", "d"]},
+        "c": pod("release(0)", code="3", phase="Failed"),
+        "d": pod("release(1)", code=code, phase="Failed", result=landed(kind, why="its gates")),
+    }
+    kubernetes.plays = [RUNNING, {"phase": "Failed", "message": "child failed", "nodes": nodes}]
+    done = to_argo(submit, "--wait")
+    assert done.code == int(code)
+    assert f"error: `{ID}` failed: child failed\n\nhint: dreg submit logs {ID}\n" in done.stderr
+    assert "its gates" in done.stdout
+
+
+def test_steps_that_argo_has_packed_are_read_as_well(submit, kubernetes):
+    nodes = {"b": pod("release", result=landed("changed", tag="toy-v1.0.0"))}
+    packed = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    kubernetes.plays = [{**DONE, "compressedNodes": packed}]
+    assert to_argo(submit, "--wait", "--json").json["datasets"][0]["tag"] == "toy-v1.0.0"
+
+
+def test_submitted_again_by_the_same_name_it_is_the_same(submit, kubernetes):
+    assert to_argo(submit).code == 0
+    again = to_argo(submit, "--json")
+    assert (again.code, again.json["existed"]) == (0, True)
+    assert "is there already" in again.stderr
+    other = to_argo(submit, "--force")
+    assert other.code == 1
+    assert (
+        f"error: `{ID}` is there, and was asked for something else\n\nhint: take another --id"
+        in (other.stderr)
+    )
+    assert len(made(kubernetes)) == 1
+
+
+def test_a_step_of_a_workflow_that_is_run_again_submits_nothing_twice(submit, kubernetes):
+    ids = [
+        submit(NAME, "--to", "argo", "--json", **{**ACTIONS, "GITHUB_RUN_ATTEMPT": attempt}).json[
+            "id"
+        ]
+        for attempt in ("1", "1", "2")
+    ]
+    assert ids[0] == ids[1] != ids[2]
+    assert len(made(kubernetes)) == 2
+    by_hand = {submit(NAME, "--to", "argo", "--json").json["id"] for _ in range(2)}
+    assert len(by_hand) == 2
+    assert all(one.startswith(f"workflow/dreg-{NAME}-") for one in (*ids, *by_hand))
+
+
+def test_its_pods_are_followed_and_their_logs_kept_together(submit, kubernetes):
+    labels = {"workflows.argoproj.io/workflow": f"{NAME}-1"}
+    kubernetes.pod("toy-1-plan-1", labels, "DATASET  TOUCHED BY", "toy      asked for")
+    kubernetes.pod("toy-1-release-2", labels, "toy  changed")
+    kubernetes.pod("another-3", {"workflows.argoproj.io/workflow": "another"}, "not ours")
+    kubernetes.plays = [RUNNING, DONE]
+    done = to_argo(submit, "--follow")
+    assert done.code == 0, done.stderr
+    for line in ("toy-1-plan-1: toy      asked for", "toy-1-release-2: toy  changed"):
+        assert line in done.stderr.splitlines()
+    assert "not ours" not in done.stderr
+    later = submit("logs", ID)
+    assert sorted(later.stdout.splitlines()) == [
+        "toy-1-plan-1: DATASET  TOUCHED BY", "toy-1-plan-1: toy      asked for", "toy-1-release-2: toy  changed",
+    ]  # fmt: skip
+    assert submit("logs", ID, "--follow").stdout.count("\n") == 3
+    assert len(submit("logs", ID, "--follow", "--json").json["log"]) == 3
+    assert kubernetes.containers == {"main"}
+
+
+def test_a_log_that_breaks_off_is_read_on_and_no_line_told_twice(submit, kubernetes):
+    lines = [f"line {number}" for number in range(20)]
+    kubernetes.pod("toy-1-plan-1", {"workflows.argoproj.io/workflow": f"{NAME}-1"}, *lines)
+    kubernetes.plays = [DONE]
+    kubernetes.broken_logs = 2
+    done = to_argo(submit, "--follow")
+    told = [line for line in done.stderr.splitlines() if line.startswith("line")]
+    assert len(set(told) & set(lines)) == 20
+    assert len(told) <= 21, "one line may have come in two halves"
+
+
+def test_it_is_cancelled_and_told_so(submit, kubernetes):
+    to_argo(submit)
+    done = submit("cancel", ID)
+    assert (done.code, done.stdout) == (0, f"{ID}: cancelled\n")
+    (workflow,) = made(kubernetes)
+    assert workflow["spec"]["shutdown"] == "Terminate"
+    kubernetes.change("workflows", f"{NAME}-1", status={"phase": "Failed", "message": "Stopped"})
+    assert submit("status", ID).stdout == f"{ID}: cancelled (Stopped)\n"
+    before = len(kubernetes.asked)
+    assert submit("cancel", ID).code == 0
+    assert [verb for verb, _ in kubernetes.asked[before:]] == ["get"], "what is over stays as it is"
+    waited = to_argo(submit, "--wait")
+    assert (waited.code, "was cancelled" in waited.stderr) == (3, True)
+
+
+def test_what_is_not_there_is_told(submit):
+    for command in ("status", "logs", "cancel"):
+        done = submit(command, "workflow/nothing")
+        assert done.code == 2
+        assert "there is no such thing" in done.stderr
+        assert "hint: ids are as `dreg submit` told them" in done.stderr
+    done = submit("status", "nothing")
+    assert (done.code, "is not the id of a submission" in done.stderr) == (2, True)
+
+
+# To KubeRay
+
+
+def test_a_rayjob_of_the_compute_type_is_made_in_the_clusters_image(submit, kubernetes):
+    kubernetes.configure(**{"ray-image": "acme/dreg-ray@sha256:cafe"})
+    kubernetes.plays = [
+        {"jobStatus": "RUNNING", "jobDeploymentStatus": "Running"},
+        {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Running"},
+        {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete", "message": "finished"},
+    ]
+    options = ("--to", "ray", "--id", "toy-r", "--compute-type", "gpu-medium", "--bump", "major")
+    done = submit(NAME, *options, "--wait", "--json")
+    assert done.code == 0, done.stderr
+    assert (done.json["id"], done.json["state"]) == ("rayjob/toy-r", "succeeded")
+    (job,) = made(kubernetes, "rayjobs")
+    cluster = job["spec"]["rayClusterSpec"]
+    (head,) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
+    (worker,) = cluster["workerGroupSpecs"][0]["template"]["spec"]["containers"]
+    assert head["image"] == worker["image"] == "acme/dreg-ray@sha256:cafe"
+    assert worker["resources"]["limits"]["nvidia.com/gpu"] == "2"
+    chosen = {one["name"]: one["value"] for one in head["env"] if "value" in one}
+    assert (chosen["DREG_DATASETS"], chosen["DREG_BUMP"]) == (NAME, "major")
+    assert chosen["DREG_COMPUTE_TYPE"] == "gpu-medium"
+    assert chosen["DREG_SUBMISSION"] == "rayjob/toy-r"
+
+
+def test_without_an_image_no_rayjob_is_made(submit, kubernetes):
+    done = submit(NAME, "--to", "ray")
+    assert (done.code, "--image" in done.stderr) == (2, True)
+    assert made(kubernetes, "rayjobs") == []
+    assert submit(NAME, "--to", "ray", "--image", "dreg-ray:1").code == 0
+
+
+def test_a_rayjob_that_fails_or_is_deleted_is_told(submit, kubernetes):
+    kubernetes.plays = [
+        {"jobStatus": "FAILED", "jobDeploymentStatus": "Failed", "message": "no GPU"}
+    ]
+    done = submit(NAME, "--to", "ray", "--image", "i", "--id", "a", "--wait")
+    assert (done.code, "`rayjob/a` failed: no GPU" in done.stderr) == (3, True)
+    kubernetes.plays = [{"jobStatus": "RUNNING"}, None]
+    done = submit(NAME, "--to", "ray", "--image", "i", "--id", "b", "--wait")
+    assert (done.code, "`rayjob/b` was deleted" in done.stderr) == (3, True)
+    kubernetes.plays = []
+    submit(NAME, "--to", "ray", "--image", "i", "--id", "c")
+    assert submit("cancel", "rayjob/c").stdout == "rayjob/c: cancelled\n"
+    assert ("delete", "rayjobs") in kubernetes.asked
+
+
+# An API that behaves badly
+
+
+def test_credentials_that_are_not_accepted(submit, kubernetes, registry):
+    kubernetes.kubeconfig(registry.home, token="old")
+    done = to_argo(submit)
+    assert done.code == 3
+    assert "does not accept the credentials\n\nhint: renew them: kubectl auth whoami" in done.stderr
+    assert len(kubernetes.asked) == 1, "it would be the same again"
+
+
+def test_an_account_that_may_not(submit, kubernetes):
+    kubernetes.rules = [rule for rule in kubernetes.rules if "workflows" not in rule["resources"]]
+    done = to_argo(submit)
+    assert done.code == 3
+    assert f"does not let this account make {ID}" in done.stderr
+    assert "  workflows is forbidden" in done.stderr
+    assert "hint: its account needs what the role `dreg-submit`" in done.stderr
+
+
+def test_a_cluster_without_argo(submit, kubernetes):
+    kubernetes.unknown = {"workflows"}
+    done = to_argo(submit)
+    assert done.code == 3
+    assert "knows no workflows" in done.stderr
+    assert "hint: install Argo Workflows, then: kubectl apply -k deploy/argo" in done.stderr
+
+
+def test_what_the_schema_does_not_take(submit, kubernetes):
+    kubernetes.faults = [Fault("create", 422, message="spec.arguments is invalid")]
+    done = to_argo(submit)
+    assert done.code == 2
+    assert "  spec.arguments is invalid" in done.stderr
+    assert "hint: bring what is installed there up to date" in done.stderr
+
+
+@pytest.mark.parametrize("status", [500, 503, 0], ids=["500", "503", "dropped"])
+def test_a_failing_api_is_asked_again_and_nothing_is_made_twice(submit, kubernetes, status):
+    kubernetes.faults = [Fault("create", status, times=2), Fault("get", status, times=1)]
+    kubernetes.plays = [DONE]
+    done = to_argo(submit, "--wait")
+    assert done.code == 0, done.stderr
+    assert len(made(kubernetes)) == 1
+
+
+def test_an_api_that_keeps_failing(submit, kubernetes):
+    kubernetes.faults = [Fault("create", 500, times=99)]
+    done = to_argo(submit)
+    assert done.code == 3
+    assert "answers oddly: 500 it is broken" in done.stderr
+
+
+def test_a_watch_that_breaks_off_or_ends_goes_on(submit, kubernetes):
+    kubernetes.faults = [Fault("watch", 0), Fault("watch", 410, message="too old resource version")]
+    kubernetes.watch_seconds = 0.3
+    kubernetes.plays = [RUNNING] * 25 + [DONE]
+    done = to_argo(submit, "--wait")
+    assert done.code == 0, done.stderr
+    assert sum(verb == "watch" for verb, _ in kubernetes.asked) >= 3
+
+
+def test_no_cluster_and_nobody_there(registry, kubernetes, submit):
+    done = registry.dreg("submit", NAME, "--to", "argo", KUBECONFIG=str(registry.home / "none"))
+    assert done.code == 2
+    assert "no Kubernetes cluster is known here" in done.stderr
+    kubernetes.shutdown()
+    kubernetes.server_close()
+    done = to_argo(submit)
+    assert (done.code, "cannot be asked" in done.stderr) == (3, True)
+
+
+def test_no_right_that_the_role_gives_is_more_than_is_used(submit, kubernetes):
+    kubernetes.configure(**{"ray-image": "i"})
+    kubernetes.pod("p", {"workflows.argoproj.io/workflow": f"{NAME}-1"}, "line")
+    kubernetes.plays = [RUNNING]
+    to_argo(submit)
+    submit("logs", ID)
+    submit("cancel", ID)
+    kubernetes.plays = [RUNNING, DONE]
+    submit(NAME, "--to", "argo", "--wait")
+    kubernetes.plays = [{"jobStatus": "RUNNING"}, {"jobStatus": "STOPPED"}]
+    submit(NAME, "--to", "ray", "--wait")
+    kubernetes.plays = []
+    submit(NAME, "--to", "ray", "--id", "c")
+    submit("cancel", "rayjob/c")
+    given = {
+        (verb, what)
+        for rule in kubernetes.rules
+        for what in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert given == set(kubernetes.asked)
+
+
+def test_what_the_readme_shows_is_what_can_be_said(submit, kubernetes, registry):
+    lines = re.findall(r"^dreg submit (.*?)(?: +#.*)?$", README, re.MULTILINE)
+    assert len(lines) >= 3
+    kubernetes.configure(**{"ray-image": "i"})
+    done = submit("run", "--to", "argo", "--id", "dreg-wine-quality-1", folder=registry.home)
+    assert done.code == 0, done.stderr
+    kubernetes.plays = [{**DONE, "jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}]
+    for line in lines:
+        done = submit(*shlex.split(line), folder=registry.home)
+        assert done.code == 0, f"{line}\n{done.stderr}"
