@@ -41,8 +41,9 @@ def test_help(command):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_an_example_and_the_shared_options(command):
     text = (SNAPSHOTS / f"help-{command}.txt").read_text()  # as `test_help` sees to
-    if command in ("cache", "ci", "remote", "template", "vectors"):
-        text += dreg(command, "plan" if command == "ci" else "list", "--help").stdout
+    if command in ("cache", "ci", "remote", "submit", "template", "vectors"):
+        one = {"ci": "plan", "submit": "run"}.get(command, "list")
+        text += dreg(command, one, "--help").stdout
     assert "Example:" in text
     for option in ("--json", "--quiet", "-C DIR", "--debug"):
         assert option in text

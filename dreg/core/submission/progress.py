@@ -94,7 +94,8 @@ class Progress:
         state = states.get(str(job.get("status")), State.FAILED)
         code = job.get("driver_exit_code")
         failed = state is State.FAILED
-        said = str(job.get("message") or "").partition("\n")[0]
+        # Ray goes on with the job's last lines, which `dreg submit logs` has all of.
+        said = str(job.get("message") or "").partition("\n")[0].partition(", last available")[0]
         return cls(state, said, exit_code=(code if code in CODES else 3) if failed else None)
 
 
