@@ -1,4 +1,4 @@
-# What pipelines run in: `runtime`, or `ray` with what embeddings need besides.
+# What pipelines run in: `runtime`, or `ray` with what embeddings need besides. `development` is for work on dreg itself.
 #   docker build --target runtime -t dreg .
 ARG BASE=python:3.12-slim-bookworm@sha256:782412e85d0f0984994c290652577d4018aff08145c85b262bb63dc0c7522254
 
@@ -27,6 +27,14 @@ USER 1000:1000
 WORKDIR /home/dreg
 HEALTHCHECK NONE
 CMD ["dreg", "--help"]
+
+FROM machine AS development
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --no-install-recommends --yes make \
+    && rm -rf /var/lib/apt/lists/*
+USER 1000:1000
 
 FROM machine AS ray
 COPY --from=build-ray /opt/dreg /opt/dreg

