@@ -50,6 +50,16 @@ NamesArg = Annotated[
 ]
 
 
+RepoOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Clone this registry first, into a folder that goes with the run; DREG_REPO where none is here.",
+        show_default=False,
+    ),
+]
+
+
 @app.command()
 @answers("dreg.ci.answer:Result")
 def run(
@@ -97,6 +107,7 @@ def run(
         str | None,
         typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
     ] = None,
+    repo: RepoOpt = None,
     wait: WaitOpt = None,
 ) -> None:
     """Run, check and release datasets, as one step.
@@ -108,25 +119,27 @@ def run(
     Example:
       dreg ci run
       dreg ci run wine-quality --force --out results
+      dreg ci run --repo https://github.com/acme/data-registry
     """
+    from dreg.ci.cloning import registry_at
     from dreg.ci.running import ci_run
     from dreg.core.choices import Choices
     from dreg.core.version import Bump
-    from dreg.registry import Registry
 
-    out.answer(
-        ci_run(
-            Registry.here(),
-            names,
-            choices=Choices(bump=None if bump is BumpName.auto else Bump[bump.name.upper()]),
-            compute=compute_type,
-            force=force,
-            dry_run=dry_run,
-            branch=branch,
-            results=results,
-            wait=wait,
+    with registry_at(repo, branch=branch, logs=results) as registry:
+        out.answer(
+            ci_run(
+                registry,
+                names,
+                choices=Choices(bump=None if bump is BumpName.auto else Bump[bump.name.upper()]),
+                compute=compute_type,
+                force=force,
+                dry_run=dry_run,
+                branch=branch,
+                results=results,
+                wait=wait,
+            )
         )
-    )
 
 
 @app.command()
@@ -155,6 +168,7 @@ def plan(
             show_default=False,
         ),
     ] = None,
+    repo: RepoOpt = None,
 ) -> None:
     """Which datasets a push or a pull request touches, as the matrix of a workflow.
 
@@ -166,10 +180,11 @@ def plan(
       dreg ci plan --changed-since origin/main
       dreg ci plan --json
     """
+    from dreg.ci.cloning import registry_at
     from dreg.ci.planning import ci_plan
-    from dreg.registry import Registry
 
-    out.answer(ci_plan(Registry.here(), names, since=changed_since, at_most=jobs, results=results))
+    with registry_at(repo) as registry:
+        out.answer(ci_plan(registry, names, since=changed_since, at_most=jobs, results=results))
 
 
 @app.command()

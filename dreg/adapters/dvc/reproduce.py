@@ -38,7 +38,7 @@ class Attempt:
     @property
     def log(self) -> Path:
         """Where everything that the stages print goes."""
-        return scratch(self.pipeline.root) / "logs" / f"{self.pipeline.name}.log"
+        return (scratch(self.pipeline.root) / "logs").resolve() / f"{self.pipeline.name}.log"
 
     def reproduce(self, *, force: bool) -> tuple[str, tuple[str, ...]]:
         """`up to date`, `restored` or `ran`, and the stages that ran.
