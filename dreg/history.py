@@ -69,7 +69,7 @@ def fetched(dataset: Dataset, release: Release) -> Release:
     if release.tag in Repository(dataset.root).tags():
         there = _as_on_remote(dataset.root, release.tag, release.commit)
         return replace(there, yanked=release.yanked) if there else release
-    Publisher(dataset.root).fetch_tag(GIT_REMOTE, release.tag)
+    Publisher(dataset.root).fetch_tags(GIT_REMOTE, [release.tag])
     here = {found.tag: found for found in releases_of(dataset.root, dataset.name)}
     return here.get(release.tag, release)
 

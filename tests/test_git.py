@@ -207,7 +207,7 @@ def test_a_shallow_clone_stays_shallow_when_it_gets_a_tag(origin, clone, tmp_pat
     release(clone, content='{"a": 1}\n')
     release(clone, tag="x-v1.1.0", content='{"a": 2}\n')
     run(tmp_path, "clone", "-q", "--depth=1", "--no-tags", f"file://{origin}", "shallow")
-    Publisher(tmp_path / "shallow").fetch_tag("origin", "x-v1.0.0")
+    Publisher(tmp_path / "shallow").fetch_tags("origin", ["x-v1.0.0"])
     local = git.Repository(tmp_path / "shallow")
     assert local.read(local.tags()["x-v1.0.0"], "data/x/metadata.json") == b'{"a": 1}\n'
     assert run(tmp_path / "shallow", "rev-parse", "--is-shallow-repository") == "true"

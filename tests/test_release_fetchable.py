@@ -12,8 +12,9 @@ from dreg.core.choices import Choices
 from dreg.core.remotes import object_key
 from dreg.errors import Outside
 from dreg.registry import Registry
+from dreg.release.manner import Manner
 from dreg.release.plan import plan
-from dreg.release.releasing import Manner, carry_out
+from dreg.release.releasing import carry_out
 from tests.small_registry import NAME
 from tests.test_release import manifest_of, refused, state
 

@@ -17,6 +17,7 @@ from dreg.adapters.git import Repository
 from dreg.adapters.step_files import tell_outputs, tell_summary
 from dreg.adapters.written import written
 from dreg.ci.answer import Outcome, Result, failed, result, settled
+from dreg.ci.cloning import Cloned
 from dreg.ci.following import follow
 from dreg.core.choices import Choices
 from dreg.core.ci.automation import Automation
@@ -26,7 +27,9 @@ from dreg.errors import BadRequest, DregError, Outside, Stale
 from dreg.freshness import state_of
 from dreg.output import harmless, jsonable, out
 from dreg.registry import Dataset, Registry
-from dreg.release.releasing import Manner, release_each, upstream_first
+from dreg.release.manner import Manner
+from dreg.release.releasing import release_each, upstream_first
+from dreg.release.unchanged import surely_unchanged
 from dreg.remote import check as check_remote
 from dreg.run.running import carried_out, needs
 
@@ -75,7 +78,11 @@ class Work:
         except DregError:
             return list(datasets)  # the run tells
         asked = {dataset.name for dataset in datasets}
+        known = surely_unchanged(self.registry, datasets, self.choices, self.manner)
+        self.outcomes |= {name: settled(released) for name, released in known.items()}
         for dataset in datasets:
+            if dataset.name in known:
+                continue
             waits = needed[dataset.name] & {d.name for d in rest}
             other = needed[dataset.name] - asked
             if waits or not all(map(self._fresh, [dataset.name, *other])):
@@ -223,6 +230,8 @@ def _refuse_passing_disk(registry: Registry, automation: Automation | None) -> N
 
     A path in DREG_REMOTE is somebody's decision: it may be mounted.
     """
+    if isinstance(registry, Cloned):
+        registry.refuse_folder_beside()
     remote = remote_of(registry.root)
     meant = remote.name == remote.url
     if automation is not None and automation.passing and remote.scheme == "" and not meant:

@@ -106,7 +106,8 @@ def release(
     from dreg.core.choices import Choices
     from dreg.core.version import Bump
     from dreg.registry import Registry
-    from dreg.release.releasing import Manner, release
+    from dreg.release.manner import Manner
+    from dreg.release.releasing import release
 
     choices = Choices.of(
         bump=Bump[bump.name.upper()] if bump else None,

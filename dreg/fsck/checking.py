@@ -179,7 +179,7 @@ def _tags(
             if parse_tag(name) is None:
                 continue
             if name not in tags:
-                publisher.fetch_tag(GIT_REMOTE, name)
+                publisher.fetch_tags(GIT_REMOTE, [name])
             elif tags[name].object != tag.object:
                 text = f"the tag here is not the one on {GIT_REMOTE}"
                 problems.append(Problem("moved-tag", (name,), text))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from dreg.adapters.claims import Claims, patience
@@ -37,7 +37,9 @@ from dreg.registry import Dataset, Registry
 from dreg.release.answer import Pushed, Released, Releases
 from dreg.release.branch_tip import GIT_REMOTE, check_branch, release_base
 from dreg.release.fetchable import refuse_uncommitted
+from dreg.release.manner import USUAL, Manner
 from dreg.release.plan import Plan, plan
+from dreg.release.unchanged import surely_unchanged
 from dreg.release.unpushed import PREFIX as UNPUSHED
 from dreg.release.unpushed import push_release, unpushed
 from dreg.run.running import needed
@@ -45,26 +47,12 @@ from dreg.run.running import needed
 ATTEMPTS = 8
 
 
-@dataclass(frozen=True)
-class Manner:
-    """How releases are made: just planned, on which branch, signed or as git's configuration says
-    (None), pushed or not; `agree` is asked with each plan, and nothing is done if it says no.
-    `automated` is which automated run it is that releases, for the tag's message; empty for a person."""
-
-    dry_run: bool = False
-    branch: str | None = None
-    sign: bool | None = None
-    push: bool = True
-    agree: Callable[[Released], bool] | None = None
-    automated: str = ""
-
-
 def release(
     registry: Registry,
     names: list[str] | None = None,
     *,
     choices: Choices | None = None,
-    manner: Manner = Manner(),
+    manner: Manner = USUAL,
     wait: float | None = None,
 ) -> Releases:
     """Release the named datasets, or every one that changed since its last release.
@@ -118,7 +106,11 @@ def release_each(
     if not manner.dry_run:
         tidy()
         tidy(Repository(registry.root).git_folder)
+    known = surely_unchanged(registry, datasets, choices, manner)
     for dataset in datasets:
+        if dataset.name in known:
+            yield dataset, known[dataset.name]
+            continue
         try:
             # A plan alone changes nothing, and so has nobody to wait for.
             with nullcontext() if manner.dry_run else claims.of(dataset.name):

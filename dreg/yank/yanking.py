@@ -210,7 +210,7 @@ def _answer(
     if (
         record and record not in repository.tags()
     ):  # recorded elsewhere, or by a run that was killed
-        Publisher(registry.root).fetch_tag(GIT_REMOTE, record)
+        Publisher(registry.root).fetch_tags(GIT_REMOTE, [record])
     why = yank_in(repository.full_tags(record), release) if record else None
     last = newest(usable(releases))
     return Yanked(

@@ -62,12 +62,12 @@ class Publisher:
         tip: str = listed.split()[0]
         return tip
 
-    def fetch_tag(self, remote: str, tag: str) -> None:
-        """Get one tag and what it points to; a shallow clone stays shallow.
+    def fetch_tags(self, remote: str, tags: Sequence[str]) -> None:
+        """Get tags and what they point to; a shallow clone stays shallow.
 
-        Raises Outside when a different tag of that name is here already.
+        Raises Outside when a different tag of one of the names is here already.
         """
-        self._fetch_tag(remote, f"refs/tags/{tag}:refs/tags/{tag}")
+        self._fetch(remote, *(f"refs/tags/{tag}:refs/tags/{tag}" for tag in tags))
 
     def tag_there(self, remote: str, tag: str) -> Tag | None:
         """The remote's tag, its objects fetched; the tag of that name here stays. None if it has none.
@@ -77,15 +77,16 @@ class Publisher:
         found = remote_tags(remote, tag, f"{tag}^{{}}", cwd=self.root).get(tag)
         if found is None:
             return None
-        self._fetch_tag(remote, f"refs/tags/{tag}")
+        self._fetch(remote, f"refs/tags/{tag}")
         if not found.annotated:
             return found
         text = self._git("cat-file", "tag", found.object)
         return replace(found, message=text.partition("\n\n")[2])
 
-    def _fetch_tag(self, remote: str, refspec: str) -> None:
+    def _fetch(self, remote: str, *refspecs: str) -> None:
         depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
-        self._git("fetch", *QUIETLY, *depth, "--refmap=", remote, refspec)
+        asked = "".join(f"{refspec}\n" for refspec in refspecs)
+        self._git("fetch", *QUIETLY, *depth, "--refmap=", "--stdin", remote, stdin=asked)
 
     def default_branch(self, remote: str) -> str | None:
         """The branch that the remote's HEAD names."""

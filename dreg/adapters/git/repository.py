@@ -67,6 +67,15 @@ class Repository:
             at += size + 1
         return found
 
+    def objects(self, names: Sequence[str]) -> list[str | None]:
+        """Ids of the objects that have these names, such as `HEAD:folder`, by one process; None for no object."""
+        if not names:
+            return []
+        asked = "".join(f"{name}\n" for name in names).encode()
+        said = git("cat-file", "--batch-check=%(objectname)", cwd=self.root, stdin=asked)
+        lines = said.decode(errors="replace").splitlines()
+        return [None if line.endswith(" missing") else line for line in lines]
+
     def files(self, commit: str, path: str) -> list[str]:
         """Paths of all files below the folder `path` at `commit`."""
         return files(self.root, commit, path)
