@@ -13,7 +13,7 @@ RUN uv pip install --python /opt/dreg/bin/python --constraint constraints.txt '.
 
 FROM build AS build-ray
 RUN uv pip install --python /opt/dreg/bin/python --constraint constraints.txt \
-    --torch-backend cpu '.[registry,ray,embeddings,vectors]'
+    --torch-backend cpu '.[registry,ray-cluster,embeddings,vectors]'
 
 FROM ${BASE} AS machine
 # The base is pinned by digest; what git needs is to be the newest that its Debian has.

@@ -10,10 +10,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 TERNARY = re.compile(r"\(([^()?]+) \? ([^():]+|'[^']*') : ([^()]+)\)")
@@ -124,7 +126,7 @@ class Cluster:
         for mutex in filled(template.get("synchronization", {}), scope).get("mutexes", []):
             self.locks.append(mutex["name"])
         if "resource" in template:
-            self.manifests.append(filled(template["resource"]["manifest"], scope))
+            self._rayjob(filled(template["resource"]["manifest"], scope))
             return {}
         return self._tried(spec, template, scope)
 
@@ -132,7 +134,7 @@ class Cluster:
         self, spec: Any, template: Any, scope: dict[str, str], globals_: Mapping[str, str]
     ) -> None:
         for together in template["steps"]:
-            failed = False
+            failed = ""
             for step in together:
                 for item in self._items(step, scope):
                     inner = scope if item is None else {**scope, "item": item}
@@ -143,12 +145,12 @@ class Cluster:
                     try:
                         made = self._template(spec, step["template"], arguments, globals_)
                     except Failed:
-                        failed = True
+                        failed = step["name"]
                         continue
                     for name, value in made.items():
                         scope[f"steps.{step['name']}.outputs.parameters.{name}"] = value
             if failed:
-                raise Failed(template["name"])
+                raise Failed(failed)
 
     def _items(self, step: Any, scope: Mapping[str, str]) -> Iterator[str | None]:
         if "withParam" not in step:
@@ -168,22 +170,51 @@ class Cluster:
                 break
         raise Failed(template["name"])
 
+    def _rayjob(self, manifest: str) -> None:
+        """What KubeRay does with a RayJob: its entrypoint is a shell's text, run on the head."""
+        self.manifests.append(manifest)
+        job = yaml.safe_load(manifest)
+        head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+        (container,) = head["containers"]
+        command = ["/bin/sh", "-c", job["spec"]["entrypoint"]]
+        pod, _ = self._process(
+            "ray-head", container, head["volumes"], command, container["resources"]
+        )
+        if pod.code:
+            raise Failed("ray-head")
+
     def _pod(
         self, spec: Any, template: Any, scope: Mapping[str, str]
     ) -> tuple[int, dict[str, str]]:
         template = filled(template, scope)
         container = template["container"]
+        patch = json.loads(template.get("podSpecPatch", "{}"))
+        resources = patch["containers"][0]["resources"] if patch else container.get("resources")
+        command = [*container["command"], *container.get("args", [])]
+        pod, here = self._process(template["name"], container, spec["volumes"], command, resources)
+        outputs = {}
+        for one in template.get("outputs", {}).get("parameters", []):
+            place = Path(here(one["valueFrom"]["path"]))
+            if place.exists():
+                outputs[one["name"]] = place.read_text()
+            elif pod.code == 0:
+                outputs[one["name"]] = one["valueFrom"]["default"]
+        return pod.code, outputs
+
+    def _process(
+        self, name: str, container: Any, volumes: Any, command: list[str], resources: Any
+    ) -> tuple[Pod, Callable[[str], str]]:
+        """The container's command, with no other environment; where its volumes are here."""
         disk = self.home / f"pod-{len(self.pods)}"
         disk.mkdir(parents=True)
-        volumes = {one["name"]: one for one in spec["volumes"]}
+        secrets = {one["name"]: one["secret"]["secretName"] for one in volumes if "secret" in one}
         mounts = {}
         for one in container["volumeMounts"]:
             place = disk / one["name"]
             place.mkdir()
             mounts[one["mountPath"]] = str(place)
-            if secret := volumes[one["name"]].get("secret"):
-                for key, text in self.secrets.get(secret["secretName"], {}).items():
-                    (place / key).write_text(text)
+            for key, text in self.secrets.get(secrets.get(one["name"], ""), {}).items():
+                (place / key).write_text(text)
 
         def here(text: str) -> str:
             for inside, outside in mounts.items():
@@ -197,12 +228,9 @@ class Cluster:
         for one in container["env"]:
             value = one["value"] if "value" in one else self._referred(one["valueFrom"])
             if value is not None:
-                environment[one["name"]] = (
-                    here(value)
-                    if one["name"] in ("DREG_CACHE", "TMPDIR", "GIT_CONFIG_VALUE_0")
-                    else value
-                )
-        command = [here(word) for word in (*container["command"], *container.get("args", []))]
+                placed = one["name"] in ("DREG_CACHE", "TMPDIR", "GIT_CONFIG_VALUE_0")
+                environment[one["name"]] = here(value) if placed else value
+        command = [here(word) for word in command]
         done = subprocess.run(
             command,
             env=environment,
@@ -212,20 +240,9 @@ class Cluster:
             check=False,
             timeout=300,
         )
-        patch = json.loads(template.get("podSpecPatch", "{}"))
-        resources = patch["containers"][0]["resources"] if patch else container.get("resources")
-        said = done.stdout + done.stderr
-        self.pods.append(
-            Pod(template["name"], command, environment, resources, done.returncode, said)
-        )
-        outputs = {}
-        for one in template.get("outputs", {}).get("parameters", []):
-            place = Path(here(one["valueFrom"]["path"]))
-            if place.exists():
-                outputs[one["name"]] = place.read_text()
-            elif done.returncode == 0:
-                outputs[one["name"]] = one["valueFrom"]["default"]
-        return done.returncode, outputs
+        pod = Pod(name, command, environment, resources, done.returncode, done.stdout + done.stderr)
+        self.pods.append(pod)
+        return pod, here
 
     def _referred(self, reference: Mapping[str, Any]) -> str | None:
         kind, at = next(iter(reference.items()))

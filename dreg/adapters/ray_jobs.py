@@ -18,7 +18,7 @@ from dreg.errors import BadRequest, Outside
 
 ADDRESS, TOKEN, TOKEN_FILE = "RAY_API_SERVER_ADDRESS", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-TRIES = 4
+TRIES, BUSY = 4, 7  # of who does not answer; of who says that it will, half a minute
 GIVE = f"--address or {ADDRESS} takes http://HOST:8265"
 
 
@@ -94,14 +94,14 @@ class RayJobs:
         """Asked again where there is no answer: a job of the same name is not started twice."""
         import requests
 
-        for again in range(TRIES):
+        for again in range(BUSY):
             try:
                 answer = self.session.request(
                     method, f"{self.address}{path}", json=body, allow_redirects=False,
                     timeout=(CONNECT_SECONDS, READ_SECONDS),
                 )  # fmt: skip
             except requests.RequestException as error:
-                if again == TRIES - 1:
+                if again >= TRIES - 1:
                     late = isinstance(error, requests.Timeout)
                     raise Outside(
                         f"the Ray cluster at {self.address} cannot be asked: "
@@ -109,7 +109,7 @@ class RayJobs:
                         hint="see that it runs, with its dashboard, and is reached from here",
                     ) from error
             else:
-                if answer.status_code not in (502, 503, 504) or again == TRIES - 1:
+                if not _busy(answer) or again == BUSY - 1:
                     return answer
             self.sleep(0.5 * 2.0**again)
         raise self._odd("nothing")
@@ -140,6 +140,12 @@ class RayJobs:
 def _done(answer: Any) -> bool:
     """Not where it leads elsewhere: the token is for this address."""
     return 200 <= int(answer.status_code) < 300
+
+
+def _busy(answer: Any) -> bool:
+    """As a cluster is that has just been started: its agents come later than its API."""
+    code = int(answer.status_code)
+    return code in (502, 503, 504) or (code == 500 and "try again later" in answer.text)
 
 
 def address_of(given: str | None) -> str | None:
