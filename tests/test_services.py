@@ -6,9 +6,11 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -172,6 +174,25 @@ def healthy(name: str, services: Services, **other: str) -> bool:
     paths = [str(POSTGRES_VERSIONS[18]), str(Path(sys.executable).parent), os.environ["PATH"]]
     environment |= {"PATH": os.pathsep.join(paths), "PGPORT": chosen, **other}
     return subprocess.run(words, env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_who_breaks_it_off_leaves_nothing_behind(services, by):
+    """Before MLflow answers, which takes seconds; or at once, where it is not installed."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "deploy.services", "start", "--state", str(services.state)],
+        cwd=ROOT, env={**os.environ, **services.environment}, stderr=subprocess.PIPE, text=True,
+    ) as starting:  # fmt: skip
+        lock = services.state / "mlflow" / "lock"
+        while starting.poll() is None and not (lock.exists() and lock.read_text()):
+            time.sleep(0.05)
+        starting.send_signal(by)
+        said = starting.communicate()[1]
+    if not SERVER.exists():
+        assert "MLflow's server is not installed" in said
+    else:
+        assert starting.returncode == 128 + by
+    assert services.do("stop").stderr.count(" did not run") == 3
 
 
 @pytest.mark.slow

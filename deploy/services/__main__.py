@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from deploy.services import server as servers
 from deploy.services.environment import PORTS
@@ -77,6 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("what", choices=("start", "stop"))
     parser.add_argument("--state", type=Path, default=STATE, metavar="DIR", help="data and logs")
     given = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _break_off)
     try:
         {"start": start, "stop": stop}[given.what](given.state.absolute(), os.environ)
     except DregError as error:
@@ -85,6 +88,11 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def _break_off(number: int, _: object) -> NoReturn:
+    """As a Ctrl-C does: what was started is stopped again."""
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

