@@ -21,7 +21,9 @@ FROM ${BASE} AS machine
 RUN apt-get update \
     && apt-get install --no-install-recommends --yes git openssh-client \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 1000 --create-home dreg
+    && useradd --uid 1000 --create-home dreg \
+    # A login shell, as KubeRay takes one, begins with a PATH of its own.
+    && echo "PATH=/opt/dreg/bin:\$PATH" > /etc/profile.d/dreg.sh
 ENV PATH=/opt/dreg/bin:$PATH DVC_NO_ANALYTICS=1
 USER 1000:1000
 WORKDIR /home/dreg
@@ -37,6 +39,13 @@ RUN apt-get update \
 USER 1000:1000
 
 FROM machine AS ray
+USER 0:0
+# KubeRay asks with wget how Ray is.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --no-install-recommends --yes wget \
+    && rm -rf /var/lib/apt/lists/*
+USER 1000:1000
 COPY --from=build-ray /opt/dreg /opt/dreg
 
 FROM machine AS runtime

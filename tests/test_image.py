@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jsonschema
@@ -94,6 +95,20 @@ def test_the_workflow_builds_the_targets_that_pipelines_run_in():
     assert build["context"] == "."
     stages = {stage for stage, _, _ in instructions()}
     assert set(TARGETS) <= stages
+
+
+def test_the_image_for_ray_has_what_a_head_and_its_operator_ask_for():
+    """Ray's job API and dashboard; wget, which KubeRay's probes call; `ray` for a login shell."""
+    (install,) = of("build-ray", "RUN")
+    wanted = set(re.findall(r"[\w-]+", re.search(r"\.\[([^]]*)\]", install)[1]))
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert wanted <= set(extras)
+    assert "ray-cluster" in wanted
+    assert any(one.startswith("ray[default]") for one in extras["ray-cluster"])
+    assert " wget " in of("ray", "RUN")[0]
+    assert "/etc/profile.d/" in of("machine", "RUN")[0]
 
 
 def test_without_a_target_it_is_the_one_for_pipelines():
@@ -290,6 +305,7 @@ def test_it_is_built_and_its_dreg_runs_as_nobody_special(base, target, request):
         assert "GNU Make" in run("make", "--version")
         return
     assert __version__ in run("dreg", "--version")
+    assert __version__ in run("bash", "-lc", "dreg --version")
     script = "git config --global user.name A && git config --global user.email a@example.com && dreg init r"
     run("sh", "-c", script)
     assert "trees" in run("sh", "-c", "cd r && dreg new trees --kind tabular && dreg run trees")
