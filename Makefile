@@ -21,7 +21,7 @@ help:
 	@echo "make check        formatting, lint, types, import directions, generated docs"
 	@echo "make format       format the code, write the generated docs"
 	@echo "make bench        each speed bar beside its peer; writes README's table"
-	@echo "make scale        what commands cost among 1,000 datasets; writes docs/scale.md; LONG=1 minutes more"
+	@echo "make scale        what commands cost among 1,000 datasets; writes docs/scale.md"
 	@echo "make constraints  pin today's newest versions"
 
 $(BIN)/uv: $(CONSTRAINTS)
@@ -126,7 +126,7 @@ bench: $(VENV)/.dev
 	@$(BIN)/python -m bench
 
 scale: $(VENV)/.dev
-	@$(BIN)/python -m bench.scale $(if $(LONG),--long)
+	@$(BIN)/python -m bench.scale
 
 constraints: $(VENV)/.registry
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --upgrade --quiet \

@@ -205,7 +205,6 @@ def commands(made: Synthetic) -> dict[str, tuple[list[str], Path]]:
 BARS = {"list": 1.0}  # seconds, among many
 ALONE = ("status NAME", "release NAME --dry-run", "show NAME@^1 --repo URL", "fetch NAME@^1, cold")
 INDEPENDENT = 0.25  # seconds more among many
-LONG = ("release --dry-run",)  # minutes among many: asked for by --long only
 
 
 def seconds(
@@ -237,14 +236,11 @@ def processor() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(few: Synthetic, many: Synthetic, runs: int, *, long: bool) -> Iterator[Measured]:
+def measure(few: Synthetic, many: Synthetic, runs: int) -> Iterator[Measured]:
     for (name, small), (_, large) in zip(
         commands(few).items(), commands(many).items(), strict=True
     ):
-        if name in LONG and not long:
-            continue
-        times = 1 if name in LONG else runs
-        (a, _), (b, passed) = seconds(few, name, *small, times), seconds(many, name, *large, times)
+        (a, _), (b, passed) = seconds(few, name, *small, runs), seconds(many, name, *large, runs)
         bar, kept = "", True
         if name in BARS:
             bar, kept = f"<= {BARS[name]:g} s", b <= BARS[name]
@@ -270,7 +266,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--datasets", type=int, default=MANY)
     parser.add_argument("--runs", type=int, default=RUNS)
-    parser.add_argument("--long", action="store_true", help="also what takes minutes")
     parser.add_argument("--no-write", action="store_true", help="leave docs/scale.md alone")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -280,7 +275,7 @@ def main() -> None:
             both.append(Synthetic(Path(scratch) / name, number))
             both[-1].make()
         found = []
-        for one in measure(*both, given.runs, long=given.long):
+        for one in measure(*both, given.runs):
             print(
                 f"{one.command:40} {one.few:7.2f} {one.many:7.2f} {one.passed:7.2f}  {one.bar}",
                 flush=True,
