@@ -16,6 +16,7 @@ from dreg.adapters.lock_file import read_lock
 from dreg.adapters.object_cache import PARTS, ObjectCache
 from dreg.adapters.objects import open_store
 from dreg.adapters.objects.opening import endpoint_of
+from dreg.adapters.os_errors import outside
 from dreg.adapters.requests_file import read_requests
 from dreg.core.manifest import manifest_digest, manifest_key
 from dreg.core.release import Release
@@ -64,7 +65,9 @@ def examine(repo: str | None = None, remote: Remotely = None) -> Health:
     for place in _registries(repo):
         shown = git.public_url(place)
         checks.append(_tried(f"registry {shown}", lambda place=place: _registry(place)))  # type: ignore[misc]
-        if checks[-1].ok:
+        answers = checks[-1].ok
+        checks.append(_tried(f"cache of {shown}", lambda p=place, a=answers: _git_cache(p, a)))  # type: ignore[misc]
+        if answers:
             checks += _remotes(place, remote)
     health = Health(tuple(checks))
     wrong = [check for check in checks if not check.ok]
@@ -84,7 +87,8 @@ def _tried(what: str, trial: Callable[[], str]) -> Check:
     except DregError as error:
         return Check(what, False, error.fact, error.hint)
     except OSError as error:
-        return Check(what, False, f"{error.strerror} at {error.filename}", "check who owns it")
+        known = outside(error)
+        return Check(what, False, known.fact, known.hint)
 
 
 def _files(here: Path) -> str:
@@ -101,6 +105,11 @@ def _cache(here: Path) -> str:
     same = folder.stat().st_dev == here.stat().st_dev
     kept = cache.link.value if same or cache.link.value == "copy" else "keeps nothing: other disk"
     return f"{folder} ({kept}; {size(shutil.disk_usage(folder).free)} free)"
+
+
+def _git_cache(repo: str, answers: bool) -> str:
+    git.refuse_damaged(repo, renew=answers)
+    return "what was read of it is sound"
 
 
 def _registries(repo: str | None) -> list[str]:

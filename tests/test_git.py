@@ -222,7 +222,7 @@ def test_urls_that_could_run_something_are_refused(url):
 
 
 def test_unknown_revisions_and_places_are_bad_requests(origin, tmp_path):
-    with pytest.raises(BadRequest, match="no revision `nope`"):
+    with pytest.raises(BadRequest, match="no tag, branch or commit `nope`"):
         git.revision(str(origin), "nope")
     with pytest.raises(DregError) as error:
         git.remote_tags(str(tmp_path / "nothing"))

@@ -6,15 +6,20 @@ import os
 from pathlib import Path
 
 
-def cache_place(purpose: str) -> Path:
-    """The folder for one purpose (`git`, `sources`), there or not."""
+def cache_root() -> Path:
+    """The folder of it all, there or not."""
     own = os.environ.get("DREG_CACHE")
     base = (
         Path(own)
         if own
         else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dreg"
     )
-    return base.expanduser().absolute() / purpose
+    return base.expanduser().absolute()
+
+
+def cache_place(purpose: str) -> Path:
+    """The folder for one purpose (`git`, `sources`), there or not."""
+    return cache_root() / purpose
 
 
 def cache_folder(purpose: str) -> Path:

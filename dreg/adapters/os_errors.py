@@ -7,7 +7,9 @@ import os
 import re
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
+from dreg.adapters.cache import cache_root
 from dreg.errors import Outside
 
 LOOP = "Symlink loop from "
@@ -58,6 +60,33 @@ IN_WORDS: Mapping[int, tuple[str, str]] = {
         "the program behind a file system is gone",
         "mount it anew: findmnt -T {place} says which it is",
     ),
+    errno.EUCLEAN: (
+        "the file system is damaged",
+        "see which it is, and have it checked: findmnt -T {place}; dmesg | tail",
+    ),
+    errno.EREMOTEIO: ("the disk fails", "see what the system says of it: dmesg | tail"),
+    errno.ENXIO: ("the disk is gone", "see what is mounted there: findmnt -T {place}"),
+    errno.ENODEV: ("the disk is gone", "see what is mounted there: findmnt -T {place}"),
+    errno.EINVAL: (
+        "the file system does not take this name, or cannot do this",
+        "see which it is (findmnt -T {place}), and work on another",
+    ),
+    errno.EILSEQ: (
+        "the file system does not take this name",
+        "see which it is (findmnt -T {place}), and work on another",
+    ),
+    errno.EOPNOTSUPP: (
+        "the file system cannot do this",
+        "see which it is (findmnt -T {place}), and work on another",
+    ),
+    errno.ENOSYS: (
+        "the file system cannot do this",
+        "see which it is (findmnt -T {place}), and work on another",
+    ),
+    errno.ENOLCK: (
+        "the file system gives no more locks",
+        "see which it is (findmnt -T {place}): a network file system needs its lock service",
+    ),
     errno.EMFILE: ("this process may open no more files", "let it open more: ulimit -n 4096"),
     errno.ENFILE: ("the machine can open no more files", "see who has so many: lsof | wc -l"),
     errno.ENOMEM: ("there is not enough memory", "see what takes it: free -h"),
@@ -99,12 +128,23 @@ def outside(error: OSError, again: str = "run the command again") -> Outside:
     fact, helps = IN_WORDS.get(error.errno or 0, ("", ""))
     if not fact:
         words = f"{reason[:1].lower()}{reason[1:]}{at}"
-        return Outside(words, hint=f"{again}; should it stay so, --debug says where")
+        where = f"see what is there: ls -ld {shlex.quote(_there(path))}; then " if path else ""
+        return Outside(words, hint=f"{where}{again}; should it stay so, --debug says where")
     more = "" if own_words else f": {reason}"  # a library knows something about it
     for word, value in (("path", path), ("place", _there(path))):
         said = f" {shlex.quote(value)}" if value else "" if "df" in helps else " ."
         helps = helps.replace(f" {{{word}}}", said)
-    return Outside(f"{fact}{at}{more}", hint=f"{helps}; then {again}")
+    return Outside(f"{fact}{at}{more}", hint=f"{helps}{_another_cache(path)}; then {again}")
+
+
+def _another_cache(path: str) -> str:
+    """Dreg's own folder need not be where it is."""
+    root = cache_root()
+    if not Path(path).is_relative_to(root):
+        return ""
+    return (
+        f"; or have dreg's cache elsewhere than in {shlex.quote(str(root))}: export DREG_CACHE=DIR"
+    )
 
 
 def _there(path: str) -> str:

@@ -9,13 +9,18 @@ from semver import Version
 from dreg.adapters import git
 from dreg.core.release import Release
 from dreg.core.version import Range
+from dreg.errors import Outside
 from dreg.output import out
 
 
 def as_known(repo: str, dataset: str, wanted: Range, error: git.Unreachable) -> Release:
     """The release, if just one version is wanted and its tag was read before. Raises `error` if not:
     which is the newest in a range, only the registry can tell."""
-    known = _known(repo, dataset)
+    try:
+        known = _known(repo, dataset)
+    except Outside as damage:
+        hint = f"{error.hint}; {damage.hint}"
+        raise git.Unreachable(f"{error.fact}, and {damage.fact}", hint=hint) from damage
     for version, found in known.items():
         if (
             wanted.bounds == (("=", version),) and len(found) == 1

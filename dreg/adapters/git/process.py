@@ -112,8 +112,13 @@ def configured(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     return found
 
 
-def failure(arguments: Sequence[str], stderr: str) -> DregError:
-    """The error for a git process that ended badly, said in the user's terms where known."""
+def failure(
+    arguments: Sequence[str], stderr: str, repo: str = "", cwd: Path | None = None
+) -> DregError:
+    """The error for a git process that ended badly, said in the user's terms where known.
+
+    `repo` is the repository elsewhere that it was about, `cwd` what git's paths are relative to.
+    """
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
     text = stderr.lower()
     words = " ".join(arguments[:1])
@@ -152,11 +157,16 @@ def failure(arguments: Sequence[str], stderr: str) -> DregError:
     if "out of diskspace" in text:  # of its index it says so
         refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     if refused is not None:
+        if cwd is not None:
+            refused.filename = str(cwd / (refused.filename or ""))
         known = outside(refused)
         return Outside(known.fact, hint=known.hint, details=lines[-3:])
     if "not a git repository" in text or "does not appear to be a git repository" in text:
+        if not repo and "--" in arguments and words == "ls-remote":
+            repo = arguments[list(arguments).index("--") + 1]
+        what = f"`{public_url(repo)}`" if repo else "that"
         return BadRequest(
-            "that is not a git repository", hint="check the path or URL", details=lines[:1]
+            f"{what} is not a git repository", hint="check the path or URL", details=lines[:1]
         )
     return Outside(
         f"`git {words}` failed",
