@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dreg.api.listeners import on_load, on_read
 from dreg.core.lineage import learned_from
-from dreg.errors import BadRequest, DregError
+from dreg.errors import DregError, Refused
 from dreg.output import out
 
 if TYPE_CHECKING:
@@ -19,12 +19,6 @@ def log(dataset: Dataset, splits: Sequence[str] = (), run_id: str | None = None)
     """Record the release in the run, by default the active one; its id. See `Dataset.log_to_mlflow`."""
     from dreg.adapters.mlflow.recording import record
 
-    for name in splits:
-        if name not in dataset.splits:
-            raise BadRequest(
-                f"{dataset.name} {dataset.version} has no split `{name}`",
-                hint=f"splits: {', '.join(dataset.splits)}",
-            )
     return record(dataset.lineage(splits), dataset.profile, run_id)
 
 
@@ -37,12 +31,14 @@ def autolog(disable: bool = False) -> None:
     for told in (on_load, on_read):
         told.clear()
     _read.clear()
+    _beside.clear()
     if not disable:
         on_load.append(_loaded)
         on_read.append(_was_read)
 
 
 _read: dict[tuple[str, str], set[str]] = {}  # the splits, by run and release
+_beside: set[tuple[str, str]] = set()  # releases in runs that name another version of the dataset
 
 
 def _loaded(dataset: Dataset) -> None:
@@ -51,20 +47,40 @@ def _loaded(dataset: Dataset) -> None:
 
 def _was_read(dataset: Dataset, splits: Sequence[str] | None) -> None:
     """Note the splits, None for all of them, in the active run."""
-    from dreg.adapters.mlflow.recording import active_run, record, record_splits
+    from dreg.adapters.mlflow.recording import active_run, record_splits
 
     try:
         run_id = active_run()
         if run_id is None:
             return
-        known = _read.get((run_id, dataset.tag))
-        if known is None:
-            known = _read[run_id, dataset.tag] = set()
-            record(replace(dataset.lineage(), splits=()), dataset.profile, run_id)
+        both = run_id, dataset.tag
+        if both not in _read:
+            _begin(dataset, run_id)
+            _read[both] = set()  # only now: what failed is tried again by the next read
+        known = _read[both]
         new = set(dataset.splits if splits is None else splits) - known
-        if new:
-            known |= new
-            used = learned_from(known, dataset.training_splits)
-            record_splits(dataset.name, used, run_id)
+        known |= new
+        if new and both in _beside:
+            _note_beside(dataset, learned_from(known, dataset.training_splits), run_id)
+        elif new:
+            record_splits(dataset.name, known, dataset.training_splits, run_id)
     except DregError as error:
         out.warn(f"{dataset.name} {dataset.version} is not recorded in MLflow: {error.fact}")
+
+
+def _begin(dataset: Dataset, run_id: str) -> None:
+    """Record the release, without splits; beside the other one where the run names another version."""
+    from dreg.adapters.mlflow.recording import record
+
+    try:
+        record(replace(dataset.lineage(), splits=()), dataset.profile, run_id)
+    except Refused as error:
+        _note_beside(dataset, (), run_id)
+        _beside.add((run_id, dataset.tag))
+        out.warn(f"{dataset.name} {dataset.version} is recorded by tags alone: {error.fact}")
+
+
+def _note_beside(dataset: Dataset, splits: Sequence[str], run_id: str) -> None:
+    from dreg.adapters.mlflow.recording import record_beside
+
+    record_beside(replace(dataset.lineage(), splits=tuple(splits)), run_id)

@@ -32,6 +32,7 @@ NAME_KEYS = (NAME_KEY, "dataset_name", "dataset")
 REPO_KEYS = (REPO_KEY, "dvc_repo", "DVC_REPO")
 COMMIT_KEYS = (COMMIT_KEY, "dvc_commit")
 
+SHORTEST = 7  # digits of a commit's id, as `git rev-parse --short` has them
 LONGEST_VALUE = 500  # what every version of MLflow takes as a param
 _FORBIDDEN = re.compile(r"[^\w\-. /]")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -65,6 +66,11 @@ class Lineage:
         Not of the files: two releases may have the same, and MLflow keeps the source of the first.
         """
         return (self.manifest or self.commit or self.tag)[:32]
+
+    def is_of(self, commit: str, manifest: str | None) -> bool:
+        """Whether what the run says of the release fits this one: a commit may be short, in any case."""
+        same = self.manifest is None or manifest is None or self.manifest == manifest
+        return same and (self.commit is None or is_commit(self.commit, commit))
 
     def source(self) -> dict[str, Any]:
         """The source of a dataset input, of JSON's types."""
@@ -102,6 +108,12 @@ def keys(
         for key, value in told.items()
         if value
     }
+
+
+def is_commit(said: str, commit: str) -> bool:
+    """Whether somebody who wrote this means the commit: its id, or as much of it as git shows."""
+    text = said.strip().lower()
+    return len(text) >= SHORTEST and commit.startswith(text)
 
 
 def of_one(key: str, dataset: str, *, among: bool) -> str:
@@ -184,7 +196,7 @@ def _of_keys(told: Mapping[str, str], kind: str) -> Iterator[Lineage]:
             full = (f"{name}.{behind}" if behind else name for name in names)
             return next((told[name] for name in full if told.get(name)), None)
 
-        named = _named(value, behind or said(NAME_KEYS))
+        named = release_named(value, behind or said(NAME_KEYS))
         if named is not None:
             yield Lineage(
                 *named,
@@ -203,7 +215,7 @@ def _of_inputs(inputs: Sequence[Input]) -> Iterator[Lineage]:
         splits = _listed(one.context)
         forms = ("dataset input",)
         if one.source_type == SOURCE_TYPE:
-            named = _named(str(source.get("tag") or source.get("version") or ""), one.name)
+            named = release_named(str(source.get("tag") or source.get("version") or ""), one.name)
             if named is not None:
                 yield Lineage(
                     *named,
@@ -223,7 +235,7 @@ def _of_inputs(inputs: Sequence[Input]) -> Iterator[Lineage]:
                 break
 
 
-def _named(value: str, name: str | None) -> tuple[str, Version] | None:
+def release_named(value: str, name: str | None) -> tuple[str, Version] | None:
     """Dataset and version of a tag, of `name@version`, or of a version beside the dataset's name."""
     text = value.strip()
     parsed = parse_tag(text)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
+from dreg.adapters.extras import needed
 from dreg.adapters.mlflow.connecting import Absent, client, explained
 from dreg.adapters.objects import many
 from dreg.core.lineage import VERSION_KEYS, Input, Lineage, read
@@ -38,7 +41,8 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class Run:
-    """A training run, and the releases that it names. `started` is ISO 8601, UTC."""
+    """A training run, and the releases that it names. `started` is ISO 8601, UTC; one that was `deleted`
+    may have made a model that is there still."""
 
     id: str
     name: str
@@ -46,6 +50,7 @@ class Run:
     user: str
     started: str
     lineage: tuple[Lineage, ...]
+    deleted: bool = False
 
 
 class Tracking:
@@ -112,6 +117,12 @@ class Tracking:
         with explained(self.uri):
             return [self._full(one) for one in self._versions(f"run_id='{_quoted(run_id)}'")]
 
+    def logged(self, model_id: str) -> str | None:
+        """The run that logged a model, by the id that MLflow gave it; None if there is none such."""
+        with suppress(AttributeError, Absent), explained(self.uri):  # MLflow 2 has no such
+            return str(self._client.get_logged_model(model_id).source_run_id or "") or None
+        return None
+
     def run_of(self, model: ModelVersion) -> Run:
         """The run that made the model. Raises BadRequest where MLflow doesn't know."""
         run_id = model.run
@@ -134,14 +145,18 @@ class Tracking:
             ) from error
 
     def runs_with(self, dataset: str, version: str, digest: str) -> list[Run]:
-        """Runs that name this release in any form, newest first."""
+        """Runs that name this release, deleted ones too, newest first. Of dataset inputs that others write
+        only those are found whose name has the dataset's in it: MLflow searches no sources."""
+        all_ = needed("mlflow.entities", "mlflow").ViewType.ALL
         text = _quoted(version)
-        asked = [f"dataset.name = '{_quoted(dataset)}'", f"dataset.digest = '{digest}'"]
-        for key in (*VERSION_KEYS, f"{VERSION_KEYS[0]}.{dataset}"):
+        asked = [f"dataset.name LIKE '%{_quoted(dataset)}%'", f"dataset.digest = '{digest}'"]
+        for key in (*VERSION_KEYS, *(f"{key}.{dataset}" for key in VERSION_KEYS)):
             asked += [f"{kind}.`{key}` LIKE '%{text}%'" for kind in ("params", "tags")]
         with explained(self.uri):
-            ids = [e.experiment_id for e in self._pages(self._client.search_experiments)]
-            found = many([lambda f=f: list(self._search(ids, f)) for f in asked], AT_ONCE)  # type: ignore[misc]
+            ids = [
+                e.experiment_id for e in self._pages(partial(self._client.search_experiments, all_))
+            ]
+            found = many([lambda f=f: list(self._search(ids, f, all_)) for f in asked], AT_ONCE)  # type: ignore[misc]
             runs = {run.info.run_id: run for listed in found for run in listed}
             full = many([lambda r=r: self._run(r) for r in runs.values()], AT_ONCE) if runs else []  # type: ignore[misc]
         meant = [
@@ -151,9 +166,9 @@ class Tracking:
         ]
         return sorted(meant, key=lambda run: run.started, reverse=True)
 
-    def _search(self, ids: list[str], asked: str) -> Iterator[Any]:
+    def _search(self, ids: list[str], asked: str, view: int) -> Iterator[Any]:
         def page(**options: Any) -> Any:
-            return self._client.search_runs(ids, asked, **options)
+            return self._client.search_runs(ids, asked, view, **options)
 
         return self._pages(page) if ids else iter(())
 
@@ -197,6 +212,7 @@ class Tracking:
             user=run.data.tags.get("mlflow.user") or run.info.user_id or "",
             started=_moment(run.info.start_time),
             lineage=read(run.data.params, run.data.tags, inputs),
+            deleted=run.info.lifecycle_stage == "deleted",
         )
 
 
