@@ -19,6 +19,7 @@ from semver import Version
 from dreg.adapters.extras import needed
 from dreg.api.files import ReleaseFiles
 from dreg.api.listeners import tell_read
+from dreg.api.split_names import known, no_split
 from dreg.core.described import described
 from dreg.core.lineage import Lineage, training_splits
 from dreg.core.profile import Profile
@@ -125,7 +126,7 @@ class Dataset:
             commit=found.release.commit,
             manifest=found.release.manifest,
             digest=found.snapshot.published.digest(),
-            splits=tuple(splits) or self.training_splits,
+            splits=known(self, splits) or self.training_splits,
         )
 
     # Files
@@ -251,7 +252,7 @@ class Dataset:
                 f"{self.name} {self.version} has no sample index",
                 hint="it was released before there were any; read the data: ds.to_arrow(...)",
             )
-        return rows(index, (split,) if split else None)
+        return rows(index, None if split is None else known(self, [split]))
 
     # What is behind
 
@@ -269,10 +270,7 @@ class Dataset:
         """Raises BadRequest for a split that there is not."""
         files = self._splits_among(self._held.paths(split)).get(split)
         if not files:
-            raise BadRequest(
-                f"{self.name} {self.version} has no split `{split}`",
-                hint=f"splits: {', '.join(self.splits) or 'none'}",
-            )
+            raise no_split(self, split)
         return files
 
     def _split(self, split: str, columns: Columns) -> Split:

@@ -14,6 +14,7 @@ from dreg.api.listeners import on_load
 from dreg.core.lock import Pin
 from dreg.core.release import Release
 from dreg.core.subset import Subset
+from dreg.errors import BadRequest
 from dreg.fetch.pin import Request, resolve
 from dreg.fetch.requested import VARIABLES, requests
 from dreg.yank.known import warn, warn_as_known
@@ -33,6 +34,10 @@ def load(
     Raises BadRequest for an unknown dataset or a range that no release satisfies, Refused for a tag
     that moved, Outside when the registry can't be reached.
     """
+    if not isinstance(request, str):
+        raise BadRequest(
+            f"{request!r} names no dataset", hint='as in dreg.load("wine-quality@^1.0")'
+        )
     home, place = _lock_folder(), None if repo is None else fspath(repo)
     (wanted,) = requests(read_lock(home), request, repo=place, output=None, raw=False, folder=home)
     # What a fetch was limited to is no limit here.
