@@ -148,6 +148,16 @@ def test_a_run_without_a_model(models):
     assert answer["data"][0]["version"] == "1.0.0"
 
 
+def test_a_model_by_the_uri_that_mlflow_gives_it(registry, tracking):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        dreg.load("words@1.0.0").log_to_mlflow()
+    logged = mlflow.MlflowClient().create_logged_model("0", source_run_id=active.info.run_id)
+    told = Models(registry, "", []).trace(f"models:/{logged.model_id}")
+    assert (told["run"]["id"], told["data"][0]["version"]) == (active.info.run_id, "1.0.0")
+
+
 def test_the_versions_of_a_model_tell_which_data_was_used_when(models):
     answer = models.trace(f"models:/{models.name}")
     told = [(v["model"]["version"], v["model"]["aliases"], v["data"]) for v in answer["versions"]]
@@ -181,6 +191,11 @@ def test_only_of_some_splits(models):
     (data,) = models.trace(f"models:/{models.name}/1", "--split", "val", "--samples")["data"]
     assert data["samples"] == 1
     assert [row["key"] for row in data["listed"]] == ["9000"]
+    assert {s["split"]: s["used"] for s in data["splits"]} == {"train": True, "val": False}
+    said = models.dreg("trace", f"models:/{models.name}/1", "--split", "all", "--sample", "9000")
+    assert "sample    9000 is in val: it was not trained on" in said.stdout
+    said = models.dreg("trace", f"models:/{models.name}/1", "--split", "val").stdout
+    assert f"dreg trace models:/{models.name}/1 --split val --export samples.parquet\n" in said
     (data,) = models.trace(f"models:/{models.name}/1", "--split", "all")["data"]
     assert data["samples"] == ROWS + 1
     done = models.dreg("trace", f"models:/{models.name}/1", "--split", "test")
@@ -397,6 +412,58 @@ def test_what_was_loaded_before_the_run_is_recorded_when_it_is_read(registry, tr
     assert len(told.inputs.dataset_inputs) == 1
 
 
+def test_two_versions_in_a_run_are_both_told_each_with_its_splits(registry, tracking):
+    import mlflow
+
+    dreg.autolog()
+    try:
+        with mlflow.start_run() as active:
+            dreg.load("words@1.1.0").to_arrow("val")
+            dreg.load("words@1.0.0").to_arrow("train")
+    finally:
+        dreg.autolog(disable=True)
+    data = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    told = {d["version"]: [s["split"] for s in d["splits"] if s["used"]] for d in data}
+    assert told == {"1.1.0": ["val"], "1.0.0": ["train"]}
+
+
+def test_what_could_not_be_recorded_is_when_it_is_read_next(registry, tracking, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    there = mlflow.get_tracking_uri()
+    dreg.autolog()
+    try:
+        with mlflow.start_run() as active:
+            mlflow.set_tracking_uri("http://127.0.0.1:9")
+            ds = dreg.load("words@1.0.0")
+            mlflow.set_tracking_uri(there)
+            ds.to_arrow("train")
+    finally:
+        mlflow.set_tracking_uri(there)
+        dreg.autolog(disable=True)
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert (data["tag"], data["samples"]) == ("words-v1.0.0", ROWS)
+
+
+@pytest.mark.parametrize(("before", "after"), [("train", "val"), ("val", "train")])
+def test_a_run_that_is_resumed_keeps_what_was_read_in_it(registry, tracking, before, after):
+    """As by an evaluation, another rank, or a notebook's cell that is run again."""
+    import mlflow
+
+    run_id = None
+    for split in (before, after):
+        dreg.autolog()
+        try:
+            with mlflow.start_run(run_id=run_id) as active:
+                dreg.load("words@1.0.0").to_arrow(split)
+            run_id = active.info.run_id
+        finally:
+            dreg.autolog(disable=True)
+    (data,) = Models(registry, "", []).trace(f"runs:/{run_id}")["data"]
+    assert [s["split"] for s in data["splits"] if s["used"]] == ["train"]
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_what_training_says_itself_counts_before_what_was_read(registry, tracking, first):
     import mlflow
@@ -435,7 +502,89 @@ def test_outside_of_a_run_nothing_can_be_recorded(registry, tracking):
         dreg.load("words").log_to_mlflow()
 
 
+def test_splits_of_a_release_add_up(registry, tracking):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        ds = dreg.load("words@1.0.0")
+        ds.log_to_mlflow("val")
+        ds.log_to_mlflow("train")
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert [s["split"] for s in data["splits"] if s["used"]] == ["train", "val"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("data_num_samples", "7"), ("data_version", "3")])
+def test_a_param_that_the_training_wrote_itself_stays_and_costs_no_lineage(registry, tracking, key, value):  # fmt: skip
+    import mlflow
+
+    with mlflow.start_run() as active:
+        mlflow.log_param(key, value)
+        dreg.load("words@1.0.0").log_to_mlflow()
+    assert mlflow.get_run(active.info.run_id).data.params[key] == value
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert (data["tag"], data["samples"]) == ("words-v1.0.0", ROWS)
+
+
+def test_names_that_no_split_has(registry):
+    ds = dreg.load("words@1.0.0")
+    for ask in (lambda: ds.samples("trian"), lambda: ds.lineage(["trian"])):
+        with pytest.raises(BadRequest, match="has no split `trian`"):
+            ask()
+    with pytest.raises(BadRequest, match="splits are named one by one"):
+        ds.lineage("train")
+    with pytest.raises(BadRequest, match="None names no dataset"):
+        dreg.load(None)
+
+
 # What may be wrong
+
+
+@pytest.mark.parametrize("spelled", [lambda c: c[:8], lambda c: c.upper()])
+def test_a_commit_may_be_short_and_in_capitals(registry, tracking, spelled):
+    import mlflow
+
+    commit = registry.git("rev-parse", "words-v1.0.0^{commit}")
+    with mlflow.start_run() as active:
+        mlflow.log_params({"data_version": "words-v1.0.0", "dvc_commit": spelled(commit)})
+    (data,) = Models(registry, "", []).trace(f"runs:/{active.info.run_id}")["data"]
+    assert (data["moved"], data["commit"]) == (False, commit)
+
+
+def test_runs_of_another_release_of_that_name_are_told_apart_and_deleted_ones_are_told(models):
+    import mlflow
+
+    with mlflow.start_run() as other:
+        mlflow.log_params({"data_version": "words-v1.0.0", "data_commit": "deadbeef" * 5})
+    mlflow.MlflowClient().delete_run(models.runs[0])
+    done = models.dreg("trace", "words@1.0.0", "--json")
+    runs = {run["id"]: run["deleted"] for run in done.json["runs"]}
+    assert runs[models.runs[0]] is True
+    assert other.info.run_id not in runs
+    assert "used another release called words-v1.0.0, by commit or" in done.stderr
+    assert f"models:/{models.name}/1" in models.dreg("trace", "words@1.0.0").stdout
+
+
+def test_a_key_with_the_name_in_it_is_found_from_the_release_too(registry, tracking):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        mlflow.set_tag("dvc_data_version.words", "1.0.0")
+    told = Models(registry, "", []).trace("words@1.0.0")["runs"]
+    assert active.info.run_id in [run["id"] for run in told]
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"),
+    [("0" * 32, "did you mean runs:/00"), ("models:ok/1", "did you mean models:/ok/1?"), ("m-" + "0" * 32, "did you mean models:/m-00")],
+)  # fmt: skip
+def test_a_uri_without_its_beginning(registry, what, hint):
+    done = Models(registry, "", []).dreg("trace", what)
+    assert (done.code, hint in done.stderr) == (2, True)
+
+
+def test_a_folder_that_is_not_there_has_no_locks(registry, tmp_path):
+    done = Models(registry, "", []).dreg("trace", "words@1.0.0", "--locks", str(tmp_path / "no"))
+    assert (done.code, "there is no folder" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -579,6 +728,36 @@ def test_a_release_without_a_sample_index(hand_made, tracking, monkeypatch):
     assert "has no sample index, so single samples can't be told" in done.stderr
     said = models.dreg("trace", f"runs:/{active.info.run_id}", "--repo", str(hand_made.bare)).stdout
     assert said.endswith("samples   not recorded\n"), "neither a number nor a way to have them"
+
+
+def test_where_a_sample_is_can_not_be_told_without_a_sample_index(hand_made, monkeypatch):
+    hand_made.release("1.0.0")
+    monkeypatch.setenv("DREG_CACHE", str(hand_made.home / "cache"))
+    done = Models(hand_made, "", []).dreg(
+        "trace", "wine", "--sample", "7", "--repo", str(hand_made.bare)
+    )
+    assert done.code == 0, done.stderr
+    assert "where the sample '7' is can't be told: no release has a sample index\n" in done.stdout
+    assert "unknown   1.0.0: no sample index" in done.stdout
+    assert "no release has the sample" not in done.stdout
+
+
+def test_a_yanked_release_is_told_from_both_ends(hand_made, tracking, monkeypatch):
+    import mlflow
+
+    hand_made.release("1.0.0")
+    hand_made.git("tag", "-a", "-m", "Wrong labels", "yank/wine-v1.0.0", "wine-v1.0.0^{commit}")
+    hand_made.git("push", "-q", "origin", "--tags")
+    monkeypatch.setenv("DREG_CACHE", str(hand_made.home / "cache"))
+    with mlflow.start_run() as active:
+        mlflow.set_tag("data_version", "wine-v1.0.0")
+    models = Models(hand_made, "", [])
+    for asked in ("wine@1.0.0", f"runs:/{active.info.run_id}"):
+        done = models.dreg("trace", asked, "--repo", str(hand_made.bare))
+        assert "yanked    Wrong labels\n" in done.stdout
+        assert "warning: wine 1.0.0 is yanked: Wrong labels\n" in done.stderr
+    (data,) = models.trace(f"runs:/{active.info.run_id}", "--repo", str(hand_made.bare))["data"]
+    assert data["yanked"]["reason"] == "Wrong labels"
 
 
 def test_only_parquet_is_exported(models):

@@ -15,25 +15,29 @@ from dreg.api.files import ReleaseFiles, kept_index
 from dreg.core.lineage import Lineage, training_splits
 from dreg.core.manifest import Manifest
 from dreg.core.profile import Profile
-from dreg.core.release import Release
+from dreg.core.release import Release, marked
 from dreg.core.snapshot import INDEX
 from dreg.core.version import Range
 from dreg.core.wording import numbered, printable
+from dreg.core.yank import Yank, tags_about
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.fetch.pin import Request
 from dreg.fetch.requested import default_repo
 from dreg.output import count, out, table
 from dreg.released_manifests import Manifests
+from dreg.yank.known import warn
 
 
 @dataclass(frozen=True)
 class UsedSplit:
-    """A split of the release; `used` says whether the run trained on it, `samples` how many it has."""
+    """A split of the release; `used` says whether the run trained on it, `samples` how many it has,
+    `chosen` whether they are told: those of the splits that were asked for, or else trained on."""
 
     split: str
     role: str
     samples: int
     used: bool
+    chosen: bool
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class Used:
 
     `recorded` is the commit that the run recorded, null if it recorded none. `moved`: the tag leads
     elsewhere by now, or with `gone` is not in the registry, and what is told is by the manifest that the
-    run recorded. `samples` are those of the splits that were trained on, null where nothing tells them, `listed` some of them, `more` how many are left out; `sample` says
-    where the one asked for is, `exported` the file that has them all.
+    run recorded. `samples` are those of the splits that are chosen, null where nothing tells them, `listed` some of them, `more` how many are left out; `sample` says
+    where the one asked for is, `exported` the file that has them all. `yanked` says why the release is, null
+    if it isn't.
     """
 
     dataset: str
@@ -62,6 +67,7 @@ class Used:
     more: int = 0
     sample: tuple[Row, ...] | None = None
     exported: str | None = None
+    yanked: Yank | None = None
 
     def lines(self) -> Iterator[str]:
         yield f"data      {self.dataset} {self.version}, by {', '.join(self.forms)}"
@@ -69,14 +75,16 @@ class Used:
         yield f"commit    {self.commit or 'not recorded'} ({self._state()})"
         if self.manifest:
             yield f"manifest  sha256:{self.manifest}"
-        names = ", ".join(s.split for s in self.splits if s.used)
+        if self.yanked is not None:
+            yield f"yanked    {self.yanked}"
+        names = ", ".join(s.split for s in self.splits if s.chosen)
         known = self.samples is not None
         yield f"samples   {f'{count(self.samples)}, of {names}' if known else 'not recorded'}"
 
     def _state(self) -> str:
         if self.moved:
             return "the registry has no such tag" if self.gone else "the tag moved since"
-        return "recorded by the run" if self.recorded == self.commit else "the run recorded none"
+        return "recorded by the run" if self.recorded else "the run recorded none"
 
     def sample_lines(self) -> Iterator[str]:
         """The samples that were asked for, as a table."""
@@ -100,11 +108,14 @@ class Located:
         request = Request(
             lineage.dataset, exactly, self.repo, f"data/{lineage.dataset}", False, None
         )
-        tag = self._tag()
+        tags = git.remote_tags(self.repo, *tags_about(lineage.dataset))
+        tag = tags.get(lineage.tag)
         self.gone = tag is None
-        self.moved = tag is None or lineage.commit not in (None, tag.commit)
+        self.moved = tag is None or not lineage.is_of(tag.commit, None)
         commit = lineage.commit if self.moved and lineage.commit else tag.commit if tag else ""
         release = Release(lineage.dataset, lineage.version, lineage.tag, commit)
+        (release,) = marked([release], tags)
+        self.yanked = warn(self.repo, release)
         self.files = ReleaseFiles(request, release, Path.cwd(), remote)
         self.manifest: str | None = lineage.manifest
         if not self.moved:
@@ -113,12 +124,6 @@ class Located:
             self.manifest = lineage.manifest or now
         if self.moved:
             self._refuse_unless_recorded()
-
-    def _tag(self) -> git.Tag | None:
-        tags = git.remote_tags(
-            self.repo, f"{self.lineage.tag}*"
-        )  # `*`: what it leads to is told too
-        return tags.get(self.lineage.tag)
 
     def _refuse_unless_recorded(self) -> None:
         where = f"`{git.public_url(self.repo)}` has no release `{self.lineage.tag}`"
@@ -169,22 +174,28 @@ class Located:
         files = [file for file in manifest.snapshot.files if file.path == INDEX]
         return kept_index(store, files[0], str(self.lineage.version)) if files else None
 
-    def trained(self, profile: Profile | None, wanted: Iterable[str]) -> tuple[str, ...]:
-        """The splits that are asked for; else those that the run names; else by their role."""
+    def trained(self, profile: Profile | None) -> tuple[str, ...]:
+        """The splits that the run names; else by their role."""
+        there = tuple(profile.splits) if profile else self.lineage.splits
+        named = tuple(name for name in self.lineage.splits if name in there)
+        return named or (training_splits(profile) if profile else ("train",))
+
+    def asked(self, profile: Profile | None, wanted: Sequence[str]) -> tuple[str, ...]:
+        """The splits that are asked for. Raises BadRequest for one that there is not."""
         there = tuple(profile.splits) if profile else self.lineage.splits
         asked = tuple(there if "all" in wanted else wanted)
         refuse_unknown(asked, there, f"{self.lineage.dataset} {self.lineage.version}")
-        named = tuple(name for name in self.lineage.splits if name in there)
-        return asked or named or (training_splits(profile) if profile else ("train",))
+        return asked
 
 
 def used(located: Located, splits: Iterable[str], limit: int | None, sample: str | None) -> Used:
     """What the run used of the release; `limit` asks for samples one by one, 0 for all of them."""
     lineage, profile = located.lineage, located.profile()
-    trained = located.trained(profile, tuple(splits))
+    trained = located.trained(profile)
+    chosen = located.asked(profile, tuple(splits)) or trained
     index = located.index() if profile is None or limit is not None or sample else None
-    told = _splits(profile, index, trained)
-    samples = sum(split.samples for split in told if split.used) if told else None
+    told = _splits(profile, index, trained, chosen)
+    samples = sum(split.samples for split in told if split.chosen) if told else None
     if index is None and (limit is not None or sample):
         raise no_index(lineage.dataset, str(lineage.version))
     answer = Used(
@@ -200,9 +211,10 @@ def used(located: Located, splits: Iterable[str], limit: int | None, sample: str
         forms=lineage.forms,
         splits=told,
         samples=samples,
+        yanked=located.yanked,
     )
     if index is not None and limit is not None:
-        rows = Listing(index, trained, limit)
+        rows = Listing(index, chosen, limit)
         answer = replace(answer, listed=rows, more=max(0, (samples or 0) - limit) if limit else 0)
     if index is not None and sample:
         answer = replace(answer, sample=tuple(found(index, sample)))
@@ -237,11 +249,11 @@ class Listing:
 
 
 def _splits(
-    profile: Profile | None, index: Path | None, trained: tuple[str, ...]
+    profile: Profile | None, index: Path | None, trained: tuple[str, ...], chosen: tuple[str, ...]
 ) -> tuple[UsedSplit, ...]:
     if profile is not None:
         return tuple(
-            UsedSplit(name, split.role, split.num_samples, name in trained)
+            UsedSplit(name, split.role, split.num_samples, name in trained, name in chosen)
             for name, split in profile.splits.items()
         )
     if index is None:
@@ -249,4 +261,7 @@ def _splits(
     counts: dict[str, int] = {}
     for row in read_rows(index, None):
         counts[row.split] = counts.get(row.split, 0) + 1
-    return tuple(UsedSplit(name, "", number, name in trained) for name, number in counts.items())
+    return tuple(
+        UsedSplit(name, "", number, name in trained, name in chosen)
+        for name, number in counts.items()
+    )

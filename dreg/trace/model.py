@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from dreg.output import count, out, table
 from dreg.trace.data import Located, Used, no_index, used
 
 MODEL = re.compile(r"models:/([^/@]+)(?:/([^/@]+)|@([^/@]+))?")
+LOGGED = re.compile(r"models:/m-[0-9a-f]{32}")  # before it is registered
 RUN = re.compile(r"runs:/([^/]+)(?:/.*)?")
 SHORT = 8
 
@@ -31,16 +33,25 @@ class Wanted:
     sample: str | None = None
     into: Path | None = None
 
+    def __post_init__(self) -> None:
+        if self.into is not None and self.into.suffix != ".parquet":
+            raise BadRequest(
+                f"`{self.into}` does not end in .parquet",
+                hint="samples are exported as Parquet only",
+            )
+
 
 @dataclass(frozen=True)
 class ModelTrace:
-    """What a model, or a run, was made from. `model` is null where only a run was asked for."""
+    """What a model, or a run, was made from. `model` is null where only a run was asked for; `command`
+    exports the samples."""
 
     asked: str
     tracking: str
     model: ModelVersion | None
     run: Run
     data: tuple[Used, ...]
+    command: str
 
     def lines(self) -> Iterator[str]:
         if self.model is not None:
@@ -75,7 +86,7 @@ class ModelTrace:
             yield f"exported  {one.exported}: {numbered(one.samples or 0, 'sample')}"
         elif one.listed is None and one.sample is None:
             yield ""
-            yield f"every one of them: dreg trace {self.asked} --export samples.parquet"
+            yield f"every one of them: {self.command}"
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,15 @@ class Versions:
 
 
 def is_about_a_model(asked: str) -> bool:
-    """Whether this is the URI of a model or run of MLflow's, and not a release."""
+    """Whether this is the URI of a model or run of MLflow's, and not a release. Raises BadRequest for one
+    without its beginning."""
+    if re.fullmatch(r"(m-)?[0-9a-f]{32}|(models|runs):[^/].*", asked):
+        model = asked.startswith("m")
+        name = asked.removeprefix("models:").removeprefix("runs:")
+        raise BadRequest(
+            f"`{asked}` is not the URI of a model or run",
+            hint=f"did you mean {'models' if model else 'runs'}:/{name}?",
+        )
     return asked.startswith(("models:/", "runs:/"))
 
 
@@ -134,17 +153,25 @@ def trace_model(
                 hint="they look like models:/NAME/3, models:/NAME@alias, models:/NAME or runs:/ID",
             )
         name, version, alias = match.groups()
-        if version is None and alias is None:
+        logged = store.logged(name) if LOGGED.fullmatch(asked) else None
+        if logged is not None:
+            found = store.run(logged)
+        elif version is None and alias is None:
             return _versions(store, asked, name)
-        model = store.model(name, version or alias, alias=alias is not None)
-        found = store.run_of(model)
+        else:
+            model = store.model(name, version or alias, alias=alias is not None)
+            found = store.run_of(model)
     if not found.lineage:
         raise BadRequest(
             f"the run {found.id} does not say which data it used",
             hint=f"have it say so: ds.log_to_mlflow(), or the tag or param `{VERSION_KEY}`",
         )
     data = _data(found, wanted, repo, remote)
-    return ModelTrace(asked, store.uri, model, found, data)
+    words = ["dreg", "trace", asked, *(w for s in wanted.splits for w in ("--split", s))]
+    for option, value in (("--repo", repo), ("--remote", remote), ("--tracking", tracking)):
+        words += [option, value] if value else []
+    command = shlex.join([*words, "--export", "samples.parquet"])
+    return ModelTrace(asked, store.uri, model, found, data, command)
 
 
 def ask_store(tracking: str | None) -> Tracking:
@@ -180,10 +207,6 @@ def _data(run: Run, wanted: Wanted, repo: str | None, remote: str | None) -> tup
     data = [used(one, wanted.splits, wanted.limit, wanted.sample) for one in located]
     if wanted.into is None:
         return tuple(data)
-    if wanted.into.suffix != ".parquet":
-        raise BadRequest(
-            f"`{wanted.into}` does not end in .parquet", hint="samples are exported as Parquet only"
-        )
     parts = []
     for one, place in zip(data, located, strict=True):
         index = place.index()
@@ -197,7 +220,7 @@ def _data(run: Run, wanted: Wanted, repo: str | None, remote: str | None) -> tup
             "run": run.id,
             **({"manifest": one.manifest} if one.manifest else {}),
         }
-        parts.append((index, [s.split for s in one.splits if s.used], told))
+        parts.append((index, [s.split for s in one.splits if s.chosen], told))
     export(wanted.into, parts)
     return tuple(replace(one, exported=str(wanted.into)) for one in data)
 

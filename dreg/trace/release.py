@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semver import Version
@@ -19,13 +19,14 @@ from dreg.core.lineage import training_splits
 from dreg.core.release import Release
 from dreg.core.snapshot import INDEX
 from dreg.core.wording import numbered, printable
-from dreg.errors import DregError
+from dreg.errors import BadRequest, DregError
 from dreg.fetch.pin import Request, resolve
 from dreg.fetch.requested import requests
 from dreg.output import count, out, table
 from dreg.released_manifests import Manifests
 from dreg.trace.data import Listing, Used, UsedSplit, no_index, refuse_unknown
 from dreg.trace.model import Wanted, ask_store, day
+from dreg.yank.known import warn
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class ReleaseTrace:
         yield f"commit    {one.commit}"
         if one.manifest:
             yield f"manifest  sha256:{one.manifest}"
+        if one.yanked is not None:
+            yield f"yanked    {one.yanked}"
         told = ", ".join(f"{s.split} {count(s.samples)}" for s in one.splits)
         yield f"samples   {told or 'not recorded'}"
         if one.exported:
@@ -103,7 +106,11 @@ class ReleaseTrace:
             yield from _listed("runs", [f"not known: no tracking server ({URI} or --tracking)"])
         else:
             yield from _listed(
-                "runs", (f"{r.id}  {printable(r.name)}, {day(r.started)}" for r in self.runs)
+                "runs",
+                (
+                    f"{r.id}  {printable(r.name)}, {day(r.started)}{' (deleted)' if r.deleted else ''}"
+                    for r in self.runs
+                ),
             )
             yield from _listed(
                 "models",
@@ -129,9 +136,12 @@ def _sighted(one: Sighted) -> Iterator[str]:
             for s in one.seen
         ]
         yield from table(("RELEASE", "SPLIT", "KEY", "HASH", ""), rows)
+    elif one.absent:
+        with_index = " with a sample index" if one.unknown else ""
+        yield f"no release{with_index} has the sample {printable(one.sample)!r}"
     else:
-        yield f"no release has the sample {printable(one.sample)!r}"
-    if one.absent and one.seen:
+        yield f"where the sample {printable(one.sample)!r} is can't be told: no release has a sample index"
+    if one.absent and (one.seen or one.unknown):
         yield f"not in    {', '.join(map(str, one.absent))}"
     if one.unknown:
         yield f"unknown   {', '.join(map(str, one.unknown))}: no sample index"
@@ -150,9 +160,12 @@ def trace_release(
 
     Raises BadRequest for what is not there, Outside when a neighbour fails.
     """
+    for folder in locks:
+        if not folder.is_dir():
+            raise BadRequest(f"there is no folder `{folder}`", hint="--locks takes folders")
     (request,) = requests(read_lock(Path.cwd()), asked, repo=repo, output=None, raw=False)
     files = ReleaseFiles(request, resolve(request), Path.cwd(), remote)
-    data = _data(files, wanted)
+    data = replace(_data(files, wanted), yanked=warn(request.repo, files.release))
     manifests = Manifests(request.repo, remote)
     if wanted.sample is not None:
         sighted = _sightings(manifests, data.dataset, wanted.sample)
@@ -176,10 +189,10 @@ def _data(files: ReleaseFiles, wanted: Wanted) -> Used:
     chosen = tuple(wanted.splits) or (training_splits(profile) if profile else ())
     names = there if "all" in chosen or not chosen else chosen
     splits = tuple(
-        UsedSplit(name, split.role, split.num_samples, name in names)
+        UsedSplit(name, split.role, split.num_samples, name in names, name in names)
         for name, split in (profile.splits if profile else {}).items()
     )
-    samples = sum(split.samples for split in splits if split.used)
+    samples = sum(split.samples for split in splits if split.chosen)
     listed, more, exported = None, 0, None
     if wanted.limit is not None or wanted.into is not None:
         index = files.index()
@@ -222,10 +235,23 @@ def _tracked(
         return None, None
     store = ask_store(tracking)
     digest = (release.manifest or release.commit)[:32]
-    runs = store.runs_with(data.dataset, data.version, digest)
+    named = store.runs_with(data.dataset, data.version, digest)
+    runs = [run for run in named if _has_used(run, release)]
+    if others := [run.id for run in named if run not in runs]:
+        out.warn(
+            f"{numbered(len(others), 'run')} used another release called {release.tag}, by commit or "
+            f"manifest: {', '.join(others[:5])}"
+        )
     models = [model for run in runs for model in store.models_of(run.id)]
     models.sort(key=lambda m: m.registered, reverse=True)
     return tuple(runs), tuple(models)
+
+
+def _has_used(run: Run, release: Release) -> bool:
+    return any(
+        one.tag == release.tag and one.is_of(release.commit, release.manifest)
+        for one in run.lineage
+    )
 
 
 def _locks(request: Request, release: Release, folders: Sequence[Path]) -> Iterator[Lock]:
