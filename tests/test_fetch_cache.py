@@ -147,7 +147,7 @@ def test_a_release_that_is_gone_upstream_is_had_from_the_cache_with_a_warning(wi
     for gone in (wine.train / "data", wine.home / "cache"):
         shutil.rmtree(gone)
     done = wine.dreg("fetch")
-    assert (done.code, "has no revision `wine-v1.0.0`" in done.stderr) == (2, True)
+    assert (done.code, "has no tag, branch or commit `wine-v1.0.0`" in done.stderr) == (2, True)
 
 
 def test_the_cache_takes_no_space_of_its_own(wine):

@@ -158,7 +158,7 @@ def test_a_branch_moves_on_when_it_is_asked_to(cats, revision):
         (["imgs@1", "--rev", "v1"], "both say which one is meant"),
         (["imgs", "--rev", "^1.0"], "hint: a range goes with the name: NAME@^1.0"),
         (["imgs", "--rev", "1.x"], "hint: a branch of that name is imgs@refs/heads/1.x"),
-        (["imgs", "--rev", "nowhere"], "has no such branch or commit"),
+        (["imgs", "--rev", "nowhere"], "has no tag, branch or commit `nowhere`"),
         (["nothing", "--rev", "main"], "DVC tracks nothing of `nothing` in "),
     ],
 )

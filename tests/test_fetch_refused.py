@@ -196,6 +196,18 @@ def test_a_place_that_may_not_be_written_to_is_said_before_anything_travels(wine
     assert list(wine.train.rglob("*.csv")) == []
 
 
+def test_a_lock_that_may_not_be_written_to_is_said_before_another_part_travels(wine, nobody):
+    wine.fetch("wine@1.0.0", "--metadata-only")
+    data = wine.train / "data"
+    for path in (data, *data.rglob("*")):
+        os.chown(path, 65534, 65534)
+    done = nobody("fetch", "wine@1.0.0", "--split", "train")
+    assert (done.code, done.stdout) == (3, "")
+    assert f"error: `{wine.train}` cannot be written to, and `dreg.lock` belongs" in done.stderr
+    assert f"see why: ls -ld {wine.train}; findmnt -T {wine.train}\n" in done.stderr
+    assert list(wine.train.rglob("*.csv")) == []
+
+
 def test_a_file_system_that_is_read_only(wine, tiny_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(tiny_disk)], check=True)
     said = refused(wine, 3, "wine", "-o", str(tiny_disk / "wine"))
@@ -453,12 +465,58 @@ def test_a_moved_tag(wine):
     expected = (
         f"error: the tag `wine-v1.0.0` moved: dreg.lock has the commit {was}, "
         f"the registry now {now}\n\n"
-        "hint: releases never change, so ask the registry's owner; to accept this one, "
-        "remove `wine` from dreg.lock\n"
+        "hint: releases never change, so ask the registry's owner; to accept this one: "
+        f"dreg fetch wine@{wine.git('rev-parse', 'wine-v1.0.0^{commit}')}\n"
     )
     assert refused(wine, 1, "wine@^1.0") == expected
     shutil.rmtree(wine.train / "data")
     assert refused(wine, 1) == expected
+    commit = expected.rpartition("@")[2].strip()
+    assert wine.fetch(f"wine@{commit}")["commit"] == commit
+    assert wine.fetch("wine@^1.0")["changed"] is False
+
+
+@pytest.fixture
+def other(wine):
+    """A training repository without a lock, of a user who fetched wine 1.0.0 elsewhere."""
+    wine.fetch("wine@^1.0")
+    project = wine.home / "other"
+    project.mkdir()
+    return project
+
+
+@pytest.mark.parametrize("request_", ["wine@^1.0", "wine-v1.0.0"])
+def test_a_moved_tag_is_refused_without_a_lock_too(wine, other, request_):
+    was = wine.git("rev-parse", "wine-v1.0.0^{commit}")
+    wine.release("1.0.0", {"processed/train.csv": b"other\n"}, force=True)
+    now = wine.git("rev-parse", "wine-v1.0.0^{commit}")
+    for _ in range(2):  # having said so changes nothing
+        done = wine.dreg("fetch", request_, cwd=other)
+        assert (done.code, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"error: the tag `wine-v1.0.0` moved: it was at {was[:12]} when it was read here, "
+            f"and is at {now[:12]} now\n\n"
+            "hint: releases never change, so ask the registry's owner; to take what is there now: "
+            f"dreg fetch wine@{now}\n"
+        )
+        assert list(other.iterdir()) == []
+    done = wine.dreg("fetch", f"wine@{now}", cwd=other)
+    assert (done.code, "fetched wine 1.0.0" in done.stdout) == (0, True), done.stderr
+    assert wine.dreg("fetch", request_, cwd=other).code == 0
+    assert "moved: dreg.lock has the commit" in refused(wine, 1, "wine@^1.0")  # locked here
+
+
+def test_a_tag_that_was_made_anew_is_told(wine, other):
+    wine.git("tag", "-f", "-a", "-m", "x", "wine-v1.0.0", "wine-v1.0.0^{commit}")
+    wine.git("push", "-q", "-f", "origin", "--tags")
+    done = wine.dreg("fetch", "wine", cwd=other)
+    assert (done.code, "was made anew since it was read here, at the same" in done.stderr) == (1, True)  # fmt: skip
+
+
+def test_another_registry_may_have_another_release_of_that_name(wine, other, tmp_path):
+    two = HandMade(tmp_path / "two", wine.environment)
+    two.release("1.0.0", {"processed/train.csv": b"other\n"})
+    assert wine.dreg("fetch", "wine", "--repo", str(two.bare), cwd=other).code == 0
 
 
 def test_a_tag_with_another_manifest_on_the_same_commit(wine):

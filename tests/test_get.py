@@ -50,6 +50,16 @@ def test_it_brings_what_dvc_get_brings(plain, path):
     assert get(plain, path, "--rev", "v1", "-o", "ours")["changed"] is False
 
 
+@pytest.mark.parametrize("what", [["--path", "notes.md"], ["bert"]])
+def test_a_revision_that_is_not_there_is_told_without_ranges(plain, what):
+    done = plain.dreg("fetch", *what, "--repo", str(plain.bare), "--rev", "nope")
+    assert (done.code, done.stderr) == (
+        2,
+        f"error: `{plain.bare}` has no tag, branch or commit `nope`\n\n"
+        f"hint: see what there is: git ls-remote {plain.bare}\n",
+    )
+
+
 @pytest.mark.parametrize("path", ["../../etc", "a/../../b", "models/../.."])
 def test_a_path_out_of_the_repository_is_a_bad_request(plain, path):
     done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", path, "--rev", "v1")
@@ -74,7 +84,7 @@ def test_a_head_that_leads_nowhere_is_done_without(plain, branches):
     assert (plain.train / "one").read_bytes() == b"one"
     (plain.train / "dreg.lock").unlink(missing_ok=True)
     doctor = plain.dreg("doctor", "--repo", str(plain.bare))
-    assert "has no revision `HEAD`" not in doctor.stdout + doctor.stderr
+    assert "has no tag, branch or commit `HEAD`" not in doctor.stdout + doctor.stderr
 
 
 def test_a_head_that_leads_nowhere_among_many_branches_is_said(plain):
@@ -82,7 +92,7 @@ def test_a_head_that_leads_nowhere_among_many_branches_is_said(plain):
     plain.git("push", "-q", "origin", "main:refs/heads/a", "main:refs/heads/b")
     plain.git("push", "-q", "--delete", "origin", "main")
     done = plain.dreg("fetch", "--repo", str(plain.bare), "--path", "models/one.bin")
-    assert (done.code, "has no revision `HEAD`" in done.stderr) == (2, True)
+    assert (done.code, "has no tag, branch or commit `HEAD`" in done.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(("path", "output"), [("models/one.bin", ".git/x"), ("models/one.bin", "dreg.lock"), ("models/bert", "dreg.toml"), ("models/bert", ".")])  # fmt: skip
@@ -105,7 +115,7 @@ def test_what_is_in_the_way_is_kept(plain):
     ("path", "options", "said"),
     [
         ("models/brt", [], "has nothing at `models/brt`"),
-        ("models/bert", ["--rev", "v9"], "has no revision `v9`"),
+        ("models/bert", ["--rev", "v9"], "has no tag, branch or commit `v9`"),
     ],
 )
 def test_what_is_not_there(plain, path, options, said):

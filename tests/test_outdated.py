@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
@@ -84,6 +85,57 @@ def test_an_update_stays_in_the_range(behind):
     done = behind.dreg("update", "--json")
     assert [d["version"] for d in done.json["datasets"]] == ["1.1.0"]
     assert behind.dreg("update", "--explain").stdout == "wine 1.1.0 is the newest in its range\n"
+
+
+@pytest.fixture
+def elsewhere(behind, tmp_path) -> HandMade:
+    """Another registry, which `wine` is to come from by now: it has 1.0.0, other bytes, and 1.2.0."""
+    two = HandMade(tmp_path / "two", {})
+    two.release("1.0.0", {"processed/train.csv": b"other\n"}, metadata=metadata(10))
+    two.release("1.2.0", metadata=metadata(120))
+    return two
+
+
+@pytest.mark.parametrize("text", ["repo = '{}'", "[datasets]\nwine = {{ version = '^1.0', repo = '{}' }}"])  # fmt: skip
+def test_a_registry_that_dreg_toml_names_by_now_is_asked(behind, elsewhere, text):
+    (behind.train / "dreg.toml").write_text(text.format(elsewhere.bare))
+    assert behind.dreg("outdated").stdout == (
+        "DATASET  REQUEST  LOCKED             IN RANGE  LATEST\n"
+        "wine     ^1.0     1.0.0 (elsewhere)  1.2.0     1.2.0\n\n"
+        f"wine is asked for from {elsewhere.bare} by now\n\n"
+        "see what changed: dreg update --explain\n"
+    )
+    (change,) = behind.dreg("update", "--explain", "--json").json["datasets"]
+    assert (change["old"], change["new"], change["samples"]) == ("1.0.0", "1.2.0", [100, 120])
+    (taken,) = behind.dreg("update", "--json").json["datasets"]
+    assert taken["version"] == "1.2.0"
+    assert f'repo = "{elsewhere.bare}"' in (behind.train / "dreg.lock").read_text()
+    assert behind.dreg("outdated").stdout == "everything in dreg.lock is up to date\n"
+
+
+def test_the_same_version_of_another_registry_is_taken_too(behind, elsewhere):
+    (behind.train / "dreg.toml").write_text(f"repo = '{elsewhere.bare}'\n[datasets]\nwine = '1.0.0'\n")  # fmt: skip
+    standing = behind.dreg("outdated", "--json").json["datasets"][0]
+    assert (standing["update"], standing["registry"], standing["gone"]) == ("1.0.0", str(elsewhere.bare), False)  # fmt: skip
+    shutil.rmtree(behind.bare)  # the old one may be gone
+    assert behind.dreg("update", "--explain").code == 0
+    assert behind.dreg("update").code == 0
+    assert (behind.train / "data/wine/processed/train.csv").read_bytes() == b"other\n"
+
+
+def test_a_registry_that_is_named_comes_before_the_one_in_dreg_toml(behind, elsewhere):
+    (behind.train / "dreg.toml").write_text(f"repo = '{elsewhere.bare}'")
+    said = behind.dreg("outdated", "--repo", str(behind.bare)).stdout
+    assert "wine     ^1.0     1.0.0   1.1.0     2.0.0\n" in said
+
+
+@pytest.mark.parametrize("command", [["outdated"], ["update"], ["tree"], ["trace", "wine@1.0.0"]])
+def test_a_registry_that_is_gone_is_named(behind, command):
+    behind.bare.rename(behind.home / "away")
+    del behind.environment["DREG_REPO"]
+    done = behind.dreg(*command)
+    assert (done.code, done.stdout) == (2, "")
+    assert f"error: `{behind.bare}` is not a git repository\n" in done.stderr
 
 
 @pytest.mark.parametrize("command", ["outdated", "update"])

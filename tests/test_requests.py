@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 
 import pytest
@@ -97,6 +98,34 @@ def test_locked_with_a_name_brings_what_is_locked_and_else_nothing(asked):
         assert "dreg.lock does not cover what is asked for" in error
         assert tree(asked.train) == kept
     assert locked(asked, "wine", DVC_DATA_VERSION="wine-v1.1.0")[0] == 1
+
+
+@pytest.mark.parametrize("by", ["dreg.toml", "lock"])
+def test_the_command_that_a_refusal_hints_at_locks_just_that(asked, by):
+    toml, lock = asked.train / "dreg.toml", asked.train / "dreg.lock"
+    before = ""
+    if by == "lock":
+        versions(asked)
+        toml.unlink()
+        before = lock.read_text()
+        asked.environment["DREG_REPO"] = str(asked.bare)
+    for options in (
+        ["wine@1.1.0"],
+        ["--raw"],
+        ["wine", "-o", "my data", "--raw"],
+        ["wine", "--split", "train", "--split", "val", "--remote", str(asked.store)],
+        ["wine", "--path", "processed/t*"],
+        ["beer", "--metadata-only"],
+        ["beer@^2", "--repo", str(asked.bare), "-o", "b"],
+    ):
+        lock.write_text(before) if before else lock.unlink(missing_ok=True)
+        code, _, error = locked(asked, *options)
+        assert code == 1 or options[0] == "beer@^2", options
+        if code == 1:
+            command = error.rpartition("bring it up to date and commit it: ")[2].strip()
+            again = asked.dreg(*shlex.split(command)[1:])
+            assert again.code == 0, (command, again.stderr)
+        assert locked(asked, *options)[0] == 0, (options, error)
 
 
 def test_a_path_of_a_repository_is_never_locked(asked):

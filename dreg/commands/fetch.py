@@ -62,7 +62,7 @@ PathOpt = Annotated[
     ),
 ]
 ColumnsOpt = Annotated[
-    str,
+    str | None,
     typer.Option(
         metavar="A,B",
         help="Only these columns of Parquet files; other bytes stay there.",
@@ -98,7 +98,7 @@ SignersOpt = Annotated[
 ]
 
 
-@answers("dreg.fetch.fetching:Fetches | dreg.fetch.getting:Got")
+@answers("dreg.fetch.answer:Fetches | dreg.fetch.getting:Got")
 def fetch(
     request: NameArg = None,
     repo: RepoOpt = None,
@@ -106,7 +106,7 @@ def fetch(
     remote: RemoteOpt = None,
     split: SplitOpt = None,
     path: PathOpt = None,
-    columns: ColumnsOpt = "",
+    columns: ColumnsOpt = None,
     metadata_only: MetadataOpt = False,
     rev: RevOpt = None,
     locked: LockedOpt = False,
@@ -131,7 +131,7 @@ def fetch(
     from dreg.fetch.bringing import Wish, bring
 
     fetched = bring(
-        Wish(request, split or (), path or (), columns, metadata_only, rev, raw),
+        Wish(request, split or (), path or (), columns or "", metadata_only, rev, raw),
         repo=repo,
         output=output,
         remote=remote,

@@ -21,7 +21,7 @@ def complete_locked(incomplete: str) -> list[str]:
         return []
 
 
-@answers("dreg.fetch.fetching:Fetches | dreg.fetch.update:Changes")
+@answers("dreg.fetch.answer:Fetches | dreg.fetch.update:Changes")
 def update(
     name: Annotated[
         str | None,

@@ -53,11 +53,13 @@ class Pin:
             ("manifest", self.manifest or "none", manifest or "none"),
         ):
             if locked != now:
+                same = commit == self.commit
+                first = f", remove `{self.dataset}` from dreg.lock, and then" if same else ""
                 raise Refused(
                     f"the tag `{self.tag}` moved: dreg.lock has the {what} {locked[:12]}, "
                     f"the registry now {now[:12]}",
-                    hint="releases never change, so ask the registry's owner; to accept this one, "
-                    f"remove `{self.dataset}` from dreg.lock",
+                    hint=f"releases never change, so ask the registry's owner; to accept this one{first}: "
+                    f"dreg fetch {self.dataset}@{commit}",
                 )
 
     def check_digest(self, digest: str) -> None:

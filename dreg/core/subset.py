@@ -87,6 +87,15 @@ class Subset:
         }
         return {name: value for name, value in found.items() if value}
 
+    def options(self) -> list[str]:
+        """The options of `dreg fetch` that ask for it."""
+        if self.is_whole:
+            return ["--path", EVERYTHING]
+        found = [word for split in self.splits for word in ("--split", split)]
+        found += [word for path in self.paths for word in ("--path", path)]
+        found += ["--columns", ",".join(self.columns)] if self.columns else []
+        return found + (["--metadata-only"] if self.metadata_only else [])
+
     def choose(
         self, files: Iterable[File], splits: Callable[[], Mapping[str, Sequence[str]]]
     ) -> list[File]:

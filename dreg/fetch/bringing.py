@@ -10,8 +10,9 @@ from dreg.adapters.dvc_config import Remotely
 from dreg.core.subset import Subset
 from dreg.core.version import as_revision
 from dreg.errors import BadRequest
-from dreg.fetch.fetching import Fetches, fetch
-from dreg.fetch.pin import signers_of
+from dreg.fetch.answer import Fetches
+from dreg.fetch.fetching import fetch
+from dreg.fetch.pin import NoSuchRevision, signers_of
 
 if TYPE_CHECKING:
     from dreg.fetch.getting import Got
@@ -33,6 +34,11 @@ class Wish:
     def subset(self) -> Subset | None:
         """The part that is wanted; None if nothing is said of any. Raises BadRequest."""
         columns = [name.strip() for name in self.columns.split(",") if name.strip()]
+        if self.columns and not columns:
+            raise BadRequest(
+                f"`--columns {self.columns}` names none",
+                hint="name some, or leave --columns out for all: --columns text,label",
+            )
         if not (self.splits or self.paths or columns or self.metadata_only):
             return None
         return Subset.of(self.splits, self.paths, columns, self.metadata_only)
@@ -83,17 +89,23 @@ def bring(
         return get(
             wish.paths, repo=repo, revision=wish.revision, output=output, remote=remote, force=force
         )
-    return fetch(
-        wish.said(),
-        repo=repo,
-        output=output,
-        remote=remote,
-        raw=wish.raw,
-        subset=wish.subset(),
-        force=force,
-        only_locked=only_locked,
-        signers=signers_of(required=require_signed, allowed=allowed_signers),
-    )
+    try:
+        return fetch(
+            wish.said(),
+            repo=repo,
+            output=output,
+            remote=remote,
+            raw=wish.raw,
+            subset=wish.subset(),
+            force=force,
+            only_locked=only_locked,
+            signers=signers_of(required=require_signed, allowed=allowed_signers),
+        )
+    except NoSuchRevision as error:
+        plain = wish.revision is not None and as_revision(wish.revision) == wish.revision
+        if plain and isinstance(error.__cause__, BadRequest):
+            raise error.__cause__ from None  # who says --rev means no range
+        raise
 
 
 def _refuse_of_releases(wish: Wish, *, signed: bool) -> None:

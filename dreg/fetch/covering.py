@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,32 +15,51 @@ from dreg.core.subset import Subset
 from dreg.errors import Refused
 
 
-def refuse_uncovered(lock: Lock, folder: Path, *, raw: bool = False) -> None:
-    """Raises Refused unless dreg.lock has just what dreg.toml asks for, and with `raw` the raw files."""
+def refuse_uncovered(
+    lock: Lock,
+    folder: Path,
+    *,
+    raw: bool = False,
+    repo: str | None = None,
+    more: Sequence[str] = (),
+) -> None:
+    """Raises Refused unless dreg.lock has just what dreg.toml asks for, and with `raw` the raw files.
+
+    `repo` and `more` are further options that were given, for the command that helps.
+    """
     asked = read_requests(folder)
     wrong = []
     for name, entry in sorted(asked.datasets.items()):
-        pin = lock.pins.get(name)
-        why = "is not in dreg.lock" if pin is None else differs(entry, pin, asked)
+        pin, whole = lock.pins.get(name), replace(entry, raw=entry.raw or raw)
+        why = "is not in dreg.lock" if pin is None else differs(whole, pin, asked)
         if why:
             wrong.append(f"{name} {why}")
     for name, pin in sorted(lock.pins.items()):
         if raw and not pin.raw:
             wrong.append(f"{name} is locked without its raw files")
     if wrong:
-        raise _uncovered(wrong, "dreg fetch")
+        usual = None if asked.repo else repo
+        raise _uncovered(wrong, _command(repo=usual, raw=raw, more=more))
 
 
 def covering(
-    lock: Lock, asked: Requests, said: Asked, subset: Subset | None, *, mirrored: bool
+    lock: Lock, asked: Requests, said: Asked, subset: Subset | None, more: Sequence[str] = ()
 ) -> Pin:
     """The pin that covers one request, as it was said; `subset` is None if nothing is said of a part.
 
-    With `mirrored` the registry is elsewhere, and no matter. Raises Refused when none does.
+    A repository that was said is a mirror of the registry, and no matter. `more` are further options that
+    were given. Raises Refused when no pin does.
     """
     name, entry = said.dataset, asked.datasets.get(said.dataset)
-    pin = lock.pins.get(name)
-    again = f"dreg fetch {shlex.quote(f'{name}@{said.revision or said.wanted}')}"
+    pin, mirrored = lock.pins.get(name), said.repo is not None
+    again = _command(
+        f"{name}@{said.revision or said.wanted}",
+        repo=None if asked.repo or (entry and entry.repo) else said.repo,
+        output=said.output,
+        raw=said.raw,
+        subset=subset,
+        more=more,
+    )
     if pin is None:
         raise _uncovered([f"{name} is not in dreg.lock"], again)
     usual = entry or Asked(name, said.wanted, raw=pin.raw, subset=pin.subset)
@@ -54,6 +74,24 @@ def covering(
     if why:
         raise _uncovered([f"{name} {why}"], again)
     return pin
+
+
+def _command(
+    request: str | None = None,
+    *,
+    repo: str | None = None,
+    output: str | None = None,
+    raw: bool = False,
+    subset: Subset | None = None,
+    more: Sequence[str] = (),
+) -> str:
+    """The command that locks just this."""
+    words = ["dreg", "fetch", *([request] if request else [])]
+    words += ["--repo", git.public_url(repo)] if repo else []
+    words += ["-o", output] if output else []
+    words += ["--raw"] if raw else []
+    words += subset.options() if subset is not None else []
+    return shlex.join([*words, *more])
 
 
 def _uncovered(wrong: list[str], again: str) -> Refused:

@@ -7,11 +7,8 @@ checks out; the lock is written last.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from semver import Version
 
 from dreg.adapters.dvc_config import Remotely
 from dreg.adapters.git import Signers
@@ -22,73 +19,18 @@ from dreg.core.lock import Pin
 from dreg.core.receipt import Receipt, check_placeable
 from dreg.core.release import Release
 from dreg.core.subset import Subset
-from dreg.core.wording import numbered
 from dreg.core.yank import Yank
 from dreg.errors import DregError, Refused
+from dreg.fetch.answer import Fetched, Fetches
 from dreg.fetch.fill import fill
+from dreg.fetch.outside import refuse_outside
 from dreg.fetch.pin import Found, Request, check_signed, find, resolve
 from dreg.fetch.requested import requests
 from dreg.fetch.target import refuse_read_only, target_of
-from dreg.output import out, size
+from dreg.output import out
 from dreg.yank.known import Yanks, warn, warn_as_known
 
 SHOWN = 10
-WEAK = {
-    "etag": "the store's own one, the number of rows",
-    "size": "its size, the number of rows",
-}
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """One dataset that is in place. `downloaded` is in bytes; `previous` the version locked before.
-
-    `protection` is `sha256`, or `md5` for a plain DVC repository; of columns from afar `etag`, where the
-    store has the released object by its own checksum, else `size`. `backup` is where `--force`
-    moved a folder with local changes. `changed` is False when everything was in place. `yanked`
-    says why the release is, None if it isn't or the registry did not answer at once.
-    """
-
-    dataset: str
-    version: Version
-    previous: Version | None
-    tag: str
-    commit: str
-    manifest: str | None
-    output: str
-    files: int
-    size: int
-    downloaded: int
-    changed: bool
-    protection: str
-    backup: str | None = None
-    yanked: Yank | None = None
-
-    def lines(self) -> Iterator[str]:
-        moved = self.previous is not None and str(self.previous) != str(self.version)  # also +g1234
-        name = f"{self.dataset} {f'{self.previous} -> ' if moved else ''}{self.version}"
-        amount = f"{numbered(self.files, 'file')}, {size(self.size)}"
-        if self.changed:
-            yield f"fetched {name} into {self.output} ({amount}; downloaded {size(self.downloaded)})"
-        else:
-            yield f"{name} is in place in {self.output} ({amount})"
-        if self.backup:
-            yield f"  the old folder with local changes is {self.backup}"
-        if self.protection == "md5":
-            yield "  made without dreg: no manifest, so only md5 protects these files"
-        if self.protection in WEAK:
-            yield f"  columns: instead of the file's checksum, {WEAK[self.protection]} and those of pages count"
-
-
-@dataclass(frozen=True)
-class Fetches:
-    """The answer of `dreg fetch`: one entry a dataset."""
-
-    datasets: tuple[Fetched, ...]
-
-    def lines(self) -> Iterator[str]:
-        for fetched in self.datasets:
-            yield from fetched.lines()
 
 
 def fetch(
@@ -123,10 +65,21 @@ def fetch(
         subset=subset,
         folder=folder,
         only_locked=only_locked,
+        more=_options(remote, signers),
     )
     wanted = [replace(one, signers=signers, only_locked=only_locked) for one in asked]
     yanks = Yanks()
     return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
+
+
+def _options(remote: Remotely, signers: Signers | None) -> list[str]:
+    """What was said besides what is wanted, as options."""
+    remotes = [remote] if isinstance(remote, str) else remote or ()
+    found = [word for one in remotes for word in ("--remote", one)]
+    if signers is not None:
+        signed = signers.allowed is None
+        found += ["--require-signed"] if signed else ["--allowed-signers", str(signers.allowed)]
+    return found
 
 
 def locked() -> tuple[str, ...]:
@@ -164,6 +117,7 @@ def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks:
         check_signed(request, placement.release)
         Staging(target).tidy()
     else:
+        refuse_outside(request, target, folder)
         if contents.changes and not force:
             raise _changed(request, contents)
         found = find(request, release, remote)
@@ -174,7 +128,7 @@ def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks:
             )
         elif yanks.answered(request.repo):
             found.revision  # noqa: B018 (it refuses a tag that moved, even if all is in the cache)
-        refuse_read_only(target, folder, locks=not (request.settled or request.only_locked))
+        refuse_read_only(target, folder, locks=_changes_lock(request, release))
         placement = place(request, found, target, force)
     return _settle(request, placement, folder, warn(request.repo, release))
 
@@ -259,10 +213,9 @@ def _receipt(request: Request, found: Found, staging: Staging) -> Receipt:
     )
 
 
-def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | None) -> Fetched:
-    """Write the lock, unless it says so already, and answer."""
-    old, release, receipt = request.pin, placement.release, placement.receipt
-    pin = Pin(
+def _pin(request: Request, release: Release, digest: str) -> Pin:
+    old = request.pin
+    return Pin(
         dataset=release.dataset,
         request=old.request if request.exact and old else request.revision or request.wanted.text,
         repo=request.public_repo,
@@ -270,11 +223,23 @@ def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | 
         tag=release.tag,
         commit=release.commit,
         manifest=release.manifest,
-        digest=placement.digest,
+        digest=digest,
         output=request.output,
         raw=request.raw,
         subset=request.subset,
     )
+
+
+def _changes_lock(request: Request, release: Release) -> bool:
+    """Whether dreg.lock will be written once the release is here."""
+    old = request.pin
+    return not request.only_locked and (old is None or _pin(request, release, old.digest) != old)
+
+
+def _settle(request: Request, placement: _Placement, folder: Path, yank: Yank | None) -> Fetched:
+    """Write the lock, unless it says so already, and answer."""
+    old, release, receipt = request.pin, placement.release, placement.receipt
+    pin = _pin(request, release, placement.digest)
     if pin != old and not request.only_locked:
         write_pin(folder, pin)
     return Fetched(

@@ -28,7 +28,7 @@ from dreg.errors import BadRequest, Refused
 from dreg.fetch.fill import fill
 from dreg.fetch.plain import leaves, sized
 from dreg.fetch.requested import refuse_place_of_another
-from dreg.fetch.target import target_of
+from dreg.fetch.target import refuse_read_only, target_of
 from dreg.manifests import remotes_at
 from dreg.output import out, size
 
@@ -213,6 +213,7 @@ def _place_folder(there: _There, target: Path, force: bool) -> tuple[bool, int, 
     receipt = contents.complete
     if receipt and (receipt.dataset, receipt.commit) == (there.path, commit):
         return False, 0, None
+    refuse_read_only(target, Path.cwd(), locks=False)
     with Staging(target).locked(lambda: out.note(f"another dreg is filling {target}")) as staging:
         downloaded = fill(there, staging, contents).downloaded
         placed = Receipt(there.path, commit, commit, commit, None, True, staging.placed)
@@ -225,6 +226,7 @@ def _place_file(there: _There, target: Path, force: bool) -> tuple[bool, int, Pa
         return False, 0, None
     if target.exists() and not force:
         raise _in_the_way(target)
+    refuse_read_only(target, Path.cwd(), locks=False)
     with Staging(target).locked(lambda: out.note(f"another dreg is making {target}")) as staging:
         downloaded = fill(there, staging, inspect(staging.path / "none")).downloaded
         backup = staging.release(file, backup=target.exists())

@@ -29,7 +29,8 @@ PEELED = "^{}"  # behind an annotated tag: the commit it leads to
 class Standing:
     """One locked dataset. `update` is the newest release in its range, or what its branch has now, `latest` the newest of all;
     null where that is the locked one, or nothing is newer. `yanked` says whether the locked one is,
-    `gone` that the registry has its tag no more.
+    `gone` that the registry has its tag no more. `registry` is the one that dreg.toml names by now, null
+    where that is the locked one.
     """
 
     dataset: str
@@ -39,10 +40,13 @@ class Standing:
     latest: Version | None
     yanked: bool = False
     gone: bool = False
+    registry: str | None = None
 
     @property
     def state(self) -> str:
         """What is wrong with the locked one, to be put behind it."""
+        if self.registry is not None:
+            return " (elsewhere)"
         return " (gone)" if self.gone else " (yanked)" if self.yanked else ""
 
 
@@ -70,6 +74,10 @@ class Outdated:
                 for one in behind
             ],
         )
+        moved = [one for one in behind if one.registry is not None]
+        for number, one in enumerate(moved):
+            yield from () if number else [""]
+            yield f"{one.dataset} is asked for from {one.registry} by now"
         if any(one.update for one in behind):
             yield ""
             yield "see what changed: dreg update --explain"
@@ -115,27 +123,37 @@ def pins_of(lock: Lock, name: str | None) -> list[Pin]:
 
 def standing(pin: Pin, asked: Requests, known: Known, repo: str | None = None) -> Standing:
     """How one locked release stands."""
-    releases = known.of(repo or pin.repo, pin.dataset)
-    own = next((r for r in releases if r.tag == pin.tag), None)
+    place = place_of(pin, asked, repo)
+    elsewhere = repo is None and git.public_url(place) != pin.repo
+    releases = known.of(place, pin.dataset)
+    own = None if elsewhere else next((r for r in releases if r.tag == pin.tag), None)
     if own is not None:
         pin.check_not_moved(own.commit, pin.manifest)
-        _tell(repo or pin.repo, own)
+        _tell(place, own)
     good = usable(releases)
     wanted, revision = asked_for(pin, asked)
     update = wanted.newest(r.version for r in good)
     if revision is not None:
-        commit = _commit_of(repo or pin.repo, revision)
+        commit = _commit_of(place, revision)
         update = version_at(commit, releases) if commit else None
     last = newest(finals(good))
     return Standing(
         dataset=pin.dataset,
         request=pin.request,
         locked=pin.version,
-        update=update if update is not None and str(update) != str(pin.version) else None,
+        update=update if update and (elsewhere or str(update) != str(pin.version)) else None,
         latest=last.version if last and last.version > pin.version else None,
         yanked=own is not None and own.yanked is not None,
-        gone=(own is None and pin.tag != pin.commit) or _is_gone(revision, update),
+        gone=(own is None and pin.tag != pin.commit and not elsewhere)
+        or _is_gone(revision, update),
+        registry=git.public_url(place) if elsewhere else None,
     )
+
+
+def place_of(pin: Pin, asked: Requests, repo: str | None = None) -> str:
+    """The registry of a locked dataset: the one named, or that dreg.toml names, or as it is locked."""
+    entry = asked.datasets.get(pin.dataset)
+    return repo or (entry.repo if entry else None) or asked.repo or pin.repo
 
 
 def _is_gone(revision: str | None, update: Version | None) -> bool:

@@ -25,6 +25,7 @@ from dreg.core.subset import Subset, splits_of, with_named
 from dreg.core.version import Range, parse_tag
 from dreg.core.yank import tags_about
 from dreg.errors import BadRequest, Outside, Refused
+from dreg.fetch.moved import refuse_moved
 from dreg.fetch.offline import as_known
 from dreg.fetch.tagged import tagged
 from dreg.manifests import manifest_of, store_of
@@ -37,7 +38,7 @@ from dreg.yank.known import warn_of_leaving
 class Request:
     """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that;
     `only_locked` that the lock stays as it is; `signers` whose signature there has to be; `asked` is
-    what the training repository asks for.
+    what the training repository asks for. `output_said`: a person named `output`, no committed file.
 
     `repo` is as git gets it; there may be a token in it, so only `public_repo` is shown or written.
     """
@@ -54,6 +55,7 @@ class Request:
     subset: Subset = field(default_factory=Subset)
     asked: Requests = field(default_factory=Requests)
     revision: str | None = None
+    output_said: bool = False
 
     @property
     def public_repo(self) -> str:
@@ -73,6 +75,10 @@ class Request:
             return pin if self.revision == pin.commit else None
         only = self.wanted.bounds == (("=", pin.version),)
         return pin if self.exact or only else None
+
+
+class NoSuchRevision(BadRequest):
+    """The registry has no tag, branch or commit of that name; its cause says so, and nothing of ranges."""
 
 
 class Found:
@@ -125,7 +131,8 @@ class Found:
             if revision.commit != release.commit:
                 raise Refused(f"`{release.tag}` moved meanwhile", hint="fetch again")
         pin = request.pin
-        if pin is not None and request.same_registry and pin.tag == release.tag:
+        accepted = request.revision == revision.commit
+        if pin and request.same_registry and pin.tag == release.tag and not accepted:
             pin.check_not_moved(revision.commit, manifest_digest(revision.message))
         return revision
 
@@ -235,6 +242,8 @@ def resolve(request: Request) -> Release:
         warn_of_leaving(request.repo, pin, own)
     if pin is not None and request.same_registry and pin.version == release.version:
         pin.check_not_moved(release.commit, pin.manifest)
+    else:
+        refuse_moved(request.repo, release, accepted=False)
     return release
 
 
@@ -246,16 +255,18 @@ def _at_revision(request: Request, releases: Sequence[Release]) -> Release:
     except BadRequest as error:
         if wanted.startswith("refs/"):
             name = wanted.rpartition("/")[2]
-            raise BadRequest(
+            raise NoSuchRevision(
                 f"`{request.public_repo}` has no `{wanted}`",
                 hint=f"a branch of that name is {request.dataset}@refs/heads/{name}",
             ) from error
-        raise BadRequest(
+        raise NoSuchRevision(
             f"`{wanted}` is not a version range, and `{request.public_repo}` has no such branch or commit",
             hint="ranges look like ^1.0, ~1.2, '>=1.0,<2', 1.x, 1.2.0 or latest",
         ) from error
     for release in releases:
         if release.commit == commit and not release.light:
+            if wanted == commit:
+                refuse_moved(request.repo, release, accepted=True)
             return release
     return Release(request.dataset, version_at(commit, ()), commit, commit)
 

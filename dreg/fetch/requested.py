@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,8 +35,11 @@ def requests(
     subset: Subset | None = None,
     folder: Path | None = None,
     only_locked: bool = False,
+    more: Sequence[str] = (),
 ) -> list[Request]:
     """What is to be brought: `text`, or all that dreg.toml in `folder` asks for and is locked.
+
+    `more` are further options that were given, for the command that a refusal hints at.
 
     Raises BadRequest when that is nothing, or no registry is known; Refused when, with `only_locked`,
     dreg.lock does not cover it.
@@ -55,12 +59,12 @@ def requests(
     if text is not None:
         if only_locked:
             name, wanted, revision = _parsed(text, lock, asked, by_file=False)
-            said = Asked(name, wanted, output=output, raw=raw, revision=revision)
-            covered = covering(lock, asked, said, subset, mirrored=repo is not None)
-            return [_locked(covered, repo, raw, asked)]
+            said = Asked(name, wanted, repo, output, raw, revision=revision)
+            covered = covering(lock, asked, said, subset, more)
+            return [replace(_locked(covered, repo, raw, asked), output_said=output is not None)]
         return [_named(text, lock, asked, repo=repo, output=output, raw=raw, subset=subset)]
     if only_locked:
-        refuse_uncovered(lock, folder, raw=raw)
+        refuse_uncovered(lock, folder, raw=raw, repo=repo, more=more)
     if output is not None:
         raise BadRequest("-o is the folder of one dataset", hint="name it: dreg fetch NAME -o DIR")
     if subset is not None:
@@ -114,6 +118,7 @@ def _named(
         subset=part if subset is None else subset,
         asked=asked,
         revision=revision,
+        output_said=output is not None,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from dreg.adapters.lock_file import LOCK
@@ -46,9 +47,13 @@ def refuse_read_only(target: Path, folder: Path, *, locks: bool) -> None:
     for place in needed:
         if not os.access(place, os.W_OK | os.X_OK):
             why = f"`{place}` cannot be written to"
+            see = f"ls -ld {shlex.quote(str(place))}; findmnt -T {shlex.quote(str(place))}"
             if place == folder:
-                raise Outside(f"{why}, and `{LOCK}` belongs there", hint="check who owns it")
-            raise Outside(why, hint="choose another folder with -o DIR, or check who owns this one")
+                raise Outside(
+                    f"{why}, and `{LOCK}` belongs there",
+                    hint=f"work in another folder (dreg -C DIR fetch), or see why: {see}",
+                )
+            raise Outside(why, hint=f"choose another folder with -o DIR, or see why: {see}")
 
 
 def _nearest(target: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from dreg.core.release import Release, usable
 from dreg.core.rules import Finding, assess
 from dreg.core.version import Bump
 from dreg.errors import DregError
-from dreg.fetch.fetching import Fetched, Fetches, fetch
-from dreg.fetch.outdated import Known, asked_for, pins_of, standing
+from dreg.fetch.answer import Fetched, Fetches
+from dreg.fetch.fetching import fetch
+from dreg.fetch.outdated import Known, asked_for, pins_of, place_of, standing
 from dreg.output import count
 
 
@@ -95,15 +97,15 @@ def explain(name: str | None = None, repo: str | None = None) -> Changes:
             changes.append(Change(pin.dataset, pin.version, None))
         else:
             _, revision = asked_for(pin, asked)
-            releases = known.of(repo or pin.repo, pin.dataset)
-            changes.append(_change(pin, new, releases, repo, revision))
+            place = place_of(pin, asked, repo)
+            releases = known.of(place, pin.dataset)
+            changes.append(_change(pin, new, releases, place, revision))
     return Changes(tuple(changes))
 
 
 def _change(
-    pin: Pin, new: Version, releases: list[Release], repo: str | None, revision: str | None
+    pin: Pin, new: Version, releases: list[Release], place: str, revision: str | None
 ) -> Change:
-    place = repo or pin.repo
     between = sorted(
         (r for r in usable(releases) if _between(pin.version, r.version, new)),
         key=lambda r: r.version,
@@ -111,7 +113,7 @@ def _change(
     said = {tag.name: tag.message or "" for tag in git.fetch_tags(place, [r.tag for r in between])}
     steps = tuple(Step(r.version, _body(said.get(r.tag, ""))) for r in between)
     target = revision or next(r.tag for r in releases if r.version == new)
-    before = _profile(place, pin.dataset, pin.commit)
+    before = _before(pin, place)
     after = _profile(place, pin.dataset, target)
     if before is None or after is None:
         return Change(pin.dataset, pin.version, new, steps=steps)
@@ -141,6 +143,16 @@ def _body(message: str) -> str:
     return "\n\n".join(paragraphs).strip()
 
 
+def _before(pin: Pin, place: str) -> Profile | None:
+    """The locked profile. Another registry may have its commit too; the old one may be gone."""
+    if git.public_url(place) == pin.repo:
+        return _profile(place, pin.dataset, pin.commit)
+    for repo in (place, pin.repo):
+        with suppress(DregError):
+            return _profile(repo, pin.dataset, pin.commit)
+    return None
+
+
 def _profile(repo: str, dataset: str, revision: str) -> Profile | None:
     text = git.revision(repo, revision).read(f"data/{dataset}/metadata.json")
     try:
@@ -165,6 +177,7 @@ def update(
     for pin in pins_of(read_lock(Path.cwd()), name):
         entry = asked.datasets.get(pin.dataset)
         wanted = (entry.revision or entry.wanted.text) if entry else pin.request
-        found = fetch(f"{pin.dataset}@{wanted}", repo=repo or pin.repo, remote=remote, force=force)
+        place = place_of(pin, asked, repo)
+        found = fetch(f"{pin.dataset}@{wanted}", repo=place, remote=remote, force=force)
         taken += found.datasets
     return Fetches(tuple(taken))
