@@ -14,7 +14,7 @@ import inspect
 import keyword
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 import typer.main
+import typer.models
 
 from dreg import __version__
 from dreg.errors import BadRequest, DregError, Outside
@@ -68,6 +69,7 @@ def with_common_options(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def run(**given: Any) -> None:
         settle(**{name: given.pop(name) for name in COMMON})
+        _refuse_empty(own.parameters, given)
         function(**given)
 
     own = inspect.signature(function, eval_str=True)
@@ -83,6 +85,24 @@ def with_common_options(function: Callable[..., None]) -> Callable[..., None]:
     )
     run.__annotations__ = {p.name: p.annotation for p in run.__signature__.parameters.values()}  # type: ignore[attr-defined]
     return run
+
+
+def _refuse_empty(parameters: Mapping[str, inspect.Parameter], given: Mapping[str, Any]) -> None:
+    """Raises BadRequest for an option or argument without anything in it, as an unset variable leaves it:
+    to take that for "not given" would do more than was asked for."""
+    for name, value in given.items():
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and not text.strip() for text in texts):
+            called = _called(parameters[name])
+            raise BadRequest(f"`{called}` is empty", hint=f"write a value, or leave {called} out")
+
+
+def _called(parameter: inspect.Parameter) -> str:
+    info = next(iter(getattr(parameter.annotation, "__metadata__", ())), None)
+    if isinstance(info, typer.models.ArgumentInfo):
+        return info.metavar or parameter.name.upper()
+    own = next(iter(getattr(info, "param_decls", None) or ()), "")
+    return own or f"--{parameter.name.replace('_', '-')}"
 
 
 class Commands(typer.core.TyperGroup):

@@ -49,6 +49,38 @@ def test_every_command_has_an_example_and_the_shared_options(command):
         assert option in text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "called"),
+    [
+        (["fetch", "wine", "--columns", ""], "--columns"),
+        (["fetch", "wine", "--split", "train", "--split", ""], "--split"),
+        (["fetch", "wine", "--path", " "], "--path"),
+        (["fetch", "wine", "--repo="], "--repo"),
+        (["fetch", "wine", "-o", ""], "-o"),
+        (["fetch", "wine", "--remote", ""], "--remote"),
+        (["fetch", "--path", "x", "--rev", ""], "--rev"),
+        (["fetch", ""], "NAME[@RANGE]"),
+        (["outdated", "--repo", ""], "--repo"),
+        (["update", ""], "NAME"),
+        (["trace", "wine", "--sample", ""], "--sample"),
+        (["trace", "", "--json"], "MODEL|RUN|NAME@VERSION"),
+        (["tree", "--remote", ""], "--remote"),
+        (["cache", "prune", "--older-than", ""], "--older-than"),
+    ],
+)
+def test_a_value_that_is_empty_is_never_taken_for_none(tmp_path, arguments, called):
+    """A variable that is not set leaves one: all of it, or the latest, is not what was asked for."""
+    done = dreg(*arguments, folder=tmp_path)
+    assert done.code == 2
+    said = done.stderr if "--json" not in arguments else done.json["error"]["fact"]
+    assert f"`{called}` is empty" in said
+
+
+def test_columns_that_are_commas_alone_are_none(tmp_path):
+    done = dreg("fetch", "wine", "--columns", " , ", folder=tmp_path)
+    assert (done.code, "`--columns  , ` names none" in done.stderr) == (2, True)
+
+
 def test_version():
     command = [sys.executable, "-m", "dreg", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -165,17 +165,22 @@ class _Table:
         if (
             value is not None and not value.strip()
         ):  # never the latest, by a variable without a value
-            raise BadRequest(
-                f"`{self._full(key)}` in `{self.where}` is empty",
-                hint='write a value, or leave it out; the newest version is "latest"',
-            )
+            raise self._empty(key)
         return value
+
+    def _empty(self, key: str) -> BadRequest:
+        return BadRequest(
+            f"`{self._full(key)}` in `{self.where}` is empty",
+            hint='write a value, or leave it out; the newest version is "latest"',
+        )
 
     def texts(self, key: str) -> list[str]:
         value = self.data.get(key, [])
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
             raise self._wrong(key, value, "a list of texts")
+        if not all(item.strip() for item in listed):
+            raise self._empty(key)
         return listed
 
     def flag(self, key: str) -> bool:
