@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -10,16 +11,13 @@ from dreg.adapters import engines
 from dreg.adapters.claims import patience
 from dreg.adapters.dvc import Pipeline
 from dreg.core.ci.compute import compute_type
-from dreg.core.evidence import Problem
 from dreg.core.freshness import State
-from dreg.core.gates import breaches
-from dreg.core.profile import Profile
-from dreg.core.violations import violations
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.freshness import native_state, state_of
 from dreg.output import count, table
 from dreg.registry import Dataset, Registry, unknown_dataset
 from dreg.run.plan import Fate, Plan, in_order
+from dreg.run.problems import found_now, told_by
 
 MOST_AT_ONCE = 4
 
@@ -129,6 +127,7 @@ def carried_out(
         from dreg.adapters.scratch import tidy
         from dreg.run.schedule import Schedule
 
+        plan.sizes.update((name, _bytes_made(registry, name)) for name in order)
         check_installed()
         mend(registry.root)
         tidy()
@@ -138,6 +137,7 @@ def carried_out(
             forced=set(wanted) if force else set(),
             push=push,
             wait=seconds,
+            problems=functools.partial(found_now, registry),
             environment=surroundings,
         )
         fates = schedule.carry_out(jobs or min(MOST_AT_ONCE, os.cpu_count() or 1))
@@ -211,6 +211,15 @@ def _plan(registry: Registry, wanted: list[str]) -> Plan:
     return plan
 
 
+def _bytes_made(registry: Registry, name: str) -> int:
+    """Of all that the dataset's stages made when they last ran."""
+    try:
+        stages = Pipeline(registry.root, name).locked().values()
+    except DregError:  # it is told, or mended, when the dataset's turn comes
+        return 0
+    return sum(out.size or 0 for stage in stages for out in stage.outs.values())
+
+
 def _no_upstream(name: str, other: str, registry: Registry) -> BadRequest:
     return BadRequest(
         f"`{name}` is made from `{other}`, and there is no dataset of that name",
@@ -261,25 +270,8 @@ def _measured(registry: Registry, fate: Fate) -> Ran:
     profile = dataset.profile()
     if profile is None:
         return ran
-    broken = tuple(map(str, _problems(dataset, profile, anew=ran.state == "ran")))
+    broken = told_by(dataset, profile) if fate.problems is None else fate.problems
     return replace(ran, samples=profile.num_samples, violations=broken)
-
-
-def _problems(dataset: Dataset, profile: Profile, *, anew: bool) -> Iterable[Problem | str]:
-    """What breaks the contract. The data is read only when it was measured `anew`."""
-    contract = dataset.contract()
-    if not anew:
-        gates = breaches(contract.gates, contract.classes, profile)
-        return (*violations(contract, profile), *gates)
-    from dreg.inspection import breached, violated
-
-    try:
-        return (
-            *violated(dataset, contract, profile),
-            *breached(dataset, contract, profile, None),
-        )
-    except DregError as error:  # the data is made; that it can't be checked is no failed run
-        return (error.fact,)
 
 
 def _summary(errors: Mapping[str, DregError], runs: Runs) -> DregError:

@@ -27,7 +27,7 @@ class Schedule:
     """A plan being carried out in the registry at `root`; those `forced` run whatever they have.
 
     `environment` is what the stages are to find in theirs, `wait` how many seconds another dreg
-    is awaited that is at one of the datasets.
+    is awaited that is at one of the datasets. `problems` tells where a dataset that ran breaks its contract.
     """
 
     root: Path
@@ -35,20 +35,22 @@ class Schedule:
     forced: set[str]
     push: bool
     wait: float
+    problems: Callable[[str], tuple[str, ...]]
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def carry_out(self, jobs: int) -> dict[str, Fate]:
         """Every dataset's fate. Ctrl-C ends all processes first, then raises KeyboardInterrupt."""
         sorter = graphlib.TopologicalSorter(ordered(self.plan.needs))
         sorter.prepare()
-        processes = Processes(self.root, self.environment)
+        processes = Processes(self.root, self.environment, forking=True)
         fates: dict[str, Fate] = {}
         running: dict[Future[Fate], str] = {}
         total = sum(self.plan.stages.values())
         with ThreadPoolExecutor(jobs) as threads, out.progress("running", total, "stages") as step:
             try:
                 while sorter.is_active():
-                    for name in sorter.get_ready():
+                    # What takes longest first, so that nothing long is left when all else is done.
+                    for name in sorted(sorter.get_ready(), key=lambda n: -self.plan.ahead[n]):
                         if fate := self._without_running(name, fates):
                             fates[name] = fate
                             sorter.done(name)
@@ -66,6 +68,8 @@ class Schedule:
                 processes.stop()
                 threads.shutdown(wait=False, cancel_futures=True)
                 raise
+            finally:
+                processes.close()
         return fates
 
     def _without_running(self, name: str, fates: Mapping[str, Fate]) -> Fate | None:
@@ -105,6 +109,8 @@ class Schedule:
                 attempt = replace(attempt, held=held)
                 state, stages = attempt.reproduce(force=name in self.forced)
                 fate = replace(fate, state=state, stages=stages)
+                if state == "ran":
+                    fate = replace(fate, problems=self.problems(name))
                 if self.push:
                     tell("pushing")
                     push_outputs(Dataset(self.root, name), processes)

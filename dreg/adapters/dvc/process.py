@@ -17,9 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from dreg.adapters.dvc.cache import cache_folder
+from dreg.adapters.dvc.servers import CHILD, Servers
+from dreg.adapters.forking.orders import Forked
 from dreg.errors import Outside
 
 PATIENCE = 5.0  # seconds between asking a process to end, insisting, and ending it
+
+
+Started = subprocess.Popen[bytes] | Forked
 
 
 class Stopped(Exception):
@@ -29,15 +34,19 @@ class Stopped(Exception):
 class Processes:
     """The DVC processes of one command, each with a process group of its own.
 
-    `more` is added to their environment.
+    `more` is added to their environment. Where there will be several, or stages, `forking` spares them imports; then they
+    have to be closed.
     """
 
-    def __init__(self, root: Path, more: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, more: Mapping[str, str] | None = None, *, forking: bool = False
+    ) -> None:
         self.root = root
-        self.more = more or {}
+        self.environment = {**environment(), **(more or {})}
         self._lock = threading.Lock()
-        self._running: set[subprocess.Popen[str]] = set()
+        self._running: set[Started] = set()
         self._stopping = False
+        self._servers = Servers(root, self.environment) if forking else None
 
     def run(
         self,
@@ -57,23 +66,25 @@ class Processes:
         check_installed()
         log.parent.mkdir(parents=True, exist_ok=True)
         lifeline, ours = os.pipe()
+        said, saying = os.pipe()
         try:
-            with log.open("a", encoding="utf-8") as file:
+            with (
+                log.open("a", encoding="utf-8") as file,
+                os.fdopen(said, encoding="utf-8", errors="replace") as lines,
+            ):
                 file.write(f"$ dvc {' '.join(arguments)}\n")
-                process = self._start(arguments, lifeline, held, more or {})
-                os.close(lifeline)
-                lifeline = -1
-                assert process.stdout is not None
-                with process.stdout as lines:
-                    for line in lines:
-                        file.write(line)
-                        file.flush()
-                        read(line.rstrip("\n"))
+                try:
+                    process = self._start(arguments, saying, lifeline, held, more or {})
+                finally:
+                    os.close(lifeline)
+                    os.close(saying)
+                for line in lines:
+                    file.write(line)
+                    file.flush()
+                    read(line.rstrip("\n"))
                 code = process.wait()
         finally:
             os.close(ours)
-            if lifeline >= 0:
-                os.close(lifeline)
         with self._lock:
             self._running.discard(process)
             if self._stopping:
@@ -83,24 +94,26 @@ class Processes:
     def _start(
         self,
         arguments: Sequence[str],
+        saying: int,
         lifeline: int,
         held: Sequence[int],
         more: Mapping[str, str],
-    ) -> subprocess.Popen[str]:
-        # -P: a folder of the registry that is called as a module must not be taken for it.
-        command = [sys.executable, "-P", "-m", "dreg.adapters.dvc.child", str(lifeline), *arguments]
+    ) -> Started:
+        environment = {**self.environment, **more}
         with self._lock:
             if self._stopping:
                 raise Stopped
-            process = subprocess.Popen(
-                command,
+            process: Started | None = None
+            if self._servers:
+                process = self._servers.dvc(arguments, saying, [lifeline, *held], environment)
+            # -P: a folder of the registry that is called as a module must not be taken for it.
+            process = process or subprocess.Popen(
+                [sys.executable, "-P", "-m", CHILD, str(lifeline), "-1", *arguments],
                 cwd=self.root,
-                env={**environment(), **self.more, **more},
+                env=environment,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=saying,
                 stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
                 pass_fds=[lifeline, *held],
                 start_new_session=True,
             )
@@ -132,13 +145,18 @@ class Processes:
         for process in self._running:
             _signal(process, signal.SIGKILL)  # what a leader that has ended left behind
 
+    def close(self) -> None:
+        """End what forked them, once none runs any more."""
+        if self._servers:
+            self._servers.end()
 
-def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
+
+def _signal(process: Started, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
-def _wait(running: list[subprocess.Popen[str]]) -> None:
+def _wait(running: list[Started]) -> None:
     until = time.monotonic() + PATIENCE
     try:
         while time.monotonic() < until and any(p.poll() is None for p in running):

@@ -1,0 +1,112 @@
+"""DVC doing the same sooner: it looks more often whether a lock is free, and its stages need no new Python.
+
+Both put something of ours in the place of a function of DVC's; where another DVC has no such function, it
+works as it does by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dreg.adapters.forking.orders import forked
+from dreg.adapters.forking.server import Order
+
+OFTEN = 0.01  # seconds
+# `python scripts/process.py --rows 10`: words that every shell takes as they are.
+PLAIN = re.compile(r"python3? [\w./][\w./-]*\.py( [\w./:,@%+-][\w./:,@%+=-]*)*", re.ASCII)
+BY_A_SHELL = ("BASH_ENV", "ENV")  # files that it reads before it runs anything
+
+
+def look_often() -> None:
+    """DVC waits half a second for a lock that another DVC mostly has for milliseconds."""
+    from dvc import lock
+
+    if not hasattr(lock.Lock, "_do_lock"):
+        return
+
+    class Soon(lock.Lock):  # type: ignore[misc]
+        def lock(self) -> None:
+            """As DVC's: raises LockError where it is not to wait for ever, after as long as DVC does."""
+            last = None if self._wait else time.monotonic() + lock.DEFAULT_TIMEOUT
+            while True:
+                try:
+                    self._do_lock()
+                    return
+                except lock.LockError:
+                    if last is not None and time.monotonic() > last:
+                        raise
+                time.sleep(OFTEN)
+
+    lock.Lock = Soon
+
+
+def fork_stages(orders: socket.socket) -> None:
+    """Have commands that just run a script forked by the server at the other end of `orders`."""
+    from dvc.stage import run
+    from dvc.stage.exceptions import StageCmdFailedError
+
+    by_a_shell = getattr(run, "_run", None)
+    if by_a_shell is None:
+        return
+
+    def by_fork(executable: str | None, cmd: str, **given: Any) -> None:
+        code = _forked(orders, cmd, given)
+        if code is None:
+            by_a_shell(executable, cmd, **given)
+        elif code != 0:
+            raise StageCmdFailedError(cmd, code)
+
+    run._run = by_fork
+
+
+def _forked(orders: socket.socket, cmd: str, given: dict[str, Any]) -> int | None:
+    """How the command ended; None if it needs a shell, or there is no server."""
+    environment = given["env"]
+    if not PLAIN.fullmatch(cmd) or any(name in environment for name in BY_A_SHELL):
+        return None
+    argv = cmd.split(" ")
+    if not _is_ours(argv[0], environment.get("PATH", os.defpath)):
+        return None
+    order = Order(
+        argv[1:],
+        given["cwd"],
+        environment,
+        [0, 1, 2],
+        group=os.getpgid(0),
+        script=argv[1],
+    )
+    with _interrupts_left_to_the_stage():
+        try:
+            return forked(orders, order, [0, 1, 2]).wait()
+        except OSError:
+            return None
+
+
+def _is_ours(python: str, path: str) -> bool:
+    """Whether a shell would take the Python that runs this."""
+    found = shutil.which(python, path=path)
+    return found is not None and Path(found).parent == Path(sys.executable).parent
+
+
+@contextmanager
+def _interrupts_left_to_the_stage() -> Iterator[None]:
+    """As DVC does while a command runs."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
