@@ -334,3 +334,145 @@ def test_one_first_source_is_enough(garden):
 def test_an_update_of_the_template_knows_the_columns_again(garden):
     garden.new("tabular", trees(garden))
     assert update(Registry(garden.root), "trees").files == ()
+
+
+def test_moments_and_decimals_run_as_they_were_seen(garden):
+    rows = "".join(f"{i},2024-01-{i % 28 + 1:02}T06:00:00Z\n" for i in range(40))
+    garden.new("tabular", trees(garden, f"id,at\n{rows}"))
+    assert garden.contract.columns["at"].type == "timestamp[ms, tz=UTC]"
+    assert garden.runs() == 40
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.timestamp("ns", tz="Europe/Berlin"), pa.timestamp("us"), pa.decimal128(10, 2), pa.float16(), pa.uint64(),
+        pa.time32("s"), pa.duration("ms"), pa.bool_(), pa.date64(),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_column_of_parquet_may_have_any_plain_type(garden, kind):
+    whole = {pa.decimal128(10, 2): pa.decimal128(38, 2), pa.date64(): pa.timestamp("s")}
+    values = pa.array([86_400 * (i % 9) for i in range(40)])
+    made = (
+        pa.array([i % 2 == 0 for i in range(40)])
+        if kind == pa.bool_()
+        else pa.array([float(i) for i in range(40)]).cast(kind)
+        if pa.types.is_floating(kind)
+        else pa.array(range(40), kind)
+        if pa.types.is_time(kind)
+        else values.cast(whole.get(kind, kind)).cast(kind)
+    )
+    pq.write_table(pa.table({"id": range(40), "x": made}), garden.given / "trees.parquet")
+    garden.new("tabular", garden.given / "trees.parquet")
+    kept = pq.read_schema(garden.given / "trees.parquet").field("x").type  # Parquet has fewer
+    assert garden.contract.columns["x"].type == str(kept).replace("halffloat", "float16")
+    assert garden.runs() == 40
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        ("010{:02}", "string"), ("+4912{:02}", "string"), ("-00{:02}", "string"),
+        (str((1 << 63) // 100 + 1) + "{:02}", "string"),
+        ("10{:02}", "int64"), ("-1{:02}", "int64"), ("0.{:02}", "float64"), ("1e{:02}", "float64"), ("{}", "int64"),
+    ],
+)  # fmt: skip
+def test_what_would_lose_something_as_a_number_is_a_text(garden, value, type_):
+    rows = "".join(f"{value.format(i)},{i % 3}\n" for i in range(40))
+    garden.new("tabular", trees(garden, f"x,y\n{rows}"))
+    assert garden.contract.columns["x"].type == type_
+    assert garden.runs() == 40
+    if type_ == "string":
+        processed = garden.root / "data/trees/processed"
+        found = {
+            row
+            for path in processed.glob("*.parquet")
+            for row in pq.read_table(path)["x"].to_pylist()
+        }
+        assert found == {value.format(i) for i in range(40)}
+
+
+def test_what_is_a_text_in_one_of_the_files_is_one_in_all(garden):
+    for name, zero in (("a", "0"), ("b", "")):
+        trees(garden, "x,y\n" + "".join(f"{zero}{i + 10},1\n" for i in range(30)), f"{name}.csv")
+    garden.new("tabular", garden.given)
+    assert garden.contract.columns["x"].type == "string"
+    assert garden.runs() == 60
+
+
+def test_a_csv_that_is_not_utf8_is_refused(garden):
+    (garden.given / "trees.csv").write_bytes("name,x\nmöhre,1\n".encode("latin1"))
+    with pytest.raises(BadRequest, match=r"column `name` of `trees.csv` is not UTF-8") as caught:
+        garden.new("tabular", garden.given / "trees.csv")
+    assert caught.value.hint == "convert it: iconv -f latin1 -t utf-8 trees.csv"
+
+
+@pytest.mark.parametrize(
+    ("table", "fact"),
+    [
+        (pa.table({"a": pa.array([], pa.int64())}), "has no rows"),
+        (pa.table([[1], [2]], names=["a", "a"]), "one name twice"),
+        (pa.table([[1], [2]], names=["a", ""]), "has no name"),
+    ],
+)
+def test_parquet_that_is_no_table_is_refused(garden, table, fact):
+    pq.write_table(table, garden.given / "trees.parquet")
+    with pytest.raises(BadRequest, match=fact):
+        garden.new("tabular", garden.given / "trees.parquet")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("a,a\n1,2\n", "give each column a name of its own"),
+        ("a,b\n1,2\n1\n", "give every row as many fields as the first has"),
+        ("a,b\n", "give it a header and at least one row"),
+    ],
+)
+def test_a_hint_says_what_to_mend(garden, text, hint):
+    with pytest.raises(BadRequest) as caught:
+        garden.new("tabular", trees(garden, text))
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize(
+    ("label", "fact"),
+    [("{}", "`label` has 40 different values"), ("1", "`label` is int64, and classes are texts")],
+)
+def test_labels_that_are_no_classes_are_told_apart(garden, label, fact):
+    rows = "".join(f"text {i},{label.format(f'l{i}')}\n" for i in range(40))
+    with pytest.raises(BadRequest) as caught:
+        garden.new("text", trees(garden, f"text,label\n{rows}"))
+    assert caught.value.fact == fact
+
+
+def notes(garden: Garden, capsys: pytest.CaptureFixture[str], kind: str, given: Path) -> str:
+    capsys.readouterr()
+    garden.new(kind, given)
+    return capsys.readouterr().err
+
+
+def test_files_that_are_left_out_are_told(garden, capsys):
+    (garden.given / "deep").mkdir()
+    for path in ("a.md", "b.MD", "deep/c.md", ".hidden"):
+        (garden.given / path).write_text(f"# {path}\n")
+    said = notes(garden, capsys, "documents", garden.given)
+    assert "1 file left out: deep/c.md (read are files in the folder itself, of .md" in said
+    assert garden.runs() == 2
+
+
+def test_images_that_are_left_out_are_told(garden, capsys):
+    for path in ("cats/x.png", "dogs/y.png", "dogs/z.gif", "dogs/more/w.png"):
+        (garden.given / path).parent.mkdir(parents=True, exist_ok=True)
+        (garden.given / path).write_bytes(image())
+    said = notes(garden, capsys, "image", garden.given)
+    assert (
+        "2 files left out: dogs/more/w.png, dogs/z.gif (read are files in CLASS/NAME of .png"
+        in said
+    )
+
+
+def test_so_few_rows_that_a_split_may_be_empty_are_told(garden, capsys):
+    said = notes(garden, capsys, "tabular", trees(garden, "a,b\n1,2\n3,4\n"))
+    assert "there are only 2 rows: if a split stays empty, change `validation_share`" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import zipfile
@@ -20,6 +21,8 @@ from dreg.errors import BadRequest
 DELIMITERS = ",;\t|"
 TABLES = (".csv", ".tsv", ".parquet")
 CAPTIONS = "captions.json"
+CODE = r"^ *(\+|-?0[0-9])"  # a postal code, a telephone number: no number
+WHOLE = r"^ *-?[0-9]+ *$"
 TEXT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a column may be called without quotes
 IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -39,27 +42,67 @@ def table_of(path: Path, suffix: str, delimiter: str, *, quotes: bool = True) ->
         if suffix == ".parquet":
             import pyarrow.parquet as pq
 
-            return pq.read_table(path)
-        from pyarrow import csv
-
-        options = csv.ParseOptions(delimiter=delimiter, quote_char='"' if quotes else False)
-        table = csv.read_csv(path, parse_options=options)
+            table = pq.ParquetFile(path).read()  # also of names that come twice
+        else:
+            table = csv_of(path, delimiter, quotes=quotes)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
+        uneven = "columns, got" in reason
         raise BadRequest(
             f"`{path.name}` cannot be read as a table: {reason}",
-            hint="write it as CSV or Parquet, in UTF-8",
+            hint="give every row as many fields as the first has"
+            if uneven
+            else "write it as CSV or Parquet, in UTF-8",
         ) from error
     names = table.column_names
-    odd = next((name for name in names if not name.strip() or names.count(name) > 1), None)
-    if odd is not None or not len(table):
-        what = (
-            "has no rows"
-            if odd is None
-            else f"has no name, or one name twice, for a column: `{odd}`"
+    if odd := [name for name in names if not name.strip() or names.count(name) > 1]:
+        raise BadRequest(
+            f"`{path.name}` has no name, or one name twice, for a column: `{odd[0]}`",
+            hint="give each column a name of its own",
         )
-        raise BadRequest(f"`{path.name}` {what}", hint="give it a header and at least one row")
+    if not names or not len(table):
+        raise BadRequest(f"`{path.name}` has no rows", hint="give it a header and at least one row")
     return table
+
+
+def csv_of(path: Path, delimiter: str, *, quotes: bool) -> pa.Table:
+    """The rows of a CSV. What are numbers to Arrow, but would lose something as such, are texts.
+
+    Raises BadRequest for one that is not in UTF-8.
+    """
+    from pyarrow import csv
+
+    options = csv.ParseOptions(delimiter=delimiter, quote_char='"' if quotes else False)
+    table = csv.read_csv(path, parse_options=options)
+    binary = [field.name for field in table.schema if pa.types.is_binary(field.type)]
+    if binary:
+        raise BadRequest(
+            f"column `{binary[0]}` of `{path.name}` is not UTF-8",
+            hint=f"convert it: iconv -f latin1 -t utf-8 {path.name}",
+        )
+    numbers = {f.name: f.type for f in table.schema if f.type in (pa.int64(), pa.float64())}
+    if not numbers or len(set(table.column_names)) < table.num_columns:
+        return table
+    texts = csv.read_csv(
+        path,
+        parse_options=options,
+        convert_options=csv.ConvertOptions(
+            column_types=dict.fromkeys(numbers, pa.string()), include_columns=list(numbers)
+        ),
+    )
+    for name, kind in numbers.items():
+        if loses(texts[name], kind):
+            table = table.set_column(table.column_names.index(name), name, texts[name])
+    return table
+
+
+def loses(texts: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    """Whether texts are not the same any more once they were numbers: `01000`, `+49120`, or whole ones
+    beyond 64 bits, which Arrow takes for floats."""
+    if pc.any(pc.match_substring_regex(texts, CODE)).as_py():
+        return True
+    whole = pc.all(pc.match_substring_regex(pc.drop_null(texts), WHOLE)).as_py()
+    return kind == pa.float64() and bool(whole)
 
 
 def seen(table: pa.Table) -> tuple[list[ColumnSeen], list[str]]:
@@ -75,9 +118,11 @@ def seen(table: pa.Table) -> tuple[list[ColumnSeen], list[str]]:
 
 
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Dictionaries as what they stand for; a column of nothing as texts."""
+    """Dictionaries as what they stand for; a column of nothing as texts; whole seconds as Parquet has them."""
     if pa.types.is_dictionary(values.type):
-        return values.cast(values.type.value_type)
+        return plain(values.cast(values.type.value_type))
+    if pa.types.is_timestamp(values.type) and values.type.unit == "s":
+        return values.cast(pa.timestamp("ms", values.type.tz))
     large = pa.types.is_null(values.type) or pa.types.is_large_string(values.type)
     return values.cast(pa.string()) if large else values
 
@@ -90,8 +135,10 @@ def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
         few = sorted(pc.unique(values.drop_null()).to_pylist())
     lowest = highest = ""
     if not is_text and not pa.types.is_binary(values.type) and distinct:
-        bounds = pc.min_max(values).as_py()
-        lowest, highest = (f"{bound}" for bound in bounds.values())
+        wide = values.cast(pa.float32()) if values.type == pa.float16() else values
+        with contextlib.suppress(pa.ArrowNotImplementedError):  # of durations Arrow knows none
+            bounds = pc.min_max(wide).as_py()
+            lowest, highest = (f"{bound}" for bound in bounds.values())
     return ColumnSeen(
         name=name,
         type=spelled(str(values.type)),
@@ -107,8 +154,12 @@ def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
 
 def zipped(folder: Path) -> bytes:
     """The images of a folder of classes as an archive that has the same bytes every time."""
-    paths = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in IMAGES and p.is_file())
-    return archived(folder, paths)
+    return archived(folder, images_below(folder))
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Images in the folders that are their classes."""
+    return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in IMAGES and p.is_file())
 
 
 def archived(folder: Path, paths: Sequence[Path]) -> bytes:

@@ -7,60 +7,24 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from dreg.adapters.github.repositories import git_hash
 from dreg.adapters.inferring import (
+    IMAGES,
     TABLES,
     captioned,
-    captions_in,
-    delimiter_of,
-    images_in,
-    seen,
-    table_of,
+    images_below,
     zipped,
 )
-from dreg.core.inferred import contract_lines, key_of, label_of, name_in_yaml
+from dreg.core.inferred import name_in_yaml
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest
+from dreg.scaffold.looking import DOCUMENTS, First, Told, looked_at
 
 KINDS = ("tabular", "text", "image", "vlm", "documents")
-DOCUMENTS = (".md", ".markdown")
 LARGEST_IN_GIT = 1_000_000  # bytes; what is larger stays out of the registry's history
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-@dataclass(frozen=True)
-class First:
-    """A source: its name below `raw/`, where its bytes are now, and the mirror that has it."""
-
-    name: str
-    path: Path
-    sha256: str
-    size: int
-    mirror: str
-
-    @property
-    def suffix(self) -> str:
-        return Path(self.name).suffix.lower()
-
-    def lines(self) -> Iterator[str]:
-        """Its entry in params.yaml."""
-        yield f"  {name_in_yaml(self.name)}:"
-        yield f"    sha256: {self.sha256}"
-        yield f"    size: {self.size}"
-        yield "    mirrors:"
-        yield f"      - {self.mirror}"
-
-
-@dataclass(frozen=True)
-class Told:
-    """Answers for the template, files to put into the pipeline's folder, and what to tell the user."""
-
-    answers: dict[str, str | None]
-    files: dict[str, bytes]
-    notes: tuple[str, ...] = ()
 
 
 def from_url(url: str, kind: str) -> Told:
@@ -91,7 +55,10 @@ def from_file(given: str, kind: str) -> Told:
         files: dict[str, bytes] = {}
         firsts: list[First] = []
         notes: list[str] = []
+        notes += left_out(place, kind, paths)
         for path in paths:
+            if path.name.startswith((".", "-")):
+                raise BadRequest(f"`{path.name}` begins with a sign", hint="rename it")
             name, content = file_name(path.name), path.read_bytes()
             sha256 = hashlib.sha256(content).hexdigest()
             if name in {first.name for first in firsts}:
@@ -104,7 +71,8 @@ def from_file(given: str, kind: str) -> Told:
                 remember(sha256, content)
                 notes.append(
                     f"{name} is too large for git: `dreg run` finds it in the download cache here, elsewhere "
-                    f"below the folder that DREG_MIRROR names; add a mirror to params.yaml"
+                    f"below the folder that DREG_MIRROR names; add a mirror to "
+                    f"{'sources' if kind == 'documents' else 'params'}.yaml"
                 )
             firsts.append(First(name, path, sha256, len(content), mirror))
         told = looked_at(firsts, kind)
@@ -131,102 +99,24 @@ def files_of(place: Path, kind: str) -> Iterator[list[Path]]:
         yield [place]
 
 
-def looked_at(firsts: list[First], kind: str) -> Told:
-    """What the files say about the contract."""
-    sources = "\n".join(line for first in firsts for line in first.lines()) + "\n"
-    if kind == "image":
-        [first] = firsts
-        classes, shape = images_in(first.path)
-        told = f"  image: {{ type: uint8, shape: {shape} }}\n"
-        told += f"  label: {{ type: int64, classes: [{', '.join(map(name_in_yaml, classes))}] }}\n"
-        return Told({"sources": sources, "columns": told}, {})
-    if kind == "vlm":
-        return captions(firsts[0], sources)
-    if kind == "documents":
-        return documents(firsts, sources)
-    odd = next((first.name for first in firsts if first.suffix not in TABLES), None)
-    if odd:
-        raise BadRequest(f"`{odd}` is no table", hint=f"files of {', '.join(TABLES)} are read")
-    return table(firsts, kind, sources)
-
-
-def captions(first: First, sources: str) -> Told:
-    """What an archive of images with captions says; a `subject` decides which are in one split."""
-    names, left = captions_in(first.path)
-    answers: dict[str, str | None] = {
-        "sources": sources,
-        "about": "".join(f'"{name}", ' for name in names).strip(),
-        "columns": "".join(f"  {name}: string\n" for name in names),
-        "key": "subject" if "subject" in names else "",
-    }
-    notes = [f"`{name}` is left out: not every caption has it, as a text" for name in left]
-    return Told(answers, {}, tuple(notes))
-
-
-def documents(firsts: list[First], sources: str) -> Told:
-    """An index of documents of which is only known that somebody had them here."""
-    listed = []
-    for first in firsts:
-        content = first.path.read_bytes()
-        try:
-            known = first.suffix in DOCUMENTS and content.decode().strip()
-        except UnicodeDecodeError:
-            known = ""
-        if not known:
-            raise BadRequest(
-                f"`{first.name}` is no document", hint=f"texts in UTF-8 are: {', '.join(DOCUMENTS)}"
-            )
-        listed += [
-            f"  {name_in_yaml(first.name)}:",
-            f"    repository: {name_in_yaml(f'local/{Path(first.name).stem}')}",
-            f"    path: {name_in_yaml(first.name)}",
-            f"    blob: {git_hash(content)}",
-            "    commit: null",
-            "    licence: null",
-        ]
-    text = f"sources:\n{sources}documents:\n" + "".join(f"{line}\n" for line in listed)
-    told = (
-        "the documents' repositories are called local/NAME: say in sources.yaml where they are from"
-    )
-    return Told({"sources": text}, {}, (told,))
-
-
-def table(firsts: list[First], kind: str, sources: str) -> Told:
-    """What tables of the same columns say."""
-    import pyarrow as pa
-
-    signs = {delimiter_of(f.path, f.suffix) for f in firsts if f.suffix != ".parquet"} or {","}
-    if len(signs) > 1:
-        raise BadRequest("the files have different delimiters", hint="write them alike")
-    [sign] = signs
-    quotes = kind != "text" or sign != "\t"
-    tables = [table_of(first.path, first.suffix, sign, quotes=quotes) for first in firsts]
-    for first, one in zip(firsts, tables, strict=True):
-        if one.column_names != tables[0].column_names:
-            raise BadRequest(
-                f"`{first.name}` has other columns than `{firsts[0].name}`",
-                hint="tables of other columns are other datasets",
-            )
-    columns, nested = seen(pa.concat_tables(tables, promote_options="permissive"))
-    label, key = label_of(columns), key_of(columns)
-    answers: dict[str, str | None] = {"sources": sources, "delimiter": sign}
-    if kind == "text":
-        names = [column.name for column in columns]
-        if not {"text", "label"} <= set(names):
-            raise BadRequest(
-                f"`{firsts[0].name}` has no columns `text` and `label`: {', '.join(names)}",
-                hint="rename them, or take --kind tabular",
-            )
-        classes = next(column.values for column in columns if column.name == "label")
-        if not classes:
-            raise BadRequest("`label` has more than 30 classes, or is no text", hint="see the file")
-        answers["classes"] = ", ".join(map(name_in_yaml, classes))
-    else:
-        answers["columns"] = "".join(f"{line}\n" for line in contract_lines(columns, label))
-        answers["label"] = name_in_yaml(label.name) if label else ""
-        answers["key"] = name_in_yaml(key.name) if key else ""
-    notes = [f"column `{name}` has values of many parts and is left out" for name in nested]
-    return Told(answers, {}, tuple(notes))
+def left_out(place: Path, kind: str, taken: list[Path]) -> Iterator[str]:
+    """What is told of files in a folder that nobody reads, if there are any."""
+    if not place.is_dir() or kind == "vlm":
+        return
+    read = set(images_below(place) if kind == "image" else taken)
+    others = [p for p in sorted(place.rglob("*")) if p.is_file() and p not in read]
+    others = [
+        p for p in others if not any(part.startswith(".") for part in p.relative_to(place).parts)
+    ]
+    if others:
+        where = "CLASS/NAME of " if kind == "image" else "the folder itself, of "
+        suffixes = IMAGES if kind == "image" else DOCUMENTS if kind == "documents" else TABLES
+        some = ", ".join(p.relative_to(place).as_posix() for p in others[:3])
+        more = ", ..." if len(others) > 3 else ""
+        yield (
+            f"{numbered(len(others), 'file')} left out: {some}{more} (read are files in {where}"
+            f"{', '.join(suffixes)})"
+        )
 
 
 def remember(sha256: str, content: bytes) -> None:

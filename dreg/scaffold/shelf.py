@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dreg.adapters.templates import about_kind
+from dreg.errors import BadRequest
 from dreg.output import table
 from dreg.scaffold.making import kinds, template_of
 
@@ -62,6 +63,8 @@ def listed() -> Listed:
 
 def shown(kind: str) -> Shown:
     """The template of that kind. Raises BadRequest for an unknown one."""
+    if kind not in kinds():
+        raise BadRequest(f"no kind of dataset is called `{kind}`", hint="dreg template list")
     template = template_of("NAME", kind, None)
     files = tuple(File(path, text(content)) for path, content in template.files.items())
     return Shown(kind, about_kind(kind), files)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dreg.adapters.layout import Layout
 from dreg.adapters.yaml_files import read_yaml, shown
 from dreg.errors import BadRequest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Workspace(Layout):
@@ -36,6 +39,25 @@ class Workspace(Layout):
                 f"`{shown(path)}` is not a mapping", hint="write it as `key: value` lines"
             )
         return values
+
+    def schema(self) -> pa.Schema:
+        """Names and Arrow types of the columns that dataset.yaml promises, in its order.
+
+        Raises BadRequest for a type that Arrow has not.
+        """
+        import pyarrow as pa
+
+        from dreg.adapters.formats.type_names import arrow_type
+
+        fields = []
+        for name, column in self.contract().columns.items():
+            if (kind := arrow_type(column.type)) is None:
+                raise BadRequest(
+                    f"column `{name}` is promised as `{column.type}`, which is no type of Arrow's",
+                    hint=f"correct its type in {shown(self.pipeline / 'dataset.yaml')}, or read it another way",
+                )
+            fields.append(pa.field(name, kind))
+        return pa.schema(fields)
 
 
 def here() -> Workspace:

@@ -1,0 +1,180 @@
+"""What the files of a first source tell about the dataset: answers for its template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dreg.adapters.github.repositories import git_hash
+from dreg.adapters.inferring import TABLES, captions_in, delimiter_of, images_in, seen, table_of
+from dreg.core.inferred import MOST_CLASSES, contract_lines, key_of, label_of, name_in_yaml
+from dreg.core.wording import numbered
+from dreg.errors import BadRequest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DOCUMENTS = (".md", ".markdown")
+FEW = 20  # rows, of which some split may have none
+
+
+@dataclass(frozen=True)
+class First:
+    """A source: its name below `raw/`, where its bytes are now, and the mirror that has it."""
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+    mirror: str
+
+    @property
+    def suffix(self) -> str:
+        return Path(self.name).suffix.lower()
+
+    def lines(self) -> Iterator[str]:
+        """Its entry in params.yaml."""
+        yield f"  {name_in_yaml(self.name)}:"
+        yield f"    sha256: {self.sha256}"
+        yield f"    size: {self.size}"
+        yield "    mirrors:"
+        yield f"      - {self.mirror}"
+
+
+@dataclass(frozen=True)
+class Told:
+    """Answers for the template, files to put into the pipeline's folder, and what to tell the user."""
+
+    answers: dict[str, str | None]
+    files: dict[str, bytes]
+    notes: tuple[str, ...] = ()
+
+
+def looked_at(firsts: list[First], kind: str) -> Told:
+    """What the files say about the contract."""
+    sources = "\n".join(line for first in firsts for line in first.lines()) + "\n"
+    if kind == "image":
+        [first] = firsts
+        classes, shape = images_in(first.path)
+        told = f"  image: {{ type: uint8, shape: {shape} }}\n"
+        told += f"  label: {{ type: int64, classes: [{', '.join(map(name_in_yaml, classes))}] }}\n"
+        return Told({"sources": sources, "columns": told}, {})
+    if kind == "vlm":
+        return captions(firsts[0], sources)
+    if kind == "documents":
+        return documents(firsts, sources)
+    odd = next((first.name for first in firsts if first.suffix not in TABLES), None)
+    if odd:
+        raise BadRequest(f"`{odd}` is no table", hint=f"files of {', '.join(TABLES)} are read")
+    return table(firsts, kind, sources)
+
+
+def captions(first: First, sources: str) -> Told:
+    """What an archive of images with captions says; a `subject` decides which are in one split."""
+    names, left = captions_in(first.path)
+    answers: dict[str, str | None] = {
+        "sources": sources,
+        "about": "".join(f'"{name}", ' for name in names).strip(),
+        "columns": "".join(f"  {name}: string\n" for name in names),
+        "key": "subject" if "subject" in names else "",
+    }
+    notes = [f"`{name}` is left out: not every caption has it, as a text" for name in left]
+    return Told(answers, {}, tuple(notes))
+
+
+def documents(firsts: list[First], sources: str) -> Told:
+    """An index of documents of which is only known that somebody had them here."""
+    listed = []
+    for first in firsts:
+        content = first.path.read_bytes()
+        try:
+            known = first.suffix in DOCUMENTS and content.decode().strip()
+        except UnicodeDecodeError:
+            known = ""
+        if not known:
+            raise BadRequest(
+                f"`{first.name}` is no document", hint=f"texts in UTF-8 are: {', '.join(DOCUMENTS)}"
+            )
+        listed += [
+            f"  {name_in_yaml(first.name)}:",
+            f"    repository: {name_in_yaml(f'local/{Path(first.name).stem}')}",
+            f"    path: {name_in_yaml(first.name)}",
+            f"    blob: {git_hash(content)}",
+            "    commit: null",
+            "    licence: null",
+        ]
+    text = f"sources:\n{sources}documents:\n" + "".join(f"{line}\n" for line in listed)
+    told = (
+        "the documents' repositories are called local/NAME: say in sources.yaml where they are from"
+    )
+    return Told({"sources": text}, {}, (told,))
+
+
+def table(firsts: list[First], kind: str, sources: str) -> Told:
+    """What tables of the same columns say."""
+    import pyarrow as pa
+
+    signs = {delimiter_of(f.path, f.suffix) for f in firsts if f.suffix != ".parquet"} or {","}
+    if len(signs) > 1:
+        raise BadRequest("the files have different delimiters", hint="write them alike")
+    [sign] = signs
+    quotes = kind != "text" or sign != "\t"
+    tables = [table_of(first.path, first.suffix, sign, quotes=quotes) for first in firsts]
+    for first, one in zip(firsts, tables, strict=True):
+        if one.column_names != tables[0].column_names:
+            raise BadRequest(
+                f"`{first.name}` has other columns than `{firsts[0].name}`",
+                hint="tables of other columns are other datasets",
+            )
+    texts = {f.name for one in tables for f in one.schema if pa.types.is_string(f.type)}
+    tables = [as_texts(one, texts) for one in tables]
+    try:
+        rows = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise BadRequest(
+            f"the files have columns of one name and different types: {error}",
+            hint="tables of other columns are other datasets",
+        ) from error
+    columns, nested = seen(rows)
+    label, key = label_of(columns), key_of(columns)
+    answers: dict[str, str | None] = {"sources": sources, "delimiter": sign}
+    if kind == "text":
+        names = [column.name for column in columns]
+        if not {"text", "label"} <= set(names):
+            raise BadRequest(
+                f"`{firsts[0].name}` has no columns `text` and `label`: {', '.join(names)}",
+                hint="rename them, or take --kind tabular",
+            )
+        told = next(column for column in columns if column.name == "label")
+        classes = told.values
+        if not classes:
+            many = told.type == "string"
+            raise BadRequest(
+                f"`label` has {told.distinct:,} different values"
+                if many
+                else f"`label` is {told.type}, and classes are texts",
+                hint=f"classes are at most {MOST_CLASSES}; or take --kind tabular"
+                if many
+                else "write the names of the classes instead; or take --kind tabular",
+            )
+        answers["classes"] = ", ".join(map(name_in_yaml, classes))
+    else:
+        answers["columns"] = "".join(f"{line}\n" for line in contract_lines(columns, label))
+        answers["label"] = name_in_yaml(label.name) if label else ""
+        answers["key"] = name_in_yaml(key.name) if key else ""
+    notes = [f"column `{name}` has values of many parts and is left out" for name in nested]
+    if len(rows) < FEW:
+        notes.append(
+            f"there are only {numbered(len(rows), 'row')}: if a split stays empty, change "
+            f"`validation_share` in params.yaml, or take that split out of dataset.yaml"
+        )
+    return Told(answers, {}, tuple(notes))
+
+
+def as_texts(table: pa.Table, names: set[str]) -> pa.Table:
+    """The columns of those names as texts, as they are in other files."""
+    for name in names.intersection(table.column_names):
+        table = table.set_column(table.column_names.index(name), name, table[name].cast("string"))
+    return table
