@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from dreg.adapters.dvc_config import read_remotes, remote_of, write_default
 from dreg.adapters.objects import Store
+from dreg.adapters.objects.opening import endpoint_of
 from dreg.adapters.through_dvc import open_own
+from dreg.core.secrets import without_credentials
 from dreg.errors import DregError, Outside
 from dreg.output import table
 from dreg.push.announcing import is_dead, this_process
@@ -117,7 +119,10 @@ def check(registry: Registry, name: str | None = None) -> Checked:
             )
     finally:
         store.delete(key)
-    return Checked(remote.name, remote.url, remote.endpoint, round(time.monotonic() - started, 3))
+    seconds = round(time.monotonic() - started, 3)
+    # Not what the registry says: the environment may have led elsewhere.
+    at = endpoint_of(remote) if remote.scheme == "s3" else remote.endpoint
+    return Checked(remote.name, remote.url, without_credentials(at), seconds)
 
 
 def _tidy(store: Store) -> None:

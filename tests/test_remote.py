@@ -106,6 +106,7 @@ def test_check_on_s3(dreg, s3):
     done = dreg("check", "local", AWS_ENDPOINT_URL=s3.endpoint, **s3.environment)
     assert (done.code, done.stderr) == (0, "")
     assert done.stdout.startswith("`local` works: wrote, read back and deleted one object in ")
+    assert done.stdout.endswith(f" at {s3.endpoint})\n"), "not where .dvc/config says"
 
 
 def test_check_of_a_url(dreg, s3):
