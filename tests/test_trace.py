@@ -7,9 +7,10 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ import pytest
 
 import dreg
 from dreg.cli import run
-from dreg.core.lineage import Input, read
+from dreg.core.lineage import Input, keys, read
 from dreg.errors import BadRequest, Refused
 from dreg.output import out
 from tests.done import Done
@@ -525,6 +526,14 @@ def test_a_param_that_the_training_wrote_itself_stays_and_costs_no_lineage(regis
     assert (data["tag"], data["samples"]) == ("words-v1.0.0", ROWS)
 
 
+def test_a_metric_is_never_taken_for_a_lineage_key(registry):
+    ds = dreg.load("words@1.0.0")
+    metrics = {"train": {"version": 2.0, "commit": 1.0, "mean": 0.5, "x" * 300: 1.0}}
+    told = keys(ds.lineage(), replace(ds.profile, metrics=metrics))
+    assert (told["data_version"], told["data_commit"], told["data_mean"]) == ("words-v1.0.0", ds.commit, "0.5")  # fmt: skip
+    assert max(map(len, told)) <= 250
+
+
 def test_names_that_no_split_has(registry):
     ds = dreg.load("words@1.0.0")
     for ask in (lambda: ds.samples("trian"), lambda: ds.lineage(["trian"])):
@@ -537,6 +546,37 @@ def test_names_that_no_split_has(registry):
 
 
 # What may be wrong
+
+
+def test_a_tag_that_is_younger_than_a_run_without_a_commit_is_warned_of(tracking, tmp_path, monkeypatch):  # fmt: skip
+    import mlflow
+
+    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
+    made = HandMade(tmp_path / "made", {})
+    made.release("1.0.0")
+    time.sleep(1.1)  # git and MLflow tell whole seconds
+    with mlflow.start_run() as active:
+        mlflow.set_tags({"data_version": "wine-v1.0.0", "data_repo": str(made.bare)})
+    models = Models(made, "", [])
+    late = "that tag was made after the run started"
+    assert late not in models.dreg("trace", f"runs:/{active.info.run_id}").stderr
+    time.sleep(1.1)
+    made.release("1.0.0", {"processed/train.csv": b"other\n"}, force=True)
+    assert late in models.dreg("trace", f"runs:/{active.info.run_id}").stderr
+
+
+def test_a_registry_that_is_not_here_is_told_with_who_named_it(registry, tracking):
+    import mlflow
+
+    with mlflow.start_run() as active:
+        mlflow.set_tags({"data_version": "words-v1.0.0", "data_repo": "/nowhere/registry.git"})
+    models = Models(registry, "", [])
+    done = models.dreg("trace", f"runs:/{active.info.run_id}")
+    assert done.code == 2
+    assert "error: the run recorded the registry `/nowhere/registry.git`, and from here" in done.stderr  # fmt: skip
+    assert "hint: name it as it is reached from here: --repo URL\n" in done.stderr
+    done = models.dreg("trace", f"runs:/{active.info.run_id}", "--repo", str(registry.bare))
+    assert done.code == 0, done.stderr
 
 
 @pytest.mark.parametrize("spelled", [lambda c: c[:8], lambda c: c.upper()])

@@ -33,6 +33,7 @@ REPO_KEYS = (REPO_KEY, "dvc_repo", "DVC_REPO")
 COMMIT_KEYS = (COMMIT_KEY, "dvc_commit")
 
 SHORTEST = 7  # digits of a commit's id, as `git rev-parse --short` has them
+LONGEST_KEY = 250  # of a param; a longer one would cost all the others
 LONGEST_VALUE = 500  # what every version of MLflow takes as a param
 _FORBIDDEN = re.compile(r"[^\w\-. /]")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -72,6 +73,10 @@ class Lineage:
         same = self.manifest is None or manifest is None or self.manifest == manifest
         return same and (self.commit is None or is_commit(self.commit, commit))
 
+    def names(self, tag: str, commit: str, manifest: str | None) -> bool:
+        """Whether it is the release at the tag, by all that the run says."""
+        return self.tag == tag and self.is_of(commit, manifest)
+
     def source(self) -> dict[str, Any]:
         """The source of a dataset input, of JSON's types."""
         told = {
@@ -94,6 +99,7 @@ def keys(
     With `among`, as of one dataset beside another that has the plain keys: `data_version.<name>`.
     """
     told = {
+        **(_measured(profile) if profile else {}),  # first: a metric may be called `version`
         NAME_KEY: lineage.dataset,
         VERSION_KEY: lineage.tag,
         REPO_KEY: lineage.repo or "",
@@ -101,13 +107,13 @@ def keys(
         MANIFEST_KEY: lineage.manifest and f"sha256:{lineage.manifest}",
         DIGEST_KEY: lineage.digest and f"sha256:{lineage.digest}",
         SPLITS_KEY: ",".join(lineage.splits),
-        **(_measured(profile) if profile else {}),
     }
-    return {
+    named = {
         of_one(_FORBIDDEN.sub("_", key), lineage.dataset, among=among): value[:LONGEST_VALUE]
         for key, value in told.items()
         if value
     }
+    return {key: value for key, value in named.items() if len(key) <= LONGEST_KEY}
 
 
 def is_commit(said: str, commit: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
@@ -101,14 +102,16 @@ class Located:
     """A release that a run names, found again in its registry. Raises as `dreg.load` does, and Refused
     for a tag that moved or is not there, unless the manifest that the run recorded still is."""
 
-    def __init__(self, lineage: Lineage, repo: str | None, remote: str | None) -> None:
+    def __init__(
+        self, lineage: Lineage, repo: str | None, remote: str | None, started: str = ""
+    ) -> None:
         self.lineage = lineage
         self.repo = repo or lineage.repo or default_repo(None)
         exactly = Range.parse(str(lineage.version))
         request = Request(
             lineage.dataset, exactly, self.repo, f"data/{lineage.dataset}", False, None
         )
-        tags = git.remote_tags(self.repo, *tags_about(lineage.dataset))
+        tags = self._tags(recorded=repo is None and lineage.repo is not None)
         tag = tags.get(lineage.tag)
         self.gone = tag is None
         self.moved = tag is None or not lineage.is_of(tag.commit, None)
@@ -124,6 +127,29 @@ class Located:
             self.manifest = lineage.manifest or now
         if self.moved:
             self._refuse_unless_recorded()
+        elif lineage.commit is None and lineage.manifest is None:
+            self._warn_of_later_tag(started)
+
+    def _tags(self, *, recorded: bool) -> dict[str, git.Tag]:
+        try:
+            return git.remote_tags(self.repo, *tags_about(self.lineage.dataset))
+        except (git.Unreachable, BadRequest) as error:
+            if not recorded:
+                raise
+            raise type(error)(
+                f"the run recorded the registry `{git.public_url(self.repo)}`, and from here {error.fact}",
+                hint="name it as it is reached from here: --repo URL",
+                details=error.details,
+            ) from error
+
+    def _warn_of_later_tag(self, started: str) -> None:
+        """The run says no more than the version: a tag younger than the run cannot be what it used."""
+        made = self.files.found.revision.date
+        if made and started and datetime.fromisoformat(made) > datetime.fromisoformat(started):
+            out.warn(
+                f"the run names {self.lineage.tag} without its commit, and that tag was made after the run "
+                "started: it may have led elsewhere then"
+            )
 
     def _refuse_unless_recorded(self) -> None:
         where = f"`{git.public_url(self.repo)}` has no release `{self.lineage.tag}`"

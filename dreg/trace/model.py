@@ -203,7 +203,7 @@ def _data(run: Run, wanted: Wanted, repo: str | None, remote: str | None) -> tup
             f"{one.version} ({', '.join(one.forms)})" for one in run.lineage if one.dataset == name
         ]
         out.warn(f"the run names more than one version of `{name}`: {'; '.join(versions)}")
-    located = [Located(one, repo, remote) for one in run.lineage]
+    located = [Located(one, repo, remote, run.started) for one in run.lineage]
     data = [used(one, wanted.splits, wanted.limit, wanted.sample) for one in located]
     if wanted.into is None:
         return tuple(data)

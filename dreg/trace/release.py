@@ -236,7 +236,8 @@ def _tracked(
     store = ask_store(tracking)
     digest = (release.manifest or release.commit)[:32]
     named = store.runs_with(data.dataset, data.version, digest)
-    runs = [run for run in named if _has_used(run, release)]
+    told = release.tag, release.commit, release.manifest
+    runs = [run for run in named if any(one.names(*told) for one in run.lineage)]
     if others := [run.id for run in named if run not in runs]:
         out.warn(
             f"{numbered(len(others), 'run')} used another release called {release.tag}, by commit or "
@@ -245,13 +246,6 @@ def _tracked(
     models = [model for run in runs for model in store.models_of(run.id)]
     models.sort(key=lambda m: m.registered, reverse=True)
     return tuple(runs), tuple(models)
-
-
-def _has_used(run: Run, release: Release) -> bool:
-    return any(
-        one.tag == release.tag and one.is_of(release.commit, release.manifest)
-        for one in run.lineage
-    )
 
 
 def _locks(request: Request, release: Release, folders: Sequence[Path]) -> Iterator[Lock]:

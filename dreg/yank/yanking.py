@@ -269,6 +269,8 @@ def _runs(release: Release, tracking: str | None) -> Iterator[Affected]:
     digest = (release.manifest or release.commit)[:32]
     try:
         for run in Tracking(uri).runs_with(release.dataset, str(release.version), digest):
-            yield Affected("run", run.id, run.name, None)
+            told = release.tag, release.commit, release.manifest
+            if any(one.names(*told) for one in run.lineage):
+                yield Affected("run", run.id, run.name, None)
     except DregError as error:
         out.warn(f"which runs are affected is not known: {error.fact}")
