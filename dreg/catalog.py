@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,27 +154,28 @@ def yank_in(tags: Iterable[git.Tag], release: Release) -> Yank | None:
     return Yank.of(said[0].message, said[0].tagger, said[0].date) if said else Yank("")
 
 
-def choose(name: str, wanted: Range, found: Iterable[Release]) -> Release:
+def choose(name: str, wanted: Range, found: Iterable[Release], repo: str | None = None) -> Release:
     """The newest release in the range; one that is yanked, or light, only if just its version is asked for.
 
-    Raises BadRequest that says what there is.
+    Raises BadRequest that says what there is; `repo` is where, if not around us.
     """
     found = list(found)
     exact = [release for release in found if wanted.bounds == (("=", release.version),)]
     fit = exact or usable(found)
     version = wanted.newest(release.version for release in fit)
     if version is None:
-        raise _no_release(name, wanted, found)
+        raise _no_release(name, wanted, found, repo)
     return next(release for release in fit if release.version == version)
 
 
-def _no_release(name: str, wanted: Range, found: list[Release]) -> BadRequest:
+def _no_release(name: str, wanted: Range, found: list[Release], repo: str | None) -> BadRequest:
+    at = f" --repo {shlex.quote(repo)}" if repo else ""
     yanked = wanted.newest(release.version for release in found if release.yanked)
     if yanked is not None:
         return BadRequest(
             f"every release of `{name}` in `{wanted}` is yanked",
-            hint=f"see why: dreg show {name}@{yanked}; just that one can still be had: "
-            f"dreg fetch {name}@{yanked}",
+            hint=f"see why: dreg show {name}@{yanked}{at}; just that one can still be had: "
+            f"dreg fetch {name}@{yanked}{at}",
         )
     light = wanted.newest(release.version for release in found if release.light)
     if light is not None:

@@ -87,6 +87,20 @@ def test_an_update_stays_in_the_range(behind):
     assert behind.dreg("update", "--explain").stdout == "wine 1.1.0 is the newest in its range\n"
 
 
+def test_a_range_of_yanked_releases_stops_no_other_dataset(behind):
+    behind.release("1.0.0", name="beer")
+    behind.fetch("beer@^1.0")
+    behind.release("1.1.0", {"processed/a.csv": b"1\n"}, name="beer")
+    for version in ("1.0.0", "1.1.0"):
+        behind.git("tag", "-a", "-m", "Bad labels", f"yank/wine-v{version}", f"wine-v{version}^{{commit}}")  # fmt: skip
+    behind.git("push", "-q", "origin", "--tags")
+    assert "wine 1.0.0 is yanked, and nothing else is in its range; 2.0.0 is newer\n" in behind.dreg("update", "--explain").stdout  # fmt: skip
+    done = behind.dreg("update")
+    assert (done.code, "fetched beer 1.0.0 -> 1.1.0" in done.stdout) == (2, True)
+    assert "error: every release of `wine` in `^1.0` is yanked\n" in done.stderr
+    assert f"dreg show wine@1.1.0 --repo {behind.bare}; just that one can still be had: dreg fetch wine@1.1.0 --repo" in done.stderr  # fmt: skip
+
+
 @pytest.fixture
 def elsewhere(behind, tmp_path) -> HandMade:
     """Another registry, which `wine` is to come from by now: it has 1.0.0, other bytes, and 1.2.0."""
@@ -142,6 +156,8 @@ def test_a_registry_that_is_gone_is_named(behind, command):
 def test_nothing_is_locked(hand_made, command):
     done = hand_made.dreg(command)
     assert (done.code, "there is no dreg.lock here" in done.stderr) == (2, True)
+    (hand_made.train / "dreg.toml").write_text('[datasets]\nwine = "^1.0"\n')
+    assert "hint: lock what dreg.toml asks for: dreg fetch\n" in hand_made.dreg(command).stderr
 
 
 def test_a_dataset_that_is_not_locked(behind):

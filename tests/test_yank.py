@@ -278,8 +278,8 @@ def test_a_range_of_nothing_else_says_why(wine):
     assert done.code == 2
     assert done.stderr == (
         "error: every release of `wine` in `~1.2` is yanked\n\n"
-        "hint: see why: dreg show wine@1.2.0; just that one can still be had: "
-        "dreg fetch wine@1.2.0\n"
+        f"hint: see why: dreg show wine@1.2.0 --repo {wine.bare}; just that one can still be had: "
+        f"dreg fetch wine@1.2.0 --repo {wine.bare}\n"
     )
 
 

@@ -108,9 +108,12 @@ def outdated(repo: str | None = None) -> Outdated:
 def pins_of(lock: Lock, name: str | None) -> list[Pin]:
     """The locked datasets, or the one named. Raises BadRequest when there is none such."""
     if not lock.pins:
+        asked = read_requests(Path.cwd()).datasets
         raise BadRequest(
             "there is no dreg.lock here, or nothing in it",
-            hint="name a dataset: dreg fetch NAME@^1.0 --repo URL",
+            hint="lock what dreg.toml asks for: dreg fetch"
+            if asked
+            else "name a dataset: dreg fetch NAME@^1.0 --repo URL",
         )
     if name is None:
         return [pin for _, pin in sorted(lock.pins.items())]

@@ -236,7 +236,7 @@ def resolve(request: Request) -> Release:
     if request.dataset not in names:
         raise unknown_dataset(request.dataset, names)
     own = tagged(request.repo, tags, request.dataset)
-    release = choose(request.dataset, request.wanted, own)
+    release = choose(request.dataset, request.wanted, own, request.public_repo)
     pin = request.pin
     if pin is not None and request.same_registry and pin.version != release.version:
         warn_of_leaving(request.repo, pin, own)

@@ -41,6 +41,7 @@ class Change:
 
     `bump` is the highest price among the `findings`, which hold the two profiles against each other;
     both are null where one of them has no profile that dreg reads. `steps` are the releases between.
+    `yanked` says whether the locked one is, `latest` is the newest of all if that is not the locked one.
     """
 
     dataset: str
@@ -50,10 +51,16 @@ class Change:
     findings: tuple[Finding, ...] | None = None
     samples: tuple[int, int] | None = None
     steps: tuple[Step, ...] = ()
+    yanked: bool = False
+    latest: Version | None = None
+
+    def _beyond(self) -> str:
+        return f"; {self.latest} is newer" if self.yanked and self.latest else ""
 
     def lines(self) -> Iterator[str]:
         if self.new is None:
-            yield f"{self.dataset} {self.old} is the newest in its range"
+            state = "yanked, and nothing else is" if self.yanked else "the newest"
+            yield f"{self.dataset} {self.old} is {state} in its range{self._beyond()}"
             return
         price = "no profile to compare" if self.bump is None else str(self.bump)
         yield f"{self.dataset} {self.old} -> {self.new} ({price})"
@@ -92,9 +99,11 @@ def explain(name: str | None = None, repo: str | None = None) -> Changes:
     lock, asked, known = read_lock(Path.cwd()), read_requests(Path.cwd()), Known()
     changes = []
     for pin in pins_of(lock, name):
-        new = standing(pin, asked, known, repo).update
+        stands = standing(pin, asked, known, repo)
+        new = stands.update
         if new is None:
-            changes.append(Change(pin.dataset, pin.version, None))
+            told = {"yanked": stands.yanked, "latest": stands.latest}
+            changes.append(Change(pin.dataset, pin.version, None, **told))  # type: ignore[arg-type]
         else:
             _, revision = asked_for(pin, asked)
             place = place_of(pin, asked, repo)
@@ -170,14 +179,23 @@ def update(
 ) -> Fetches:
     """Bring the newest releases in the ranges of what is locked, or of one dataset.
 
-    Raises as `fetch` does; what was brought before stays.
+    Raises as `fetch` does, once all others were brought; they are the error's answer.
     """
     asked = read_requests(Path.cwd())
     taken: list[Fetched] = []
+    failed: list[tuple[str, DregError]] = []
     for pin in pins_of(read_lock(Path.cwd()), name):
         entry = asked.datasets.get(pin.dataset)
         wanted = (entry.revision or entry.wanted.text) if entry else pin.request
         place = place_of(pin, asked, repo)
-        found = fetch(f"{pin.dataset}@{wanted}", repo=place, remote=remote, force=force)
-        taken += found.datasets
+        try:
+            found = fetch(f"{pin.dataset}@{wanted}", repo=place, remote=remote, force=force)
+            taken += found.datasets
+        except DregError as error:
+            failed.append((pin.dataset, error))
+    if failed:
+        (_, first), *others = failed
+        first.answer = Fetches(tuple(taken)) if taken else None
+        first.details += tuple(f"{name}: {error.fact}" for name, error in others)
+        raise first
     return Fetches(tuple(taken))
