@@ -133,6 +133,13 @@ def test_a_path_of_a_repository_is_never_locked(asked):
     assert (code, "--locked is of what dreg.lock pins" in error) == (2, True)
 
 
+def test_a_version_without_quotes_is_told_with_them(asked):
+    (asked.train / "dreg.toml").write_text("[datasets]\nwine = 1.0\n")
+    said = asked.dreg("fetch").stderr
+    assert "`datasets.wine` in `dreg.toml` is 1.0, not text or a table\n" in said
+    assert 'hint: write it between quotes: wine = "1.0"\n' in said
+
+
 def test_pyproject_asks_too(asked):
     text = (asked.train / "dreg.toml").read_text()
     (asked.train / "dreg.toml").unlink()

@@ -79,6 +79,11 @@ class Requests:
     def _of(cls, data: _Table) -> Requests:
         datasets = {}
         for name, entry in data.table("datasets").items():
+            if not isinstance(entry, str | dict):
+                raise BadRequest(
+                    f"`datasets.{name}` in `{data.where}` is {entry!r}, not text or a table",
+                    hint=f'write it between quotes: {name} = "{entry}"',
+                )
             there = _Table(
                 {"version": entry} if isinstance(entry, str) else entry,
                 data.where,
