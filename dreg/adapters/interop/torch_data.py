@@ -53,7 +53,8 @@ def to_torch_iterable(
     """The split as an iterable dataset that gives each of `world` processes its own part."""
     if (rank is None) != (world is None):
         raise BadRequest(
-            "a rank needs a world", hint="give both, or neither: to_torch(..., rank=0, world=4)"
+            "a rank needs a world",
+            hint="give both, or neither: to_torch_iterable(..., rank=0, world=4)",
         )
     if rank is not None and world is not None and not 0 <= rank < world:
         raise BadRequest(f"rank {rank} is not one of {world}", hint="ranks count from 0")
