@@ -6,6 +6,8 @@ import json
 import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from dreg.adapters.git.locks import Locks
+from dreg.adapters.living import machine
 from dreg.adapters.objects import Store, open_store
 from dreg.core.garbage import (
     ANNOUNCED,
@@ -545,7 +549,7 @@ def test_a_release_waits_while_something_is_deleted(wine, store):
 
 
 def test_nobody_waits_for_a_collection_that_was_killed(wine, store):
-    dead = json.dumps({"host": socket.gethostname(), "pid": 2**22, "start": "1"})
+    dead = json.dumps({"machine": machine(), "pid": 2**22, "start": "1"})
     store.put_bytes(f"{SWEEPS}dead.json", dead.encode())
     started = time.monotonic()
     _wait_for_sweeps(store)
@@ -555,10 +559,45 @@ def test_nobody_waits_for_a_collection_that_was_killed(wine, store):
 
 
 def test_one_on_another_machine_is_waited_for_but_not_for_ever(wine, store):
-    store.put_bytes(f"{SWEEPS}far.json", b'{"host": "elsewhere", "pid": 1, "start": "1"}')
+    # In a container of its own, say, which may have the same host name and other process numbers.
+    far = {"host": socket.gethostname(), "machine": "elsewhere", "pid": 2**22, "start": "1"}
+    store.put_bytes(f"{SWEEPS}far.json", json.dumps(far).encode())
     started = time.monotonic()
     _wait_for_sweeps(store, patience=1.5)
     assert 1.4 < time.monotonic() - started < 6
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "--pid", "--fork", "true"], check=False, capture_output=True).returncode != 0,
+    reason="process numbers of its own need the right to unshare(1)",
+)  # fmt: skip
+def test_process_numbers_of_another_container_are_not_looked_up_here():
+    said = "from dreg.adapters.living import machine; print(machine())"
+    own = ["unshare", "--pid", "--fork", sys.executable, "-c", said]
+    there = subprocess.run(own, check=True, capture_output=True, text=True).stdout.strip()
+    assert len(there) == len(machine()) == 16
+    assert there != machine()
+
+
+def test_two_collections_in_one_clone_do_not_take_each_other_s_references(wine):
+    mine, other = (Locks(wine.path, lambda path: path.endswith("dvc.lock")) for _ in range(2))
+    for one in (mine, other):
+        one.fetch([str(wine.bare)])
+    seen = [tag.name for tag in mine.tags()], mine.tips()
+    other.forget()
+    assert ([tag.name for tag in mine.tags()], mine.tips()) == seen
+    mine.forget()
+    assert wine.git("for-each-ref", "refs/dreg/gc/") == ""
+
+
+def test_references_of_a_collection_that_was_killed_go_with_the_next_one(wine):
+    head = wine.git("rev-parse", "HEAD")
+    left = f"refs/dreg/gc/{machine()}-{2**22}-1-{int(time.time())}-00/0/heads/x"
+    at_work = f"refs/dreg/gc/elsewhere-1-1-{int(time.time())}-00/0/heads/x"
+    for reference in (left, at_work):
+        wine.git("update-ref", reference, head)
+    collect(wine, dry_run=True)
+    assert wine.git("for-each-ref", "--format=%(refname)", "refs/dreg/gc/").split() == [at_work]
 
 
 def test_a_killed_release_keeps_its_bytes_only_for_a_while(wine, store):

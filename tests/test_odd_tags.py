@@ -23,6 +23,7 @@ NOT_A_VERSION = "is not a version, as 1.2.0 is"
         ("x-v1-v1.0.0", "`x-v1` ends like a version, so it cannot name a dataset"),
         ("Wine-v1.0.0", "`Wine` cannot name a dataset: lower case letters, digits and single `-`"),
         ("a/wine-v1.0.0", "`a/wine` cannot name a dataset: lower case letters, digits and single `-`"),
+        ("wine-v1.0.0+fix", "`1.0.0+fix` has build metadata, and releases have none"),
         ("wine-V1.0.0", "releases are tags NAME-v1.2.0, with a small v"),
         ("yank/wine", "it names no release, as yank/NAME-v1.2.0 does"),
         ("yank/wine-v1.0", "it names no release, as yank/NAME-v1.2.0 does"),

@@ -25,6 +25,9 @@ from dreg.errors import DregError, Outside, Refused
 
 SCHEMA = "dreg.manifest/2"
 FILES_ONLY = "dreg.manifest/1"  # of releases from before manifests said more
+SIGNATURE = re.compile(
+    r"^-----BEGIN (SSH SIGNATURE|PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----", re.MULTILINE
+)
 TRAILER = re.compile(r"(Dreg-[A-Za-z-]+): (.*)")
 DIRECTORY = re.compile(r"[0-9a-f]{32}\.dir")
 
@@ -167,9 +170,10 @@ def trailers(message: str) -> dict[str, str]:
 
     A signature may follow the message; trailers are git's (git-interpret-trailers).
     """
-    text = message.split("-----BEGIN ", 1)[0].rstrip()
-    last = text.rsplit("\n\n", 1)[-1]
-    found = (TRAILER.fullmatch(line.strip()) for line in last.splitlines())
+    signatures = [match.start() for match in SIGNATURE.finditer(message)]
+    text = message[: signatures[-1]] if signatures else message  # as git: the last one counts
+    last = text.rstrip().rsplit("\n\n", 1)[-1]
+    found = (TRAILER.fullmatch(line.strip()) for line in last.split("\n"))
     return {match.group(1): match.group(2).strip() for match in found if match}
 
 

@@ -70,6 +70,8 @@ def _why(tag: str, name: str, version: str) -> str:
         key=lambda parts: (parse_tag(f"x-v{parts[1]}") is not None, len(parts[0])),
         default=(name, version),
     )
+    if parse_tag(f"x-v{version.partition('+')[0]}") is not None and "+" in version:
+        return f"`{version}` has build metadata, and releases have none"
     if parse_tag(f"x-v{version}") is None:
         return f"`{version}` {NOT_A_VERSION}"
     if NAME.fullmatch(name) and ENDS_LIKE_A_VERSION.search(name):

@@ -60,6 +60,7 @@ def next_prerelease(version: Version, label: str, versions: Iterable[Version]) -
 
 def parse_version(text: str) -> Version:
     """A version from `1.2.3`, `v1.2.3`, `1.2.3-rc.1`. Raises BadRequest."""
+    _refuse_build(text)
     try:
         return Version.parse(text.removeprefix("v"))
     except (ValueError, TypeError) as error:
@@ -92,15 +93,17 @@ def tag_of(name: str, version: Version) -> str:
 def parse_tag(tag: str) -> tuple[str, Version] | None:
     """Dataset and version of a release's tag, or None for a tag of another kind.
 
-    The name ends at the last `-v` that a version follows, so `x-v2-foo-v1.0.0` is `x-v2-foo`.
+    The name ends at the last `-v` that a version follows, so `x-v2-foo-v1.0.0` is `x-v2-foo`. A version
+    with build metadata has the precedence of the one without (SemVer 10), so no release has any.
     """
     for match in reversed(list(re.finditer(r"-v(?=\d)", tag))):
         name, text = tag[: match.start()], tag[match.end() :]
         if NAME.fullmatch(name) and not ENDS_LIKE_A_VERSION.search(name):
             try:
-                return name, Version.parse(text)
+                version = Version.parse(text)
             except ValueError:
                 continue
+            return None if version.build else (name, version)
     return None
 
 
@@ -153,18 +156,27 @@ class Range:
 
 
 _PART = re.compile(
-    r"(\^|~|>=|<=|>|<|==|=|)\s*v?(\d+|[x*])(?:\.(\d+|[x*]))?(?:\.(\d+|[x*]))?(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?"
+    r"(\^|~|>=|<=|>|<|==|=|)\s*v?(\d+|[x*])(?:\.(\d+|[x*]))?(?:\.(\d+|[x*]))?(-[0-9A-Za-z.-]+)?"
 )
 
 
+def _refuse_build(text: str) -> None:
+    if re.search(r"\d\+", text):
+        raise BadRequest(
+            f"`{text}` has build metadata, and releases have none",
+            hint=f"ask for the version: {text.partition('+')[0]}; a tag of that name: --rev TAG",
+        )
+
+
 def _bounds(part: str, whole: str) -> list[tuple[str, Version]]:
+    _refuse_build(part)
     match = _PART.fullmatch(part)
     if match is None:
         raise BadRequest(
             f"`{whole}` is not a version range",
             hint="ranges look like ^1.0, ~1.2, '>=1.0,<2', 1.x, 1.2.0 or latest",
         )
-    operator, *numbers, prerelease, _build = match.groups()
+    operator, *numbers, prerelease = match.groups()
     known = [int(n) for n in _before_wildcard(numbers)]
     low = _version(known, prerelease and prerelease[1:])
     exact = len(known) == 3
@@ -211,7 +223,7 @@ def parse_request(text: str) -> tuple[str, Range]:
     return check_name(name), Range.parse(wanted)
 
 
-REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?|[A-Za-z][A-Za-z0-9._/-]*")
+REVISION = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?|[A-Za-z][A-Za-z0-9._/+-]*")
 
 
 def range_or_revision(text: str) -> tuple[Range, str | None]:
@@ -229,7 +241,7 @@ def range_or_revision(text: str) -> tuple[Range, str | None]:
 def as_revision(text: str) -> str:
     """A tag, branch or whole commit id as `range_or_revision` reads it, which takes `v1.0` for a range:
     then a tag is meant. Raises BadRequest."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/-]*", text):
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._/+-]*", text):
         raise BadRequest(
             f"`{text}` is no tag, branch or whole commit id",
             hint="a range goes with the name: NAME@^1.0",

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dreg.core.manifest import trailers
+from dreg.core.manifest import SIGNATURE, trailers
 from dreg.core.secrets import without_secrets
 from dreg.core.version import parse_tag
 from dreg.errors import BadRequest
@@ -105,6 +105,11 @@ def check_reason(reason: str) -> str:
         raise BadRequest(
             "`--reason` has more than one line",
             hint="say it in one: consumers are shown it as a warning",
+        )
+    if SIGNATURE.search(said):
+        raise BadRequest(
+            "`--reason` begins as a signature does, which git would take it for",
+            hint="begin it with another word",
         )
     return said
 

@@ -192,7 +192,9 @@ def _tags(
         raise unknown_dataset(unknown, tuple(sorted(names)))
     chosen = [tag for tag in tags.values() if _asked(tag.name, wanted, names)]
     for name, ranges in wanted.items():
-        if not any(tag.name.startswith(f"{name}-v") for tag in chosen):
+        if name not in {parsed[0] for tag in chosen if (parsed := parse_tag(tag.name))}:
+            if name not in released:
+                raise BadRequest(f"`{name}` was never released", hint=f"dreg release {name}")
             raise BadRequest(
                 f"no release of `{name}` is in `{ranges[0]}`", hint=f"dreg list; dreg show {name}"
             )

@@ -11,14 +11,14 @@ import hashlib
 import json
 import os
 import secrets
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+from dreg.adapters.living import Process
 from dreg.adapters.objects import Store
 from dreg.core.garbage import ANNOUNCED, SWEEPS
 from dreg.core.json_text import parse_json
@@ -113,25 +113,13 @@ def _wait_for_sweeps(store: Store, patience: float = PATIENCE) -> None:
 
 def this_process() -> dict[str, Any]:
     """What tells this process from all others, as far as its machine goes."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "start": _start_of(os.getpid())}
+    return {"host": os.uname().nodename, **asdict(Process.here())}
 
 
 def is_dead(store: Store, key: str) -> bool:
-    """Whether the process that wrote this was on this machine and is gone."""
+    """Whether the process that wrote this certainly ended: one that this machine would know of."""
     try:
         who = parse_json(store.get_bytes(key, LIMIT))
-        if who["host"] != socket.gethostname():
-            return False
-        return bool(_start_of(int(who["pid"])) != who["start"])
+        return Process(str(who["machine"]), int(who["pid"]), str(who["start"])).is_gone
     except (DregError, KeyError, TypeError, ValueError):
         return False
-
-
-def _start_of(pid: int) -> str:
-    """When a process was started, as its system counts; `` if there is none of that number."""
-    with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    with suppress(OSError):
-        os.kill(pid, 0)
-        return "?"
-    return ""

@@ -9,6 +9,7 @@ from dreg.adapters.git.publish import Publisher
 from dreg.adapters.making import making_path
 from dreg.core.changelog import holds
 from dreg.errors import BadRequest, Refused, Stale
+from dreg.output import out
 from dreg.registry import Dataset
 
 GIT_REMOTE = "origin"
@@ -66,6 +67,8 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
             )
     else:
         tip = publisher.fetch_tip(GIT_REMOTE, on)
+        if branch is None and tip is None:
+            _tell_of_a_new_branch(repository, on)
         if (
             branch
             and tip is None
@@ -89,6 +92,17 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
             hint=f"{_own_changes_on_top(dataset, repository, head)}; then release again",
         )
     return Base(head, tip, tip, on)
+
+
+def _tell_of_a_new_branch(repository: Repository, on: str) -> None:
+    """A branch may follow one of another name, where its owner expects the release."""
+    followed = repository.try_("rev-parse", "--symbolic-full-name", "@{upstream}") or ""
+    other = followed.removeprefix(f"refs/remotes/{GIT_REMOTE}/")
+    if other not in (followed, on):
+        out.warn(
+            f"`{on}` follows `{GIT_REMOTE}/{other}`, and is released on a new branch `{on}` there; "
+            f"to release on the other one: --branch {other}"
+        )
 
 
 def _own_changes_on_top(dataset: Dataset, repository: Repository, head: str) -> str:

@@ -34,9 +34,11 @@ def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
     there = {release.tag: release.commit for release in published}
     here = {release.tag: release for release in releases_of(dataset.root, dataset.name)}
     found = []
-    for line in repository.ask(
-        "for-each-ref", "--format=%(refname) %(objectname)", PREFIX
-    ).splitlines():
+    for line in repository.ask("for-each-ref", "--format=%(refname) %(objectname)", PREFIX).split(
+        "\n"
+    ):
+        if not line:
+            continue
         reference, _, oid = line.partition(" ")
         tag = reference.removeprefix(PREFIX)
         own = here.get(tag)

@@ -193,9 +193,14 @@ def _publish(dataset: Dataset, release: Release, record: str, message: str) -> N
     if remote:
         fetched(dataset, release)
     published = publisher.tag(record, release.commit, message)
-    if remote:
-        publisher.push_tag(GIT_REMOTE, published)
-    publisher.adopt_tag(published)
+    if not remote:
+        publisher.adopt_tag(published)
+        return
+    publisher.push_tag(GIT_REMOTE, published)
+    before = repository.try_("rev-parse", "--verify", "--quiet", f"refs/tags/{record}")
+    if before is not None and before != published.tag_object:  # never pushed, or it would be there
+        out.warn(f"the tag `{record}` that was only here is now the pushed one; it was {before}")
+    publisher.adopt_tag(published, before)
 
 
 def _answer(

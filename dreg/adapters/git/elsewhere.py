@@ -37,7 +37,7 @@ def remote_tags(
     listed = git(*arguments, cwd=cwd, seconds=seconds)
     objects: dict[str, str] = {}
     commits: dict[str, str] = {}
-    for line in listed.decode().splitlines():
+    for line in _lines(listed):
         oid, _, reference = line.partition("\t")
         name = reference.removeprefix("refs/tags/")
         (commits if name.endswith(PEELED) else objects)[name.removesuffix(PEELED)] = oid
@@ -46,8 +46,13 @@ def remote_tags(
 
 def remote_references(repo: str, *patterns: str) -> dict[str, str]:
     """References of the repository at a URL or path that match a pattern: object by full name."""
-    listed = git("ls-remote", "--", check_url(repo), *patterns).decode()
-    return {name: oid for oid, _, name in (line.partition("\t") for line in listed.splitlines())}
+    listed = git("ls-remote", "--", check_url(repo), *patterns)
+    return {name: oid for oid, _, name in (line.partition("\t") for line in _lines(listed))}
+
+
+def _lines(listed: bytes) -> list[str]:
+    """What git lists, a reference a line: names are bytes, and may have other ends of lines in them."""
+    return listed.decode(errors="replace").split("\n")[:-1]
 
 
 @dataclass(frozen=True)
@@ -226,8 +231,8 @@ def _mended(cache: BareCache, get: Callable[[], Told], of: Revision | None = Non
 
 def _known_tags(store: Path) -> list[Tag]:
     form = "--format=%(refname)%00%(tag)"
-    listed = git("for-each-ref", form, "refs/dreg/", cwd=store).decode(errors="replace")
-    names = dict(line.split("\0") for line in listed.splitlines())
+    listed = git("for-each-ref", form, "refs/dreg/", cwd=store)
+    names = dict(line.split("\0") for line in _lines(listed))
     found = []
     for tag in tags_of(store, "refs/dreg/"):
         # A tag may call itself otherwise than it is called: only the name it was asked for by counts.
@@ -268,7 +273,6 @@ def _at(cache: BareCache, reference: str) -> Revision:
 def _likely_default(cache: BareCache) -> Iterator[str]:
     """Branches to take where HEAD names one that is not there: that of a bare repository often does."""
     listed = start(["ls-remote", "--heads", "origin"], cache.store, environment=cache.environment)
-    lines = listed.stdout.decode(errors="replace").splitlines()
-    heads = [line.partition("\t")[2] for line in lines]
+    heads = [line.partition("\t")[2] for line in _lines(listed.stdout)]
     usual = [head for head in ("refs/heads/main", "refs/heads/master") if head in heads]
     yield from usual or (heads if len(heads) == 1 else [])

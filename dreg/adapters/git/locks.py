@@ -3,16 +3,22 @@ remotes, in the index, in work trees."""
 
 from __future__ import annotations
 
+import secrets
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dreg.adapters.git.objects import Tag, tags_of
 from dreg.adapters.git.process import QUIETLY, check_url, git, start
+from dreg.adapters.living import Process
 from dreg.errors import Outside
 
-SCRATCH = "refs/dreg/gc/"
+SCRATCH = (
+    "refs/dreg/gc/"  # below it a folder for each process that reads, so that none removes another's
+)
+LONG_AGO = 24 * 3600  # seconds; nobody reads for so long
 REFERENCES = ("heads", "tags", "exps")
 
 
@@ -25,6 +31,7 @@ class Locks:
 
     root: Path
     wanted: Callable[[str], bool]
+    _own: str = field(default_factory=lambda: _place(Process.here(), time.time()))
     _trees: dict[str, dict[str, str]] = field(default_factory=dict)
     _texts: dict[str, bytes] = field(default_factory=dict)
 
@@ -34,7 +41,7 @@ class Locks:
         Below references of their own: what is here stays as it is. Raises Outside.
         """
         for number, remote in enumerate(remotes):
-            place = f"{SCRATCH}{number}/"
+            place = f"{SCRATCH}{self._own}/{number}/"
             refspecs = [f"+refs/{kind}/*:{place}{kind}/*" for kind in REFERENCES]
             options = (*QUIETLY, "--prune", "--no-write-fetch-head", "--refmap=")
             git(
@@ -48,15 +55,21 @@ class Locks:
             )
 
     def forget(self) -> None:
-        """Remove the references that `fetch` made."""
-        listed = git("for-each-ref", "--format=delete %(refname)", SCRATCH, cwd=self.root)
-        git("update-ref", "--stdin", cwd=self.root, stdin=listed)
+        """Remove the references that `fetch` made, and those of processes that are gone."""
+        ended = [
+            reference
+            for reference in self._references(SCRATCH)
+            if (place := reference.split("/")[3]) == self._own or _is_over(place, time.time())
+        ]
+        listed = "".join(f"delete {reference}\n" for reference in ended)
+        git("update-ref", "--stdin", cwd=self.root, stdin=listed.encode(errors="surrogateescape"))
 
     def tags(self) -> Iterator[Tag]:
         """All tags, here and as they were fetched."""
         yield from tags_of(self.root)
-        for place in sorted({one.split("/")[3] for one in self._references(SCRATCH)}):
-            yield from tags_of(self.root, f"{SCRATCH}{place}/tags/")
+        own = f"{SCRATCH}{self._own}/"
+        for number in sorted({one.split("/")[4] for one in self._references(own)}):
+            yield from tags_of(self.root, f"{own}{number}/tags/")
 
     def tips(self) -> set[str]:
         """Commits that any reference but a tag leads to, and those that are checked out."""
@@ -68,9 +81,11 @@ class Locks:
 
     def commits(self, names: Iterable[str]) -> set[str]:
         """The commits that names lead to; a name of something else leads to none."""
-        asked = "".join(f"{name}^{{commit}}\n" for name in names).encode()
-        said = git("cat-file", "--batch-check", cwd=self.root, stdin=asked).decode()
-        return {line.split()[0] for line in said.splitlines() if " commit " in line}
+        asked = "".join(f"{name}^{{commit}}\n" for name in names).encode(errors="surrogateescape")
+        said = git("cat-file", "--batch-check", cwd=self.root, stdin=asked).decode(
+            errors="surrogateescape"
+        )
+        return {line.split()[0] for line in said.split("\n") if " commit " in line}
 
     def at(self, commit: str) -> Mapping[str, bytes]:
         """Texts of the lock files at a commit, by path."""
@@ -106,11 +121,11 @@ class Locks:
 
     def _references(self, prefix: str = "refs/") -> list[str]:
         listed = git("for-each-ref", "--format=%(refname)", prefix, cwd=self.root)
-        return listed.decode(errors="surrogateescape").splitlines()
+        return listed.decode(errors="surrogateescape").split("\n")[:-1]
 
     def _worktrees(self) -> list[str]:
         said = git("worktree", "list", "--porcelain", cwd=self.root)
-        return said.decode(errors="surrogateescape").splitlines()
+        return said.decode(errors="surrogateescape").split("\n")
 
     def _is(self, mode: str, path: str) -> bool:
         return stat.S_ISREG(int(mode, 8)) and self.wanted(path)
@@ -119,6 +134,19 @@ class Locks:
         if blob not in self._texts:
             self._texts[blob] = git("cat-file", "blob", blob, cwd=self.root)
         return self._texts[blob]
+
+
+def _place(process: Process, now: float) -> str:
+    return f"{process.machine}-{process.pid}-{process.start}-{int(now)}-{secrets.token_hex(4)}"
+
+
+def _is_over(place: str, now: float) -> bool:
+    """Whether nobody reads there any more, by what `_place` called it."""
+    try:
+        machine, pid, start, began, _ = place.split("-")
+        return Process(machine, int(pid), start).is_gone or now - int(began) > LONG_AGO
+    except ValueError:
+        return True
 
 
 def _entries(listed: bytes) -> Iterator[tuple[str, str, str]]:

@@ -57,7 +57,7 @@ def files(
 def tags_of(
     store: Path, prefix: str = "refs/tags/", patterns: Sequence[str] = ("",)
 ) -> Iterator[Tag]:
-    fields = (
+    fields = (  # none of them can have a NUL in it, whoever wrote the message
         "refname",
         "objectname",
         "*objectname",
@@ -65,14 +65,13 @@ def tags_of(
         "taggerdate:iso-strict",
         "contents",
     )
-    form = "%00".join(f"%({field})" for field in fields) + "%01"
+    form = "".join(f"%({field})%00" for field in fields)
     wanted = [f"{prefix}{pattern}" for pattern in patterns]
     listed = git("for-each-ref", f"--format={form}", *wanted, cwd=store).decode(errors="replace")
-    for record in listed.split("\x01\n"):
-        if record:
-            reference, oid, commit, tagger, date, message = record.split("\0", 5)
-            name = reference.removeprefix(prefix)
-            yield Tag(name, oid, commit, message, tagger, date) if commit else Tag(name, oid, oid)
+    values = iter(listed.split("\0")[:-1])
+    for reference, oid, commit, tagger, date, message in zip(*[values] * len(fields), strict=True):
+        name = reference.removeprefix("\n").removeprefix(prefix)
+        yield Tag(name, oid, commit, message, tagger, date) if commit else Tag(name, oid, oid)
 
 
 def blobs(

@@ -34,6 +34,8 @@ FOREIGN = (
 QUIETLY = ("--quiet", "--no-tags", "--no-auto-maintenance")
 # Transports that run a command of the URL's choosing, whatever the user's configuration allows.
 NEVER = {"protocol.ext.allow": "never", "protocol.fd.allow": "never"}
+# What the user has git print beside what it is asked for, where what it prints is read.
+PLAINLY = {"log.showSignature": "false"}
 
 
 class Unreachable(Outside):
@@ -104,7 +106,7 @@ def surroundings() -> dict[str, str]:
 
 def configured(settings: Mapping[str, str] | None = None) -> dict[str, str]:
     """What to add to a git process's environment for it to have `settings`, and what always holds."""
-    wanted = {**(settings or {}), **NEVER}
+    wanted = {**(settings or {}), **NEVER, **PLAINLY}
     first = int(os.environ.get("GIT_CONFIG_COUNT") or 0)
     found = {"GIT_CONFIG_COUNT": str(first + len(wanted))}
     for number, (key, value) in enumerate(wanted.items(), start=first):

@@ -91,7 +91,7 @@ class Publisher:
     def default_branch(self, remote: str) -> str | None:
         """The branch that the remote's HEAD names."""
         listed = self._git("ls-remote", "--symref", remote, "HEAD")
-        first: str = listed.splitlines()[0] if listed else ""
+        first: str = listed.split("\n")[0] if listed else ""
         return first.split()[1].removeprefix("refs/heads/") if first.startswith("ref:") else None
 
     def commit(
@@ -222,7 +222,14 @@ class Publisher:
         moved = [word.rpartition(":")[2] for word in arguments if ":refs/" in word]
         try:
             with self._locking(remote, moved):
-                self.repo.git.push("--atomic", "--porcelain", *arguments)
+                # Just these references, whatever the user has git push beside them.
+                self.repo.git.push(
+                    "--atomic",
+                    "--porcelain",
+                    "--no-follow-tags",
+                    "--recurse-submodules=no",
+                    *arguments,
+                )
         except GitCommandError as error:
             said = f"{error.stdout}\n{error.stderr}"
             if any(
@@ -236,7 +243,24 @@ class Publisher:
                 )
             ):
                 raise LostRace(said) from error
+            self._tell_of_half_a_push(remote, arguments, error)
             raise git_failed(error, moved) from error
+
+    def _tell_of_half_a_push(self, remote: str, arguments: Sequence[str], error: Any) -> None:
+        """Raises Outside if the tags arrived all the same: at some of the URLs that git pushes to."""
+        urls = Repository(self.root).try_("remote", "get-url", "--push", "--all", remote) or ""
+        pushed = [word.rpartition(":refs/tags/") for word in arguments if ":refs/tags/" in word]
+        tags = {tag: oid for oid, _, tag in pushed if oid and not oid.startswith("-")}
+        if len(urls.split("\n")) < 2 or not tags:
+            return
+        there = remote_tags(remote, *tags, cwd=self.root)
+        if all(tag in there and there[tag].object == oid for tag, oid in tags.items()):
+            raise Outside(
+                f"{', '.join(f'`{tag}`' for tag in tags)} was pushed, but not to every push URL of {remote}",
+                hint="run the same command again, so that this clone follows; then bring the others up to "
+                f"date: git push {remote} HEAD {' '.join(tags)}",
+                details=str(error.stderr).strip().split("\n")[-5:],
+            ) from error
 
     def _locking(self, remote: str, references: Sequence[str]) -> AbstractContextManager[None]:
         """A remote that is a folder is locked by processes that die with ours when a machine does."""
@@ -276,13 +300,13 @@ class Publisher:
                 details=(error.fact, *error.details),
             ) from error
 
-    def adopt_tag(self, published: Published) -> None:
-        """The tag's reference here; one that is here already stays. Raises LostRace for another."""
+    def adopt_tag(self, published: Published, before: str | None = None) -> None:
+        """The tag's reference here, instead of the object `before` or none. Raises LostRace for another."""
         reference = f"refs/tags/{published.tag}"
         nothing = "0" * len(published.tag_object)
         try:
             with moving(self.root, reference):
-                self._git("update-ref", reference, published.tag_object, nothing)
+                self._git("update-ref", reference, published.tag_object, before or nothing)
         except Outside as error:
             raise LostRace("\n".join(error.details)) from error
 

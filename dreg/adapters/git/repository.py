@@ -36,7 +36,7 @@ class Repository:
             "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)",
             "refs/tags/",
         )
-        rows = (line.split("\0") for line in listed.splitlines())
+        rows = (line.split("\0") for line in listed.split("\n") if line)
         return {name: commit or oid for name, oid, commit in rows}
 
     def full_tags(self, *patterns: str) -> list[Tag]:

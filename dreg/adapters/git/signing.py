@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from dreg.adapters.git.elsewhere import Revision
 from dreg.adapters.git.process import git, start
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.scratch import scratch_folder
+from dreg.core.manifest import SIGNATURE
 from dreg.errors import BadRequest, Refused
-
-SIGNATURE = re.compile(r"^-----BEGIN (SSH SIGNATURE|PGP SIGNATURE|PGP MESSAGE|SIGNED MESSAGE)-----")
 
 
 @dataclass(frozen=True)
@@ -69,13 +67,13 @@ def signing_in(scratch: Path) -> dict[str, str]:
 
 def signatures(text: str) -> list[str]:
     """The kinds of the signatures in a tag object's text, whether they are good or not."""
-    return [match[1] for line in text.splitlines() if (match := SIGNATURE.match(line))]
+    return SIGNATURE.findall(text)
 
 
 def is_signed(commit: str) -> bool:
     """Whether a commit object's text has a signature, good or not."""
     headers, _, _ = commit.partition("\n\n")
-    return any(line.startswith("gpgsig") for line in headers.splitlines())
+    return any(line.startswith("gpgsig") for line in headers.split("\n"))
 
 
 def refuse_unsigned(revision: Revision, tag: str, signers: Signers) -> str:
@@ -89,7 +87,7 @@ def refuse_unsigned(revision: Revision, tag: str, signers: Signers) -> str:
     kinds = signatures(text)
     if oid is None or not kinds:
         raise Refused(f"`{tag}` is not signed", hint=again)
-    if text.splitlines()[:3] != [f"object {revision.commit}", "type commit", f"tag {tag}"]:
+    if text.split("\n")[:3] != [f"object {revision.commit}", "type commit", f"tag {tag}"]:
         raise Refused(f"what is called `{tag}` was signed as another tag", hint=again)
     options = []
     if signers.allowed is not None:

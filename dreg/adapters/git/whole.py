@@ -65,7 +65,7 @@ class Scratch:
     def bundle(self, references: Mapping[str, str], into: Path) -> None:
         """Write a git bundle of the references (object by name). The same history, the same bytes."""
         listed = git("rev-list", "--objects", *references.values(), "--", cwd=self.store)
-        wanted = b"".join(sorted(line + b"\n" for line in listed.splitlines()))
+        wanted = b"".join(sorted(line + b"\n" for line in listed.split(b"\n") if line))
         with into.open("wb") as file:
             file.write(bundle_header(references))
             file.flush()
@@ -105,7 +105,7 @@ class Scratch:
         listed = start(["rev-list", "--objects", *references.values(), "--"], self.store)
         if listed.returncode != 0:
             raise untrusted("the history in its git part is not complete")
-        if len(set(listed.stdout.splitlines())) != count:
+        if len(set(filter(None, listed.stdout.split(b"\n")))) != count:
             raise untrusted("its git part holds more than the history of the release's tag")
 
     def tag_text(self, oid: str) -> str:
