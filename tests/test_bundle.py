@@ -63,6 +63,42 @@ def test_the_very_release_arrives(released, other):
     other.git("fsck", "--strict", folder=other.remote)
 
 
+def test_a_yank_comes_along_if_who_signs_releases_signed_it(released, other, tmp_path):
+    key = ssh_key(tmp_path, "ada")
+    allowed = key.with_suffix(".allowed")
+    sign_with(released, key)
+    released.drop_column("leaf_mm")
+    released.release("--sign")
+    file = tmp_path / "b.tar"
+    for by, state in ((None, False), (key, True)):
+        released.git(
+            "tag",
+            "-f",
+            *(["-s"] if by else ["-a"]),
+            f"yank/{NAME}-v2.0.0",
+            "-m",
+            "bad",
+            f"{NAME}-v2.0.0^{{commit}}",
+        )
+        released.git("push", "-q", "-f", "origin", f"yank/{NAME}-v2.0.0")
+        file.unlink(missing_ok=True)
+        released.ok("export", f"{NAME}@2.0.0", "-o", str(file))
+        done = other.ok("import", str(file), "--allowed-signers", str(allowed), "--json")
+        assert done.json["yanked"] is state, done.stderr
+        assert ("so that yank is not imported" in done.stderr) is not state
+        assert (f"yank/{NAME}-v2.0.0" in other.remote_tags()) is state
+
+
+def test_a_yank_of_something_else_under_its_name_is_refused(released, other):
+    released.git("commit", "-q", "--allow-empty", "-m", "other")
+    released.git("tag", "-a", f"yank/{TAG}", "-m", "labels shifted", "HEAD")
+    released.git("push", "-q", "origin", f"yank/{TAG}")
+    done = other.dreg("import", str(exported(released)))
+    assert (done.code, done.stdout) == (1, "")
+    assert f"its tag object is not that of `yank/{TAG}`" in done.stderr
+    assert other.remote_tags() == []
+
+
 def test_no_branch_and_no_file_changes(released, other):
     head = other.git("rev-parse", "HEAD", "origin/main")
     tips = other.git("for-each-ref", "refs/heads", folder=other.remote)

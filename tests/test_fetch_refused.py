@@ -442,7 +442,7 @@ def _at(path: str, data: bytes) -> File:
     [
         (["a/Wine.csv", "a/wine.csv"], "one file where case does not count"),
         (["stra\u00dfe.csv", "STRASSE.csv"], "one file where case does not count"),
-        (["caf\u00e9", "cafe\u0301"], "one file where case does not count"),
+        (["caf\u00e9", "cafe\u0301"], "which are one name in Unicode, written in two ways"),
         (["a", "a/b"], "'a' as a file and 'a/b' below it"),
         (["A", "a/b"], "'A' as a file and 'a/b' below it"),
         ([".dreg.json"], "where dreg keeps its receipt"),

@@ -22,6 +22,8 @@ from dreg.adapters.objects import Store, open_store
 from dreg.core.garbage import (
     ANNOUNCED,
     HOUR,
+    MANIFEST,
+    MANIFESTS,
     QUARANTINE,
     SWEEPS,
     Quarantine,
@@ -31,6 +33,7 @@ from dreg.core.garbage import (
     sort,
 )
 from dreg.core.manifest import manifest_key
+from dreg.core.packed import list_key
 from dreg.core.remotes import Remote, object_key
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.gc import collecting
@@ -68,8 +71,9 @@ def collect(made: HandMade, **options: object) -> Collected:
 def age(made: HandMade, by: int = 20 * DAY) -> None:
     """As if all of it had been written and marked so long ago."""
     place = made.store / QUARANTINE
-    marks = Quarantine.parse(place.read_bytes()).marks
-    place.write_bytes(Quarantine({key: at - by for key, at in marks.items()}).to_bytes())
+    if place.exists():
+        marks = Quarantine.parse(place.read_bytes()).marks
+        place.write_bytes(Quarantine({key: at - by for key, at in marks.items()}).to_bytes())
     for path in made.store.rglob("*"):
         if path.is_file():
             old = path.stat().st_mtime - by
@@ -605,6 +609,9 @@ def test_a_killed_release_keeps_its_bytes_only_for_a_while(wine, store):
     with pytest.raises(KeyboardInterrupt), announced(store, _manifest(listed)):
         store._place.delete = lambda key: None  # type: ignore[method-assign]  # killed: nothing is tidied
         raise KeyboardInterrupt
+    for _ in range(2):
+        assert collect(wine, older_than=0).marked.objects == 0, "it may be a slow one, and alive"
+    age(wine)
     assert collect(wine).marked.objects == 1  # the announcement
     age(wine)
     assert collect(wine).deleted.objects == 1
@@ -622,3 +629,10 @@ def _manifest(listed):
     from dreg.core.snapshot import Snapshot
 
     return Manifest("wine", Version.parse("3.0.0"), Snapshot.of(listed))
+
+
+def test_a_list_of_packs_that_cannot_be_read_stops_nothing(wine, store, capsys):
+    (manifest,) = (m[1] + m[2] for e in store.every(MANIFESTS) if (m := MANIFEST.fullmatch(e.key)))
+    store.put_bytes(list_key(manifest), b"x" * 10_000_000)
+    assert collect(wine).marked.objects == 1
+    assert "so all packs are kept" in capsys.readouterr().err

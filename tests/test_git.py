@@ -6,7 +6,8 @@ import pytest
 
 from dreg.adapters import git
 from dreg.adapters.git.following import fast_forward
-from dreg.adapters.git.publish import LostRace, Publisher
+from dreg.adapters.git.publish import Publisher
+from dreg.adapters.git.pushing import LostRace
 from dreg.adapters.scratch import PREFIX, scratch_folder, tidy
 from dreg.errors import BadRequest, DregError, Outside, Refused
 

@@ -7,10 +7,11 @@ import subprocess
 import pytest
 
 from dreg.core.manifest import trailers
+from dreg.core.receipt import check_placeable
 from dreg.core.yank import check_reason
-from dreg.errors import BadRequest
+from dreg.errors import BadRequest, Refused
 from tests.done import Done
-from tests.hand_made import HandMade
+from tests.hand_made import HandMade, file_of
 from tests.small_registry import NAME, SmallRegistry
 
 
@@ -158,3 +159,52 @@ def test_a_dataset_is_no_release_of_one_whose_name_it_begins_with(ready):
     ready.ok("release", f"{NAME}-verb")
     said = refusal(ready.dreg("fsck", NAME, f"{NAME}-verb", "--remote"), 2)
     assert f"`{NAME}` was never released" in said
+
+
+def test_a_lock_left_on_the_git_server_is_no_race(ready):
+    (ready.remote / "refs" / "heads" / "main.lock").touch()
+    said = refusal(ready.dreg("release", NAME), 3)
+    assert "error: origin could not move `main`, `toy-v1.0.0`, though nobody else did" in said
+    assert "somebody else pushed first" not in said
+    (ready.remote / "refs" / "heads" / "main.lock").unlink()
+    ready.ok("release", NAME)
+
+
+def test_no_release_in_the_middle_of_a_merge(ready):
+    for branch, text in (("x", "one"), ("main", "two")):
+        ready.git("switch", "-q", *(["-c"] if branch == "x" else []), branch)
+        (ready.path / "pipelines" / "notes.txt").write_text(text)
+        ready.git("add", "pipelines/notes.txt")
+        ready.git("commit", "-q", "-m", text, "pipelines/notes.txt")
+    ready.git("push", "-q", "origin", "main")
+    subprocess.run(["git", "merge", "-q", "x"], cwd=ready.path, env=ready.environment, check=False)
+    said = refusal(ready.dreg("release", NAME), 1)
+    assert "a merge is in progress here" in said
+    assert ready.remote_tags() == []
+    ready.git("merge", "--abort")
+    ready.ok("release", NAME)
+
+
+def test_a_stale_clone_without_changes_is_told_nothing_of_a_stash(ready, tmp_path):
+    ready.release()
+    (tmp_path / "two").mkdir()
+    other = ready.copy(tmp_path / "two")
+    other.git("remote", "set-url", "origin", str(ready.remote))
+    (other.path / ".dvc/config.local").write_text(
+        f"[core]\n    remote = disk\n['remote \"disk\"']\n    url = {ready.store}\n"
+    )
+    other.drop_column("leaf_mm")
+    other.commit_all()
+    other.release()
+    said = refusal(ready.dreg("release", NAME), 1)
+    assert "stale" in said
+    assert "hint: git pull; dreg run toy; then release again" in said
+    ready.git("pull", "-q")
+
+
+def test_one_name_written_in_two_ways_is_told_so():
+    files = [file_of(path, b"x") for path in ("caf\u00e9", "cafe\u0301")]
+    with pytest.raises(
+        Refused, match=r"'caf\\xe9' and 'cafe\\u0301', which are one name in Unicode"
+    ):
+        check_placeable(files)

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from dreg.core.manifest import trailers
 from tests.small_registry import NAME, SmallRegistry
 from tests.test_release import manifest_of, refused, state
 
@@ -114,6 +115,23 @@ def test_the_next_release_pushes_what_was_not(ready):
     )
     assert ready.git("for-each-ref", "refs/dreg") == ""
     assert "nothing to release" in ready.ok("release", NAME).stdout
+
+
+def test_what_is_pushed_later_is_announced_to_who_collects_garbage(ready):
+    ready.ok("release", NAME, "--no-push")
+    hook = ready.remote / "hooks" / "pre-receive"
+    hook.write_text(f"#!/bin/sh\nls '{ready.store}/dreg/announced' > '{ready.home}/announced'\n")
+    hook.chmod(0o755)
+    ready.ok("release", NAME)
+    (announced,) = (ready.home / "announced").read_text().split()
+    assert announced.startswith(manifest_digest_of(ready))
+    assert not list((ready.store / "dreg" / "announced").glob("*"))
+
+
+def manifest_digest_of(registry: SmallRegistry) -> str:
+    return trailers(registry.git("tag", "-l", "--format=%(contents)", "toy-v1.0.0"))[
+        "Dreg-Manifest"
+    ].removeprefix("sha256:")
 
 
 def test_what_was_not_pushed_can_be_dropped(ready):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semver import Version
@@ -18,7 +18,8 @@ from dreg.adapters import git
 from dreg.adapters.bundle_file import BundleReader
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git.bare_cache import BareCache
-from dreg.adapters.git.publish import LostRace, Published, Publisher
+from dreg.adapters.git.publish import Published, Publisher
+from dreg.adapters.git.pushing import LostRace
 from dreg.adapters.git.whole import Scratch
 from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.objects import Advance, Store, many
@@ -35,6 +36,7 @@ from dreg.core.bundle import (
     check_folder,
     check_members,
     check_release,
+    check_yank,
     objects_of,
 )
 from dreg.core.manifest import Manifest
@@ -113,6 +115,7 @@ def bring(
         about = About.parse(reader.get_bytes(ABOUT, ABOUT_LIMIT))
         with Scratch.made("sha256" if len(about.commit) == 64 else "sha1") as scratch:
             checked = _check(reader, about, scratch, signers)
+            about = _without_others_yank(about, scratch, signers)
             tags = _tags(about)
             there = _refuse_other_tag(registry, tags)
             store = open_own(remote_of(registry.root, remote))
@@ -172,6 +175,25 @@ def _check(
             else:
                 _read_through(each, reader.read(each.key), advance)
     return _Checked(about, text, manifest, objects)
+
+
+def _without_others_yank(about: About, scratch: Scratch, signers: git.Signers | None) -> About:
+    """Without a yank that none of the `signers` signed: who may say what consumers get, may say so.
+
+    Raises Refused for one that is not of this release.
+    """
+    if about.yank is None or about.yank_object is None:
+        return about
+    check_yank(about, scratch.tag_text(about.yank_object))
+    if signers is None:
+        return about
+    yank = git.Revision(BareCache(scratch.store, ""), about.commit, tag_object=about.yank_object)
+    try:
+        git.refuse_unsigned(yank, about.yank, signers)
+    except Refused as error:
+        out.warn(f"{error.fact}, so that yank is not imported: {about.tag} was yanked elsewhere")
+        return replace(about, yank=None, yank_object=None)
+    return about
 
 
 def _read_through(each: Needed, chunks: Iterator[bytes], advance: Advance) -> None:

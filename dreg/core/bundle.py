@@ -114,7 +114,7 @@ def objects_of(tag: str, manifest: Manifest) -> list[Needed]:
 def check_release(about: About, tag_text: str, manifest: Manifest) -> None:
     """Raises Refused unless the tag object is the release's, and signs for just this manifest."""
     head, _, message = tag_text.partition("\n\n")
-    lines = head.splitlines()
+    lines = head.split("\n")
     if lines[:3] != [f"object {about.commit}", "type commit", f"tag {about.tag}"]:
         raise untrusted(f"its tag object is not that of `{about.tag}`")
     if manifest_digest(message) != about.manifest:
@@ -122,6 +122,14 @@ def check_release(about: About, tag_text: str, manifest: Manifest) -> None:
     if tag_of(manifest.dataset, manifest.version) != about.tag:
         raise untrusted(f"its manifest is that of {manifest.dataset} {manifest.version}")
     check_placeable(manifest.snapshot.files)
+
+
+def check_yank(about: About, tag_text: str) -> None:
+    """Raises Refused unless the yank's tag object is on just this release, its commit or its tag."""
+    lines = tag_text.partition("\n\n")[0].split("\n")
+    on = ([f"object {about.commit}", "type commit"], [f"object {about.tag_object}", "type tag"])
+    if lines[:2] not in on or lines[2:3] != [f"tag {about.yank}"]:
+        raise untrusted(f"its tag object is not that of `{about.yank}`")
 
 
 def check_members(about: About, names: Sequence[str], manifest: Manifest) -> None:

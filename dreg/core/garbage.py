@@ -21,6 +21,7 @@ QUARANTINE = "dreg/quarantine.json"
 MANIFESTS = "dreg/manifests/sha256/"
 ANNOUNCED = "dreg/announced/"  # manifests of releases that are just being made
 SWEEPS = "dreg/sweeps/"  # garbage collections that are just deleting
+MAKING = 7 * 24 * HOUR  # a release that was announced so long ago is not being made any more
 MANIFEST = re.compile(rf"{MANIFESTS}([0-9a-f]{{2}})/([0-9a-f]{{62}})\.json")
 ANNOUNCEMENT = re.compile(rf"{ANNOUNCED}([0-9a-f]{{64}})-[0-9a-f]+\.json")
 MD5 = re.compile(rb"(?<![0-9a-f])([0-9a-f]{32})(\.dir)?(?![0-9a-f])")

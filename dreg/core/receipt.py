@@ -109,8 +109,13 @@ def check_placeable(files: Iterable[File]) -> None:
             raise _unplaceable(f"{file.path[:200]!r}, {why}")
         folded = unicodedata.normalize("NFC", file.path).casefold()
         if folded in seen:
+            one, other = seen[folded], file.path
+            if unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other):
+                raise _unplaceable(
+                    f"{one!a} and {other!a}, which are one name in Unicode, written in two ways"
+                )
             raise _unplaceable(
-                f"{seen[folded]!r} and {file.path!r}, which are one file where case does not count"
+                f"{one!r} and {other!r}, which are one file where case does not count"
             )
         seen[folded] = file.path
     folders: dict[str, str] = {}

@@ -20,6 +20,7 @@ from dreg.adapters.through_dvc import open_own
 from dreg.core.garbage import (
     ANNOUNCED,
     HOUR,
+    MAKING,
     MANIFESTS,
     QUARANTINE,
     Quarantine,
@@ -115,7 +116,7 @@ def gc(
 
     def sorted_by(clock: datetime) -> tuple[Sorted, int]:
         now = _now(registry, quarantine, clock)
-        needed = needs.keys()
+        needed = needs.keys() | _being_made(written, now)
         return sort(there, needed, quarantine, written=written, now=now, older_than=older_than), now
 
     found, _ = sorted_by(datetime.now(UTC))
@@ -153,6 +154,12 @@ def _there(store: Store, unreleased: bool) -> tuple[dict[str, int], dict[str, in
     return {each.key: each.size for each in found}, {
         each.key: math.ceil(each.at.timestamp()) for each in found
     }
+
+
+def _being_made(written: Mapping[str, int], now: int) -> set[str]:
+    """Announcements that are needed whatever age was asked for: without its own, nothing keeps what a
+    slow release has already proven."""
+    return {key for key, at in written.items() if key.startswith(ANNOUNCED) and now - at < MAKING}
 
 
 def _quarantine(store: Store) -> Quarantine:

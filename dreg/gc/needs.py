@@ -140,7 +140,7 @@ class Needs:
 
         try:
             found = many([functools.partial(packs_of, key) for key in lists]) if lists else []
-        except Refused as error:
+        except DregError as error:  # packs are no reason to stop: nothing depends on them
             out.warn(f"{error.fact}, so all packs are kept")
             return keys
         return set(lists).union(*found)

@@ -110,9 +110,13 @@ def _own_changes_on_top(dataset: Dataset, repository: Repository, head: str) -> 
     left out, since it would conflict: the run afterwards makes it."""
     pipeline, data = dataset.folders
     made = (f"{pipeline}/dvc.lock", making_path(dataset), f"{data}/metadata.json")
-    known = " ".join(path for path in made if repository.read(head, path) is not None)
-    restore = f"git restore {known}; " if known else ""
-    return f"{restore}git stash; git pull; git stash pop; dreg run {dataset.name}"
+    changed = repository.changed(tracked_only=True)
+    anew = [path for path in made if path in changed and repository.read(head, path) is not None]
+    restore = f"git restore {' '.join(anew)}; " if anew else ""
+    # Where nothing is stashed, `git stash pop` would bring an older one.
+    own = set(changed) - set(anew)
+    pull = "git stash; git pull; git stash pop" if own else "git pull"
+    return f"{restore}{pull}; dreg run {dataset.name}"
 
 
 def diverged(dataset: Dataset, branch: str | None) -> Refused:

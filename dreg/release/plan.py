@@ -189,6 +189,13 @@ def _changelog(dataset: Dataset, repository: Repository, base: Base) -> str:
 
 
 def _refuse_dirty(repository: Repository, base: Base) -> None:
+    if repository.try_("rev-parse", "--verify", "--quiet", "MERGE_HEAD") or repository.ask(
+        "ls-files", "--unmerged"
+    ):
+        raise Refused(
+            "a merge is in progress here, and this clone could not follow the release",
+            hint="finish it (git status), or give it up (git merge --abort), then release again",
+        )
     changed = [
         path
         for path in repository.changed(tracked_only=True)
@@ -228,5 +235,5 @@ def _refuse_tag_only_here(repository: Repository, tag: str) -> None:
     if tag in repository.tags():
         raise Refused(
             f"there is a tag `{tag}` here that is not on {GIT_REMOTE}",
-            hint=f"push it or remove it (git tag -d {tag}), then release again",
+            hint=f"remove it (git tag -d {tag}), then release again",
         )

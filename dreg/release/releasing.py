@@ -18,7 +18,8 @@ from dreg.adapters.claims import Claims, patience
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
-from dreg.adapters.git.publish import LostRace, Publisher
+from dreg.adapters.git.publish import Publisher
+from dreg.adapters.git.pushing import LostRace
 from dreg.adapters.making import making_path
 from dreg.adapters.objects import Store
 from dreg.adapters.scratch import tidy

@@ -12,15 +12,18 @@ from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Published, Publisher
 from dreg.adapters.git.signing import is_signed, signatures
+from dreg.adapters.objects import Store
 from dreg.adapters.through_dvc import open_own
 from dreg.catalog import releases_of
 from dreg.core.about import About
+from dreg.core.manifest import Manifest
 from dreg.core.release import Release
 from dreg.core.rules import Finding
 from dreg.core.version import Bump, parse_version
 from dreg.errors import Outside, Refused
 from dreg.fsck.remote import check_remote
 from dreg.manifests import read_manifest
+from dreg.push.announcing import announced
 from dreg.registry import Dataset
 from dreg.release.answer import Released
 from dreg.release.branch_tip import GIT_REMOTE
@@ -73,26 +76,20 @@ def push_release(
             hint=f"make it anew, signed: git tag -d {release.tag}; then release again; "
             "or push it as it is: --no-sign",
         )
-    problems = check_remote(store, [release], deep=False, source=None).problems
-    if problems:
-        raise Outside(
-            f"what `{release.tag}` needs is not on {store.location} any more",
-            hint=f"make it anew: {anew}",
-            details=[str(problem) for problem in problems[:10]],
-        )
     made = Published(release.commit, release.tag, tag_object)
-    if tip is not None and repository.is_ancestor(release.commit, tip):
-        publisher.push_tag(GIT_REMOTE, made)
-    elif tip is None or repository.is_ancestor(tip, release.commit):
-        publisher.push(GIT_REMOTE, branch, tip, made)
-    else:
-        raise Refused(
-            f"`{release.tag}` was made here with --no-push, and `{branch}` on {GIT_REMOTE} has moved since",
-            hint=f"make it anew: {anew}",
-        )
+    manifest = _still_there(store, release, anew)
+    with announced(store, manifest):
+        _still_there(store, release, anew)  # from here on it stays so
+        if tip is not None and repository.is_ancestor(release.commit, tip):
+            publisher.push_tag(GIT_REMOTE, made)
+        elif tip is None or repository.is_ancestor(tip, release.commit):
+            publisher.push(GIT_REMOTE, branch, tip, made)
+        else:
+            raise Refused(
+                f"`{release.tag}` was made here with --no-push, and `{branch}` on {GIT_REMOTE} has moved since",
+                hint=f"make it anew: {anew}",
+            )
     repository.ask("update-ref", "-d", f"{PREFIX}{release.tag}")
-    manifest = read_manifest(store, release)
-    assert manifest is not None  # it was checked a moment ago
     about: About | None = manifest.about
     return Released(
         dataset=dataset.name,
@@ -115,3 +112,16 @@ def push_release(
         commit=release.commit,
         pushed_to=repository.remote_url(GIT_REMOTE),
     )
+
+
+def _still_there(store: Store, release: Release, anew: str) -> Manifest:
+    """The release's manifest, if all that it names is on the remote. Raises Outside."""
+    problems = check_remote(store, [release], deep=False, source=None).problems
+    manifest = None if problems else read_manifest(store, release)
+    if manifest is None:
+        raise Outside(
+            f"what `{release.tag}` needs is not on {store.location} any more",
+            hint=f"make it anew: {anew}",
+            details=[str(problem) for problem in problems[:10]],
+        )
+    return manifest

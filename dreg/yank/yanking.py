@@ -13,7 +13,8 @@ from pathlib import Path
 from semver import Version
 
 from dreg.adapters.git import Repository, remote_tags
-from dreg.adapters.git.publish import LostRace, Publisher
+from dreg.adapters.git.publish import Publisher
+from dreg.adapters.git.pushing import LostRace
 from dreg.adapters.lock_file import find_locks, read_lock
 from dreg.adapters.scratch import tidy
 from dreg.adapters.yaml_files import shown

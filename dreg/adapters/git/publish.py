@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,12 @@ from dreg.adapters.git.elsewhere import remote_tags
 from dreg.adapters.git.following import fast_forward, follow_branch, moving
 from dreg.adapters.git.objects import Tag
 from dreg.adapters.git.process import FOREIGN, QUIETLY, git_failed
+from dreg.adapters.git.pushing import LostRace, Move, push
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.git.signing import is_signed, scratch_repository, signing_in
 from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import HALF_WRITTEN
 from dreg.errors import Outside
-
-
-class LostRace(Exception):
-    """Somebody else pushed first: plan again from the new tip."""
 
 
 @dataclass(frozen=True)
@@ -193,82 +189,21 @@ class Publisher:
 
         Raises LostRace when it isn't, Outside when the server refuses for another reason.
         """
-        self._push(
-            f"--force-with-lease=refs/heads/{branch}:{tip or ''}",
-            f"--force-with-lease=refs/tags/{published.tag}:",
-            remote,
-            f"{published.commit}:refs/heads/{branch}",
-            f"{published.tag_object}:refs/tags/{published.tag}",
-        )
+        moves = [
+            Move(f"refs/heads/{branch}", published.commit, tip),
+            Move(f"refs/tags/{published.tag}", published.tag_object),
+        ]
+        push(self.repo, self.root, remote, moves)
 
     def push_tag(self, remote: str, *published: Published) -> None:
         """Tags alone, all or none, if there are none of their names. Raises as `push` does."""
-        references = [f"refs/tags/{one.tag}" for one in published]
-        self._push(
-            *(f"--force-with-lease={reference}:" for reference in references),
-            remote,
-            *(f"{one.tag_object}:{r}" for one, r in zip(published, references, strict=True)),
-        )
+        moves = [Move(f"refs/tags/{one.tag}", one.tag_object) for one in published]
+        push(self.repo, self.root, remote, moves)
 
     def take(self, store: Path, *tags: str) -> None:
         """Bring in tags with their history from the repository at `store`; nothing refers to them yet."""
         wanted = [f"refs/tags/{tag}" for tag in tags]
         self._git("fetch", *QUIETLY, "--no-write-fetch-head", str(store), *wanted)
-
-    def _push(self, *arguments: str) -> None:
-        from git import GitCommandError
-
-        (remote,) = (word for word in arguments if not word.startswith("-") and ":" not in word)
-        moved = [word.rpartition(":")[2] for word in arguments if ":refs/" in word]
-        try:
-            with self._locking(remote, moved):
-                # Just these references, whatever the user has git push beside them.
-                self.repo.git.push(
-                    "--atomic",
-                    "--porcelain",
-                    "--no-follow-tags",
-                    "--recurse-submodules=no",
-                    *arguments,
-                )
-        except GitCommandError as error:
-            said = f"{error.stdout}\n{error.stderr}"
-            if any(
-                sign in said
-                for sign in (
-                    "stale info",
-                    "[rejected]",
-                    "cannot lock ref",
-                    "failed to update ref",
-                    "fetch first",
-                )
-            ):
-                raise LostRace(said) from error
-            self._tell_of_half_a_push(remote, arguments, error)
-            raise git_failed(error, moved) from error
-
-    def _tell_of_half_a_push(self, remote: str, arguments: Sequence[str], error: Any) -> None:
-        """Raises Outside if the tags arrived all the same: at some of the URLs that git pushes to."""
-        urls = Repository(self.root).try_("remote", "get-url", "--push", "--all", remote) or ""
-        pushed = [word.rpartition(":refs/tags/") for word in arguments if ":refs/tags/" in word]
-        tags = {tag: oid for oid, _, tag in pushed if oid and not oid.startswith("-")}
-        if len(urls.split("\n")) < 2 or not tags:
-            return
-        there = remote_tags(remote, *tags, cwd=self.root)
-        if all(tag in there and there[tag].object == oid for tag, oid in tags.items()):
-            raise Outside(
-                f"{', '.join(f'`{tag}`' for tag in tags)} was pushed, but not to every push URL of {remote}",
-                hint="run the same command again, so that this clone follows; then bring the others up to "
-                f"date: git push {remote} HEAD {' '.join(tags)}",
-                details=str(error.stderr).strip().split("\n")[-5:],
-            ) from error
-
-    def _locking(self, remote: str, references: Sequence[str]) -> AbstractContextManager[None]:
-        """A remote that is a folder is locked by processes that die with ours when a machine does."""
-        url = (Repository(self.root).remote_url(remote) or remote).removeprefix("file://")
-        folder = self.root / url
-        return (
-            moving(self.root, "HEAD", *references, of=folder) if folder.is_dir() else nullcontext()
-        )
 
     def adopt(
         self, published: Published, remote_branch: str | None, mark: str | None = None
