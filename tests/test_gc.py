@@ -38,7 +38,8 @@ from dreg.core.remotes import Remote, object_key
 from dreg.errors import BadRequest, DregError, Outside, Refused
 from dreg.gc import collecting
 from dreg.gc.collecting import Collected, gc
-from dreg.push.announcing import Sweep, _wait_for_sweeps, announced, sweeping
+from dreg.push import announcing
+from dreg.push.announcing import Sweep, announced, sweeping, wait_for_sweeps
 from dreg.registry import Registry
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
 from tests.small_registry import NAME
@@ -556,7 +557,7 @@ def test_nobody_waits_for_a_collection_that_was_killed(wine, store):
     dead = json.dumps({"machine": machine(), "pid": 2**22, "start": "1"})
     store.put_bytes(f"{SWEEPS}dead.json", dead.encode())
     started = time.monotonic()
-    _wait_for_sweeps(store)
+    wait_for_sweeps(store)
     assert time.monotonic() - started < 1
     collect(wine)
     assert not list(store.every(SWEEPS)), "and the next one removes it"
@@ -567,7 +568,7 @@ def test_one_on_another_machine_is_waited_for_but_not_for_ever(wine, store):
     far = {"host": socket.gethostname(), "machine": "elsewhere", "pid": 2**22, "start": "1"}
     store.put_bytes(f"{SWEEPS}far.json", json.dumps(far).encode())
     started = time.monotonic()
-    _wait_for_sweeps(store, patience=1.5)
+    wait_for_sweeps(store, patience=1.5)
     assert 1.4 < time.monotonic() - started < 6
 
 
@@ -636,3 +637,41 @@ def test_a_list_of_packs_that_cannot_be_read_stops_nothing(wine, store, capsys):
     store.put_bytes(list_key(manifest), b"x" * 10_000_000)
     assert collect(wine).marked.objects == 1
     assert "so all packs are kept" in capsys.readouterr().err
+
+
+def test_what_is_pushed_while_it_is_about_to_be_deleted_stays(wine, monkeypatch):
+    collect(wine)
+    age(wine)
+
+    @contextmanager
+    def pushed_first(place: Store) -> Iterator[Sweep]:
+        put(wine, GARBAGE)
+        with sweeping(place) as sweep:
+            yield sweep
+
+    monkeypatch.setattr(collecting, "sweeping", pushed_first)
+    assert collect(wine).deleted.objects == 0
+    assert is_there(wine, GARBAGE)
+
+
+def test_a_push_writes_anew_what_is_marked(ready):
+    ready.ok("run", NAME, "--push")
+    objects = [path for path in (ready.store / "files").rglob("*") if path.is_file()]
+    for path in objects:
+        os.utime(path, (NOW, NOW))
+    ready.ok("run", NAME, "--push")
+    assert {path.stat().st_mtime for path in objects} == {NOW}, "as it was there"
+    marks = {path.relative_to(ready.store).as_posix(): NOW for path in objects}
+    (ready.store / QUARANTINE).parent.mkdir(exist_ok=True)
+    (ready.store / QUARANTINE).write_bytes(Quarantine(marks).to_bytes())
+    ready.ok("run", NAME, "--push")
+    assert min(path.stat().st_mtime for path in objects) > NOW
+
+
+def test_who_deletes_for_longer_than_others_wait_deletes_nothing_more(wine, monkeypatch):
+    collect(wine)
+    age(wine)
+    monkeypatch.setattr(announcing, "DELETING", -1.0)
+    with pytest.raises(Outside, match="and releases wait for it"):
+        collect(wine)
+    assert is_there(wine, GARBAGE)

@@ -383,6 +383,23 @@ def git_part(made: HandMade, references: dict[str, str], tips: list[str]) -> byt
     return bundle_header(references) + pack
 
 
+def test_a_folder_that_lists_what_the_manifest_does_not(source, target):
+    """Its object is what its address says, and the manifest names it: still `dvc pull` would place more."""
+    listed = json.dumps([
+        {"md5": file_of("x", TRAIN).md5, "relpath": "train.csv"},
+        {"md5": file_of("x", VAL).md5, "relpath": "more.csv"},
+    ]).encode()  # fmt: skip
+    md5 = hashlib.md5(listed, usedforsecurity=False).hexdigest() + ".dir"
+    honest = source.release("2.0.0", {"processed/train.csv": TRAIN})
+    made = dataclasses.replace(honest, directories={"processed": md5})
+    (source.store / manifest_key(made.digest)).parent.mkdir(parents=True, exist_ok=True)
+    (source.store / manifest_key(made.digest)).write_bytes(made.to_text().encode())
+    source.tag("wine-v2.0.0", made.digest, force=True)
+    parts = about(by_hand(source, "wine-v2.0.0", made), objects=2, size=len(TRAIN) + len(listed))
+    file = written(source.home / "b.tar", {**parts, object_key(md5): listed})
+    assert "lists what its manifest does not" in refused(target, file)
+
+
 # The part that git reads
 
 

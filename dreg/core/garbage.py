@@ -18,6 +18,7 @@ from dreg.errors import BadRequest, Refused
 FORMAT = 1
 HOUR = 3600  # seconds
 QUARANTINE = "dreg/quarantine.json"
+QUARANTINE_LIMIT = 1 << 30  # bytes of its text
 MANIFESTS = "dreg/manifests/sha256/"
 ANNOUNCED = "dreg/announced/"  # manifests of releases that are just being made
 SWEEPS = "dreg/sweeps/"  # garbage collections that are just deleting

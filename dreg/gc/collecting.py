@@ -23,6 +23,7 @@ from dreg.core.garbage import (
     MAKING,
     MANIFESTS,
     QUARANTINE,
+    QUARANTINE_LIMIT,
     Quarantine,
     Sorted,
     in_order,
@@ -38,7 +39,6 @@ from dreg.push.announcing import Sweep, sweeping
 from dreg.registry import Registry
 from dreg.release.branch_tip import GIT_REMOTE, refuse_other_remotes
 
-LIMIT = 1 << 30  # bytes of the quarantine's text
 AT_ONCE = 1000
 SKEW = HOUR  # clocks differ that much without anybody noticing
 USUAL = 14 * 24 * HOUR
@@ -111,10 +111,10 @@ def gc(
     store = open_own(remote_of(registry.root, remote))
     needs = Needs(registry.root, store, (*_origin(registry), *also), unreleased)
     out.note("reading what releases, branches and locks need")
-    there, written = _there(store, unreleased)
     quarantine = _quarantine(store)
 
     def sorted_by(clock: datetime) -> tuple[Sorted, int]:
+        there, written = _there(store, unreleased)
         now = _now(registry, quarantine, clock)
         needed = needs.keys() | _being_made(written, now)
         return sort(there, needed, quarantine, written=written, now=now, older_than=older_than), now
@@ -122,7 +122,8 @@ def gc(
     found, _ = sorted_by(datetime.now(UTC))
     if not dry_run:
         with sweeping(store) as sweep:
-            # Asked again: from here on, a release that is being made has announced it, or waits.
+            # Asked again: from here on, who makes a release has announced it, or waits, and who pushes
+            # has written what was marked anew, or waits.
             found, now = sorted_by(sweep.started)
             _carry_out(store, sweep, found, quarantine, now)
     return Collected(
@@ -164,7 +165,7 @@ def _being_made(written: Mapping[str, int], now: int) -> set[str]:
 
 def _quarantine(store: Store) -> Quarantine:
     try:
-        return Quarantine.parse(store.get_bytes(QUARANTINE, LIMIT))
+        return Quarantine.parse(store.get_bytes(QUARANTINE, QUARANTINE_LIMIT))
     except Missing:
         return Quarantine()
 

@@ -44,7 +44,7 @@ def announced(store: Store, manifest: Manifest) -> Iterator[None]:
     key = f"{ANNOUNCED}{digest}-{secrets.token_hex(4)}.json"
     store.put_bytes(key, text)
     try:
-        _wait_for_sweeps(store)
+        wait_for_sweeps(store)
         yield
     finally:
         with suppress(DregError):
@@ -57,7 +57,7 @@ class Sweep:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.key = f"{SWEEPS}{secrets.token_hex(8)}.json"
-        self._until = time.monotonic() + DELETING
+        self._until = _seconds() + DELETING
         store.put_bytes(self.key, json.dumps(this_process()).encode())
         self.started: datetime = next(
             each.at for each in store.every(SWEEPS) if each.key == self.key
@@ -65,7 +65,7 @@ class Sweep:
 
     def check(self) -> None:
         """Raises Outside once others may think that it is over."""
-        if time.monotonic() > self._until:
+        if _seconds() > self._until:
             raise Outside(
                 f"deleting took more than {DELETING / 60:.0f} minutes, and releases wait for it",
                 hint="run it again: it goes on from here",
@@ -88,7 +88,14 @@ def sweeping(store: Store) -> Iterator[Sweep]:
         sweep.end()
 
 
-def _wait_for_sweeps(store: Store, patience: float = PATIENCE) -> None:
+def _seconds() -> float:
+    """A clock that goes on while the machine sleeps, as that of who waits for it elsewhere does."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
+def wait_for_sweeps(store: Store, patience: float = PATIENCE) -> None:
+    """Wait until nothing is being deleted on the store: what is there then, and needed, stays."""
     first: dict[str, float] = {}
     while True:
         try:

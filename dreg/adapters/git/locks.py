@@ -47,7 +47,6 @@ class Locks:
             git(
                 "fetch",
                 *options,
-                "--no-recurse-submodules",
                 "--",
                 check_url(remote),
                 *refspecs,

@@ -31,7 +31,8 @@ FOREIGN = (
     "GIT_QUARANTINE_PATH",
 )
 # git's own housekeeping would go on when we are killed, and leave a lock that stops it for good.
-QUIETLY = ("--quiet", "--no-tags", "--no-auto-maintenance")
+# Submodules, which may be out of reach, are nothing to releases.
+QUIETLY = ("--quiet", "--no-tags", "--no-auto-maintenance", "--no-recurse-submodules")
 # Transports that run a command of the URL's choosing, whatever the user's configuration allows.
 NEVER = {"protocol.ext.allow": "never", "protocol.fd.allow": "never"}
 # What the user has git print beside what it is asked for, where what it prints is read.
