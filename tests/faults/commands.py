@@ -30,6 +30,7 @@ COMMANDS = {
     "ci run": Command("quick", ("ci", "run", NAME), 12),
     "release": Command("ran", ("release", NAME), 10),
     "release again": Command("released", ("release", NAME), 20),
+    "release made with --no-push": Command("unpushed", ("release", NAME), 4),
     "import": Command("bundle", ("import", "../bundle.tar"), 8),
     "signed release": Command("keyed", ("release", NAME, "--sign"), 4),
     "yank": Command("released", ("yank", f"{NAME}@1.0.0", "--reason", "shifted"), 8),

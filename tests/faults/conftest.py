@@ -125,6 +125,16 @@ def keyed_world(ran_world: World, tmp_path_factory: pytest.TempPathFactory) -> W
 
 
 @pytest.fixture(scope="session")
+def unpushed_world(
+    ran_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """One with a release that was made, and not pushed."""
+    world = ran_world.copy(tmp_path_factory.mktemp("unpushed-world"))
+    assert zygote.run(world, "release", NAME, "--no-push").code == 0
+    return world
+
+
+@pytest.fixture(scope="session")
 def yanked_world(
     released_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
 ) -> World:
