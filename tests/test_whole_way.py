@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from dreg import cli
+from dreg.output import out
 from dreg.stages.chunks import Chunk
 from tests import forked, small_model
 from tests.postgres_server import Postgres
@@ -86,6 +87,7 @@ class Team:
 def dreg(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     """What `dreg` answers, run in this process."""
     capsys.readouterr()
+    out.json = False  # of the command before: else there is one in a process
     code = cli.run(list(arguments))
     said = capsys.readouterr()
     assert code == 0, said.err
@@ -101,6 +103,7 @@ def in_context(row: dict[str, Any]) -> str:
 def test_documents_are_embedded_released_loaded_searched_and_rolled_back(
     registry, postgres, monkeypatch, capsys
 ):
+    monkeypatch.setattr(out, "json", False)
     team = Team(registry, postgres, monkeypatch)
     team.embed()
     released = registry.ok("release", DOCUMENTS, PASSAGES, "--json").json["releases"]
@@ -141,9 +144,9 @@ def test_documents_are_embedded_released_loaded_searched_and_rolled_back(
     assert asked("--version", version) == (version, len(second))
     told = dreg(capsys, "search", PASSAGES, "water the beans", "-k", "2")
     assert told.endswith(f"2 of {len(first)} passages of {PASSAGES} 1.0.0\n")
-    assert all(place in told for place in ("1. ", "2. ", "local/"))
+    assert all(place in told for place in ("1. ", "2. ", "example/"))
 
     (row,) = postgres.rows(
         "select data_version, model from docs.passages where key = %s", first[0]["key"]
     )
-    assert row == ("1.0.0", "tests/small@1")
+    assert row == (f"{PASSAGES}-v1.0.0", "tests/small@1")
