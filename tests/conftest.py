@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests import pauses
 from tests.hand_made import HandMade
 
 # CI tries the same examples every time; people try new ones with every run. How long it takes to
@@ -34,11 +36,29 @@ pytest_plugins = [
     "tests.faults.table",
 ]
 
+MEMORY = Path("/dev/shm")
+ENOUGH = 6 << 30  # bytes; a run keeps about a third of it at a time
 FOREIGN = (
     "AWS_", "AZURE_", "DREG_", "DVC_", "GIT_", "GITHUB_", "GH_", "GOOGLE_", "MLFLOW_", "PGVECTOR_", "STORAGE_EMULATOR_",
     "ARGO_", "KUBECONFIG", "KUBERNETES_", "RAY_API_", "RAY_AUTH_",
 )  # fmt: skip
 OURS = ("DREG_MIRROR",)
+
+
+def pytest_configure() -> None:
+    """Files that are read at once and never again need no disk, where there is memory for them."""
+    chosen = {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"} & os.environ.keys()
+    if not chosen and is_roomy(MEMORY):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def is_roomy(place: Path) -> bool:
+    """Whether there is enough memory at all and in this file system, which may run programs."""
+    if not os.access(place, os.W_OK) or os.statvfs(place).f_flag & os.ST_NOEXEC:
+        return False
+    known = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    available = int(known["MemAvailable"].split()[0]) << 10
+    return min(available, shutil.disk_usage(place).free) > ENOUGH
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -49,18 +69,23 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in list(os.environ):
         if name.startswith(FOREIGN) and name not in OURS:
             del os.environ[name]
+    pauses.shorten()
     home = tmp_path_factory.mktemp("home")
     (home / "gitconfig").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.com\n"
         '[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n'
     )
+    for name in ("hooks", "info"):  # git's own template has a dozen examples of hooks as well
+        (home / "git" / name).mkdir(parents=True)
     os.environ.update(
         HOME=str(home),
         XDG_CACHE_HOME=str(home / "cache"),
         GIT_CONFIG_GLOBAL=str(home / "gitconfig"),
         GIT_CONFIG_NOSYSTEM="1",
+        GIT_TEMPLATE_DIR=str(home / "git"),
         AWS_EC2_METADATA_DISABLED="true",  # asking who is not there takes seconds
         DVC_NO_ANALYTICS="true",
+        MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR="0",  # it tries as often, without seconds between
         NO_COLOR="1",
         COLUMNS="100",
     )

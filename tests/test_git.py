@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from dreg.adapters import git
+from dreg.adapters.git import following
 from dreg.adapters.git.following import fast_forward
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.git.pushing import LostRace
@@ -267,7 +268,8 @@ def test_a_file_that_is_there_but_not_in_the_commit_is_none(clone):
     assert local.read(local.head(), "data/x/new.json") is None
 
 
-def test_a_clone_that_cannot_follow_says_that_the_release_is_published(origin, clone):
+def test_a_clone_that_cannot_follow_says_that_the_release_is_published(origin, clone, monkeypatch):
+    monkeypatch.setattr(following, "PATIENCE", 0.2)
     (clone / ".git" / "index.lock").write_text("")
     with pytest.raises(Outside, match="is published, but this clone could not follow it"):
         release(clone, content='{"a": 1}\n')

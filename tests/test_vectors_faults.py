@@ -326,7 +326,9 @@ def test_a_user_who_may_use_only_one_schema_needs_no_more(shelf):
 @pytest.fixture
 def open_folder():
     """A folder that every user may look into, as the embedded server of root needs."""
-    folder = Path(tempfile.mkdtemp(prefix="dreg-", dir="/tmp"))
+    folder = Path(
+        tempfile.mkdtemp(prefix="dreg-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT", "/tmp"))
+    )
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)

@@ -22,19 +22,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from tests import pauses
+
 ROOT = Path(__file__).resolve().parents[1]
 NO_COMMAND = ("dreg/api", "dreg/adapters/interop", "dreg/adapters/dvc/child", "dreg/templates")
 FOR = {
     "dreg": (
-        "botocore.session", "git", "jinja2.sandbox", "obstore.store", "pyarrow.compute", "pyarrow.parquet",
-        "yaml",
+        "botocore.session", "git", "jinja2.sandbox", "obstore.store", "psycopg", "pyarrow.compute",
+        "pyarrow.parquet", "yaml",
     ),
     "dvc": (
         "dvc._debug", "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud", "dvc.repo.artifacts", "dvc.repo.datasets",
         "dvc.repo.metrics", "dvc.repo.open_repo", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage",
         "dvc.rwlock", "dvc.scm", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "dvc_data.hashfile.status",
-        "dulwich.worktree", "flatten_dict", "pandas", "pyarrow.csv", "pyarrow.pandas_compat", "pyarrow.parquet",
-        "ruamel.yaml",
+        "dulwich.worktree", "flatten_dict", "networkx", "pandas", "platformdirs.unix", "pyarrow.csv",
+        "pyarrow.pandas_compat", "pyarrow.parquet", "rich.progress", "ruamel.yaml",
     ),
 }  # fmt: skip
 HIGH = 500  # descriptors from here on are nobody's
@@ -106,6 +108,7 @@ def load(what: str) -> None:
         module = path.relative_to(ROOT).with_suffix("").as_posix()
         if not module.startswith(NO_COMMAND) and path.name != "__main__.py":
             import_module(module.removesuffix("/__init__").replace("/", "."))
+    pauses.shorten()
     gc.freeze()
 
 

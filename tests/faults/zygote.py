@@ -18,6 +18,8 @@ import sys
 import time
 from typing import Any
 
+from tests import pauses
+
 SUBREAPER = 36
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 STEPS = frozenset(
@@ -53,6 +55,7 @@ def _import() -> None:
 
     for name in dreg.cli.COMMANDS:
         dreg.cli.load(name)
+    pauses.shorten()
 
 
 def _obey(order: dict[str, Any]) -> Any:
