@@ -103,7 +103,7 @@ class PullRequest(ThreadingHTTPServer):
 @pytest.fixture
 def pull_request() -> Iterator[PullRequest]:
     server = PullRequest()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

@@ -60,6 +60,6 @@ class Recording(http.server.ThreadingHTTPServer):
 def recording(port: int, passing: type[Recorder] = Recorder) -> Iterator[Recording]:
     """A proxy in front of the S3 server on `port`."""
     with Recording(port, passing) as proxy:
-        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
         yield proxy
         proxy.shutdown()

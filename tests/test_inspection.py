@@ -186,7 +186,7 @@ def test_a_web_server_proves_nothing_but_size(tmp_path):
     path.write_bytes(b"HELLO")
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         store = open_store(Remote("web", f"http://127.0.0.1:{server.server_port}"))
         assert inspect(store, [each] * 20) == [State.UNREAD] * 20
         assert inspect(store, [each], read=True) == [State.WRONG_BYTES]

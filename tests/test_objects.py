@@ -156,7 +156,7 @@ def test_a_web_server_is_read(tmp_path):
     (tmp_path / "store" / "key").write_bytes(b"hello")
     handler = partial(QuietHandler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         store = open_store(Remote("web", f"http://127.0.0.1:{server.server_port}/store"))
         assert (store.size("key"), store.get_bytes("key", 9)) == (5, b"hello")
         assert store.size("other") is None

@@ -51,6 +51,9 @@ class Faulty(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     server: Faulty
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = (
+        True  # a body is sent without waiting for the headers to be acknowledged
+    )
 
     def _carry(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
