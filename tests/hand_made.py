@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -45,7 +46,9 @@ def file_of(path: str, data: bytes, *, in_git: bool = False) -> File:
 
 @dataclass
 class HandMade:
-    """A registry at `home`/registry with its bare git remote, and a consumer at `home`/train."""
+    """A registry at `home`/registry with its bare git remote, and a consumer at `home`/train.
+
+    It is made, unless it is there."""
 
     home: Path
     environment: dict[str, str]
@@ -55,6 +58,8 @@ class HandMade:
 
     def __post_init__(self) -> None:
         self.remote = self.remote or Remote("disk", str(self.store))
+        if self.path.exists():
+            return
         for folder in (self.path / ".dvc", self.path / "pipelines", self.train):
             folder.mkdir(parents=True)
         (self.path / ".dvc" / "config").write_text(self.config)
@@ -63,6 +68,14 @@ class HandMade:
         self.git("commit", "-q", "-m", "a registry")
         self.git("init", "-q", "--bare", "-b", "main", str(self.bare), cwd=self.home)
         self.git("remote", "add", "origin", str(self.bare))
+
+    def copy(self, home: Path) -> HandMade:
+        """Another one just like it, at another place, of which nobody else knows."""
+        shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True)
+        moved = {k: v.replace(str(self.home), str(home)) for k, v in self.environment.items()}
+        made = HandMade(home, moved, config=self.config, made=dict(self.made))
+        made.git("remote", "set-url", "origin", str(made.bare))
+        return made
 
     @property
     def path(self) -> Path:

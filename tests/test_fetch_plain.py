@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 import tomllib
 
@@ -39,15 +40,17 @@ PLACED = {
 
 
 def dvc(made: HandMade, *arguments: str) -> None:
-    done = forked.dvc(*arguments, "-q", cwd=made.path)
+    environment = {**os.environ, "DVC_SITE_CACHE_DIR": str(made.home / "site")}
+    done = forked.dvc(*arguments, "-q", cwd=made.path, env=environment)
     assert done.code == 0, done.stderr
 
 
-@pytest.fixture
-def cats(hand_made: HandMade, monkeypatch) -> HandMade:
+@pytest.fixture(scope="module")
+def made_cats(tmp_path_factory) -> HandMade:
     """`cats` at the tag cats-v1.0.0: outs of a stage, a file of its own, a raw folder; pushed."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(hand_made.home / "site"))
-    pipeline, data = hand_made.path / "pipelines" / "cats", hand_made.path / "data" / "cats"
+    home = tmp_path_factory.mktemp("cats")
+    made = HandMade(home, {"DREG_CACHE": str(home / "cache")})
+    pipeline, data = made.path / "pipelines" / "cats", made.path / "data" / "cats"
     pipeline.mkdir(parents=True)
     (pipeline / "dvc.yaml").write_text(DVC_YAML.replace("python", sys.executable))
     (pipeline / "make.py").write_text(MAKE)
@@ -55,12 +58,18 @@ def cats(hand_made: HandMade, monkeypatch) -> HandMade:
     (data / "raw" / "r.txt").write_text("raw")
     (data / "extra.bin").write_bytes(b"extra")
     (data / "README.md").write_text("only documentation")
-    dvc(hand_made, "add", "data/cats/extra.bin", "data/cats/raw")
-    dvc(hand_made, "repro", "pipelines/cats/dvc.yaml")
-    dvc(hand_made, "push")
-    hand_made.tag("cats-v1.0.0", None)
-    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
-    return hand_made
+    dvc(made, "add", "data/cats/extra.bin", "data/cats/raw")
+    dvc(made, "repro", "pipelines/cats/dvc.yaml")
+    dvc(made, "push")
+    made.tag("cats-v1.0.0", None)
+    made.environment["DREG_REPO"] = str(made.bare)
+    return made
+
+
+@pytest.fixture
+def cats(made_cats: HandMade, tmp_path) -> HandMade:
+    """A copy of the test's own."""
+    return made_cats.copy(tmp_path)
 
 
 def test_a_plain_dvc_repository_is_fetched_and_the_answer_says_what_protects_it(cats):

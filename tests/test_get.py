@@ -13,20 +13,30 @@ from tests.hand_made import HandMade, tree
 TEXT = b"one\r\ntwo\r\n"
 
 
-@pytest.fixture
-def plain(hand_made: HandMade, monkeypatch) -> HandMade:
+@pytest.fixture(scope="module")
+def made_plain(tmp_path_factory) -> HandMade:
     """A repository with a folder and a file of DVC's, and a file of git's, at the tag v1; pushed."""
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(hand_made.home / "site"))
-    (hand_made.path / "models" / "bert" / "deep").mkdir(parents=True)
-    (hand_made.path / "models" / "bert" / "weights.bin").write_bytes(b"w" * 1000)
-    (hand_made.path / "models" / "bert" / "deep" / "vocab.txt").write_bytes(TEXT)
-    (hand_made.path / "models" / "one.bin").write_bytes(b"one")
-    (hand_made.path / "notes.md").write_text("of git's\n")
-    for command in (("add", "models/bert", "models/one.bin"), ("push",)):
-        done = forked.dvc(*command, "-q", cwd=hand_made.path)
-        assert done.code == 0, done.stderr
-    hand_made.tag("v1", None)
-    return hand_made
+    home = tmp_path_factory.mktemp("plain")
+    made = HandMade(home, {"DREG_CACHE": str(home / "cache")})
+    (made.path / "models" / "bert" / "deep").mkdir(parents=True)
+    (made.path / "models" / "bert" / "weights.bin").write_bytes(b"w" * 1000)
+    (made.path / "models" / "bert" / "deep" / "vocab.txt").write_bytes(TEXT)
+    (made.path / "models" / "one.bin").write_bytes(b"one")
+    (made.path / "notes.md").write_text("of git's\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_SITE_CACHE_DIR", str(home / "site"))
+        for command in (("add", "models/bert", "models/one.bin"), ("push",)):
+            done = forked.dvc(*command, "-q", cwd=made.path)
+            assert done.code == 0, done.stderr
+    made.tag("v1", None)
+    return made
+
+
+@pytest.fixture
+def plain(made_plain: HandMade, tmp_path, monkeypatch) -> HandMade:
+    """A copy of the test's own."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    return made_plain.copy(tmp_path)
 
 
 def get(made: HandMade, path: str, *options: str) -> dict:
