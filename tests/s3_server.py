@@ -15,8 +15,12 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from obstore.store import S3Store
 
 KEY, SECRET = "test-key", "test-secret-never-shown"
 NO_LIST = "key-that-may-not-list"
@@ -68,9 +72,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 @pytest.fixture
 def s3(s3_server: S3) -> S3:
     """A bucket of the test's own."""
+    return new_bucket(s3_server)
+
+
+def new_bucket(server: S3) -> S3:
+    """One of which nobody else knows."""
     bucket = f"bucket-{uuid.uuid4().hex[:12]}"
-    make_bucket(s3_server, bucket)
-    return replace(s3_server, bucket=bucket)
+    make_bucket(server, bucket)
+    return replace(server, bucket=bucket)
 
 
 def free_ports(number: int) -> list[int]:
@@ -144,9 +153,15 @@ def make_bucket(server: S3, bucket: str) -> None:
 
 def _put(server: S3, key: str) -> None:
     import obstore
+
+    obstore.put(directly(server), key, b"")
+
+
+def directly(server: S3) -> S3Store:
+    """The bucket, without dreg."""
     from obstore.store import S3Store
 
-    store = S3Store(
+    return S3Store(
         server.bucket,
         endpoint=server.endpoint,
         access_key_id=KEY,
@@ -155,4 +170,3 @@ def _put(server: S3, key: str) -> None:
         client_options={"allow_http": True},
         retry_config={"max_retries": 0},
     )
-    obstore.put(store, key, b"")

@@ -213,9 +213,8 @@ def bucket(s3, monkeypatch):
 
 
 @pytest.fixture
-def released(many_files):
-    many_files.ok("release", MANY)
-    return many_files
+def released(many_released):
+    return many_released
 
 
 def keys(bucket, prefix=packed.PACKS):

@@ -71,9 +71,8 @@ def test_a_release_with_nothing_new_asks_for_a_handful(many_files, asked):
     ]  # fmt: skip
 
 
-def test_what_was_released_already_asks_nothing(many_files, asked):
-    release(many_files)
-    assert release(many_files, asked)["state"] == "unchanged"
+def test_what_was_released_already_asks_nothing(many_released, asked):
+    assert release(many_released, asked)["state"] == "unchanged"
     assert asked.asked == []
 
 
@@ -93,23 +92,21 @@ def test_a_first_release_lists_before_and_after_and_writes_children_first(many_f
     assert [path.endswith(".dir") for path in objects] == [False] * (FILES + 1) + [True]
 
 
-def test_one_more_file_costs_three_objects(many_files, asked):
-    release(many_files)
-    many_files.edit(f"pipelines/{MANY}/params.yaml", f"files: {FILES}", f"files: {FILES + 1}")
-    many_files.ok("run", MANY)
-    assert release(many_files, asked)["objects_pushed"] == 3  # it, the folder, the sample index
+def test_one_more_file_costs_three_objects(many_released, asked):
+    many_released.edit(f"pipelines/{MANY}/params.yaml", f"files: {FILES}", f"files: {FILES + 1}")
+    many_released.ok("run", MANY)
+    assert release(many_released, asked)["objects_pushed"] == 3  # it, the folder, the sample index
     said = kinds(asked)
     assert (said.count("PUT object"), said.count("GET listing"), len(said)) == (3, 2, 15)
 
 
-def test_an_object_that_went_since_the_last_release_is_pushed_again(many_files, bucket):
+def test_an_object_that_went_since_the_last_release_is_pushed_again(many_released, bucket):
     """`dvc gc --cloud`, a lifecycle rule, a person: the last manifest is there, and is no proof."""
-    release(many_files)
     (page,) = bucket.listed(OBJECTS)
     gone, size = next((key, one.size) for key, one in page if not key.endswith(".dir"))
     bucket.delete(gone)
-    retitle(many_files)
-    assert release(many_files)["objects_pushed"] == 1
+    retitle(many_released)
+    assert release(many_released)["objects_pushed"] == 1
     assert bucket.size(gone) == size
 
 
@@ -125,31 +122,29 @@ def test_after_dvc_gc_everything_is_pushed_again(many_files, bucket):
     assert release(many_files)["objects_pushed"] == FILES + 2
 
 
-def test_another_remote_has_no_manifest_that_vouches(many_files, s3):
-    release(many_files)
-    retitle(many_files)
+def test_another_remote_has_no_manifest_that_vouches(many_released, s3):
+    retitle(many_released)
     elsewhere = f"{s3.url}/elsewhere"
-    config = many_files.path / ".dvc" / "config.local"
+    config = many_released.path / ".dvc" / "config.local"
     config.write_text(
         f"['remote \"two\"']\n    url = {elsewhere}\n    endpointurl = {s3.endpoint}\n"
     )
-    done = many_files.ok("release", MANY, "--json", DREG_REMOTE="two")
+    done = many_released.ok("release", MANY, "--json", DREG_REMOTE="two")
     assert done.json["releases"][0]["objects_pushed"] == FILES + 2
 
 
-def test_what_the_last_release_has_is_not_needed_here(many_files, bucket):
+def test_what_the_last_release_has_is_not_needed_here(many_released, bucket):
     """A CI job that measured one more file need not bring the others."""
-    release(many_files)
-    cache = many_files.path / ".dvc" / "cache" / "files" / "md5"
+    cache = many_released.path / ".dvc" / "cache" / "files" / "md5"
     for path in cache.glob("*/*"):
         if path.suffix != ".dir":
             path.unlink()
-    for path in (many_files.path / "data" / MANY / "processed").rglob("*.txt"):
+    for path in (many_released.path / "data" / MANY / "processed").rglob("*.txt"):
         path.unlink()
     title = "^title: .*"
-    many_files.edit(f"pipelines/{MANY}/dataset.yaml", title, "title: Other")
-    many_files.ok("run", MANY)
-    assert release(many_files)["objects_pushed"] == 0
+    many_released.edit(f"pipelines/{MANY}/dataset.yaml", title, "title: Other")
+    many_released.ok("run", MANY)
+    assert release(many_released)["objects_pushed"] == 0
 
 
 # `dreg run --push`

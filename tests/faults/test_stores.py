@@ -15,23 +15,19 @@ import pytest
 from tests.faults.proxy import DROP, DROP_ANSWER, HALF, LIE, PASS, Decide, Faulty
 from tests.faults.truth import lies
 from tests.faults.worlds import World
-from tests.s3_server import KEY, S3, SECRET
+from tests.s3_server import S3, SECRET, directly
 from tests.small_registry import NAME
 
 
 def in_bucket(s3: S3, folder: str = "") -> Callable[[str], bytes | None]:
     """Reads objects of the bucket, or of a folder in it, without dreg."""
     import obstore
-    from obstore.store import S3Store
 
-    store = S3Store(
-        s3.bucket, prefix=folder or None, endpoint=s3.endpoint, access_key_id=KEY, secret_access_key=SECRET,
-        region="us-east-1", client_options={"allow_http": True},
-    )  # fmt: skip
+    store, below = directly(s3), f"{folder}/" if folder else ""
 
     def get(key: str) -> bytes | None:
         try:
-            return bytes(obstore.get(store, key).bytes())
+            return bytes(obstore.get(store, below + key).bytes())
         except FileNotFoundError:
             return None
 
