@@ -6,10 +6,10 @@ column. It is asked as its help says: two files, their key, its own rules.
 
 from __future__ import annotations
 
+import io
 import json
-import subprocess
-import sys
 import tempfile
+from contextlib import redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,18 +28,21 @@ def table(side: Wines, split: str, path: Path) -> str:
 
 def decided(pair: Pair, folder: Path) -> str:
     """Its bump for a pair: `major`, `minor`, `patch` or `none`; in brackets, why it isn't asked."""
+    from datasemver.cli.main import app
+
     if pair.peer:
         return f"({pair.peer})"
     old, new = pair.sides()
     files = [
         table(side, pair.split, folder / n) for side, n in ((old, "1.parquet"), (new, "2.parquet"))
     ]
-    command = [sys.executable, "-m", "datasemver", "diff", *files, "--json"]
+    command = ["diff", *files, "--json"]
     for name in old.contract.get("key", ()):
         if all(name in side.tables[pair.split].column_names for side in (old, new)):
             command += ["--key", name]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["bump"] or "none"
+    with redirect_stdout(io.StringIO()) as said:
+        app(command, standalone_mode=False)
+    return json.loads(said.getvalue())["bump"] or "none"
 
 
 def decisions() -> dict[str, str]:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,7 @@ def base() -> Wines:
     return Wines(contract, {"train": wines(0, 1000), "val": wines(5000, 200)}, metrics)
 
 
+@cache
 def wines(start: int, count: int) -> pa.Table:
     """The wines with these numbers; a number always is the same wine."""
     rows = [np.random.default_rng(number) for number in range(start, start + count)]
