@@ -137,3 +137,18 @@ def run_registry(
 def ready(run_registry: SmallRegistry, tmp_path: Path) -> SmallRegistry:
     """A registry of the test's own whose pipeline has run, not released."""
     return run_registry.copy(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def released_registry(
+    run_registry: SmallRegistry, tmp_path_factory: pytest.TempPathFactory
+) -> SmallRegistry:
+    made = run_registry.copy(tmp_path_factory.mktemp("released"))
+    made.ok("release", NAME)
+    return made
+
+
+@pytest.fixture
+def released_once(released_registry: SmallRegistry, tmp_path: Path) -> SmallRegistry:
+    """A registry of the test's own whose pipeline has run, released as 1.0.0."""
+    return released_registry.copy(tmp_path)

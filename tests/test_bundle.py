@@ -25,10 +25,9 @@ TAG = f"{NAME}-v1.0.0"
 
 
 @pytest.fixture
-def released(ready: SmallRegistry) -> SmallRegistry:
+def released(released_once: SmallRegistry) -> SmallRegistry:
     """A registry with one release, whose `home` also holds an empty one at `other`."""
-    ready.ok("release", NAME)
-    return ready
+    return released_once
 
 
 @pytest.fixture

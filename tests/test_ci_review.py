@@ -32,14 +32,13 @@ HEAD = "c" * 40
 
 
 @pytest.fixture
-def proposed(ready):
+def proposed(released_once):
     """A release on main, and on a branch a pull request that drops a column and has been run and pushed."""
-    ready.release()
-    ready.git("switch", "-q", "-c", "topic")
-    ready.drop_column("leaf_mm")
-    ready.ok("run", NAME, "--push")
-    ready.commit_all()
-    return ready
+    released_once.git("switch", "-q", "-c", "topic")
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME, "--push")
+    released_once.commit_all()
+    return released_once
 
 
 def review(registry, *arguments, **environment):
@@ -82,13 +81,12 @@ def test_next_version_findings_schema_and_samples_are_told(proposed):
     assert "leaf_mm" in seen
 
 
-def test_single_samples_are_told_where_their_index_can_be_had(ready):
-    ready.release()
-    ready.edit("pipelines/toy/params.yaml", "validation_share: .*", "validation_share: 0.5")
-    ready.ok("run", NAME)
-    ready.commit_all()
+def test_single_samples_are_told_where_their_index_can_be_had(released_once):
+    released_once.edit("pipelines/toy/params.yaml", "validation_share: .*", "validation_share: 0.5")
+    released_once.ok("run", NAME)
+    released_once.commit_all()
     (one,) = review(
-        ready,
+        released_once,
     )["datasets"]
     assert one["samples"]
     assert one["counts"][0][0] == "split"

@@ -39,11 +39,10 @@ def index_key(registry: SmallRegistry, tag: str) -> str:
     return object_key(next(line.split()[1] for line in lock[at:] if "md5:" in line))
 
 
-def test_samples_that_change_sides_are_major_and_listed(ready):
-    ready.release()
-    more_validation(ready)
-    ready.ok("run", NAME)
-    diff = ready.ok("diff", NAME, "--samples", "--limit", "0", "--json").json
+def test_samples_that_change_sides_are_major_and_listed(released_once):
+    more_validation(released_once)
+    released_once.ok("run", NAME)
+    diff = released_once.ok("diff", NAME, "--samples", "--limit", "0", "--json").json
     moved = diff["samples"]["moved"]
     assert [(m["before"], m["split"]) for m in moved] == [("train", "val")]
     assert {"samples-moved", "evaluation-split-changed"} <= {f["rule"] for f in diff["findings"]}
@@ -51,34 +50,32 @@ def test_samples_that_change_sides_are_major_and_listed(ready):
     entries = diff["samples"]["entries"]
     assert len(entries) == moved[0]["samples"] > 0
     # A limit alone asks for samples too, and may be more than there are.
-    assert ready.ok("diff", NAME, "--limit", f"{10**20}", "--json").json == diff
-    table = pq.read_table(ready.path / "data" / NAME / "samples.parquet")
+    assert released_once.ok("diff", NAME, "--limit", f"{10**20}", "--json").json == diff
+    table = pq.read_table(released_once.path / "data" / NAME / "samples.parquet")
     val = {r["key"] for r in table.to_pylist() if r["split"] == "val"}
     assert {e["key"] for e in entries} <= val
     assert all(e["kind"] == "moved" and e["before"] == "train" for e in entries)
-    assert ready.release()["version"] == "2.0.0"
-    assert "(samples-moved)" in ready.git("cat-file", "tag", f"{NAME}-v2.0.0")
+    assert released_once.release()["version"] == "2.0.0"
+    assert "(samples-moved)" in released_once.git("cat-file", "tag", f"{NAME}-v2.0.0")
 
 
-def test_other_rows_in_the_same_number_are_no_patch(ready):
-    ready.release()
+def test_other_rows_in_the_same_number_are_no_patch(released_once):
     # Every tenth row becomes another sample; splits are told by a hash, so most stay apart.
-    rows(ready, "rows = pa.concat_tables([rows.slice(20), rows.slice(20, 20)])")
-    ready.ok("run", NAME)
-    diff = ready.ok("diff", NAME, "--json").json
+    rows(released_once, "rows = pa.concat_tables([rows.slice(20), rows.slice(20, 20)])")
+    released_once.ok("run", NAME)
+    diff = released_once.ok("diff", NAME, "--json").json
     assert "samples-removed" in {finding["rule"] for finding in diff["findings"]}
     assert sum(split["removed"] for split in diff["samples"]["splits"]) == 20
     assert sum(split["added"] for split in diff["samples"]["splits"]) == 20
 
 
-def test_another_order_of_rows_is_a_patch_and_changes_no_sample(ready):
-    ready.release()
-    rows(ready, "rows = rows.take(list(reversed(range(len(rows)))))")
-    ready.ok("run", NAME)
-    diff = ready.ok("diff", NAME, "--samples", "--json").json
+def test_another_order_of_rows_is_a_patch_and_changes_no_sample(released_once):
+    rows(released_once, "rows = rows.take(list(reversed(range(len(rows)))))")
+    released_once.ok("run", NAME)
+    diff = released_once.ok("diff", NAME, "--samples", "--json").json
     assert [f["rule"] for f in diff["findings"]] == ["encoding-changed"]
     assert diff["samples"]["entries"] == []
-    assert ready.release()["version"] == "1.0.1"
+    assert released_once.release()["version"] == "1.0.1"
 
 
 def test_corrected_values_are_told_by_key(ready):
@@ -96,51 +93,48 @@ def test_corrected_values_are_told_by_key(ready):
     assert any(line.startswith(("changed", "moved")) for line in lines)
 
 
-def test_two_releases_need_nothing_but_their_indexes(ready, tmp_path):
+def test_two_releases_need_nothing_but_their_indexes(released_once, tmp_path):
     """In a fresh clone, with every other object taken off the remote."""
-    ready.release()
-    more_validation(ready)
-    ready.release()
-    wanted = {index_key(ready, f"{NAME}-v{version}") for version in ("1.0.0", "2.0.0")}
-    for path in list(ready.store.rglob("*")):
-        if path.is_file() and path.relative_to(ready.store).as_posix() not in wanted:
+    more_validation(released_once)
+    released_once.release()
+    wanted = {index_key(released_once, f"{NAME}-v{version}") for version in ("1.0.0", "2.0.0")}
+    for path in list(released_once.store.rglob("*")):
+        if path.is_file() and path.relative_to(released_once.store).as_posix() not in wanted:
             path.unlink()
-    ready.git("clone", "-q", str(ready.remote), str(ready.home / "clone"))
-    clone = ready.home / "clone"
+    released_once.git("clone", "-q", str(released_once.remote), str(released_once.home / "clone"))
+    clone = released_once.home / "clone"
     releases = f"{NAME}@1.0.0", f"{NAME}@2.0.0"
-    done = ready.ok("diff", *releases, "--json", folder=clone).json
+    done = released_once.ok("diff", *releases, "--json", folder=clone).json
     assert done["samples"]["moved"]
     cache = clone / ".dvc" / "cache"
     kept = {path.relative_to(cache).as_posix() for path in cache.rglob("*") if path.is_file()}
     assert kept == wanted
     # They stay: the next time no remote is asked.
-    shutil.rmtree(ready.store)
-    assert ready.ok("diff", *releases, "--json", folder=clone).json == done
+    shutil.rmtree(released_once.store)
+    assert released_once.ok("diff", *releases, "--json", folder=clone).json == done
 
 
-def test_an_index_that_cannot_be_had_is_outside(ready):
-    ready.release()
-    more_validation(ready)
-    ready.release()
-    key = index_key(ready, f"{NAME}-v1.0.0")
-    (ready.path / ".dvc" / "cache" / key).unlink()
-    (ready.store / key).write_bytes(b"damaged")
+def test_an_index_that_cannot_be_had_is_outside(released_once):
+    more_validation(released_once)
+    released_once.release()
+    key = index_key(released_once, f"{NAME}-v1.0.0")
+    (released_once.path / ".dvc" / "cache" / key).unlink()
+    (released_once.store / key).write_bytes(b"damaged")
     for request in ((f"{NAME}@1.0.0",), (f"{NAME}@1.0.0", f"{NAME}@2.0.0")):
-        done = ready.dreg("diff", *request)
+        done = released_once.dreg("diff", *request)
         assert done.code == 3
         assert "`samples.parquet` arrived corrupt" in done.stderr
-    assert not (ready.path / ".dvc" / "cache" / key).exists()
+    assert not (released_once.path / ".dvc" / "cache" / key).exists()
 
 
-def test_an_index_that_git_left_behind_is_not_taken_for_the_trees(ready):
+def test_an_index_that_git_left_behind_is_not_taken_for_the_trees(released_once):
     """As after `git pull`: profile and dvc.lock are another commit's, the data is not."""
-    ready.release()
-    more_validation(ready)
-    ready.release()
+    more_validation(released_once)
+    released_once.release()
     asked = ("diff", f"{NAME}@2.0.0", "--json")
     folders = f"data/{NAME}", f"pipelines/{NAME}"
-    ready.git("checkout", "-q", f"{NAME}-v1.0.0", "--", *folders)
-    left_behind = ready.ok(*asked).json
+    released_once.git("checkout", "-q", f"{NAME}-v1.0.0", "--", *folders)
+    left_behind = released_once.ok(*asked).json
     assert {"samples-moved", "evaluation-split-changed"} <= {
         finding["rule"] for finding in left_behind["findings"]
     }
@@ -148,21 +142,20 @@ def test_an_index_that_git_left_behind_is_not_taken_for_the_trees(ready):
         ("val", "train")
     ]
     # An index that is neither dvc.lock's nor the profile's is worth nothing.
-    metadata = ready.path / "data" / NAME / "metadata.json"
+    metadata = released_once.path / "data" / NAME / "metadata.json"
     metadata.write_text(metadata.read_text() + "\n")
-    done = ready.dreg(*asked)
+    done = released_once.dreg(*asked)
     assert done.code == 3
     assert "they are not of the same data" in done.stderr
 
 
-def test_without_dvc_lock_single_samples_are_told_by_what_is_there(ready):
-    ready.release()
-    more_validation(ready)
-    ready.ok("run", NAME)
-    (ready.path / f"pipelines/{NAME}/dvc.lock").unlink()
-    assert ready.ok("diff", NAME, "--json").json["samples"]["moved"]
-    (ready.path / f"data/{NAME}/samples.parquet").unlink()
-    done = ready.ok("diff", NAME, "--json")
+def test_without_dvc_lock_single_samples_are_told_by_what_is_there(released_once):
+    more_validation(released_once)
+    released_once.ok("run", NAME)
+    (released_once.path / f"pipelines/{NAME}/dvc.lock").unlink()
+    assert released_once.ok("diff", NAME, "--json").json["samples"]["moved"]
+    (released_once.path / f"data/{NAME}/samples.parquet").unlink()
+    done = released_once.ok("diff", NAME, "--json")
     assert done.json["samples"] is None
     assert "the dvc.lock of the tree does not list `samples.parquet`" in done.stderr
 
@@ -190,11 +183,10 @@ def test_samples_with_another_key_are_not_compared(ready):
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
-def test_forms(ready, form):
-    ready.release()
-    more_validation(ready)
-    ready.ok("run", NAME)
-    done = ready.ok("diff", NAME, "--samples", "--limit", "2", "--format", form)
+def test_forms(released_once, form):
+    more_validation(released_once)
+    released_once.ok("run", NAME)
+    done = released_once.ok("diff", NAME, "--samples", "--limit", "2", "--format", form)
     if form == "json":
         assert len(done.json["samples"]["entries"]) == 2
         assert done.json["samples"]["more"] == done.json["samples"]["moved"][0]["samples"] - 2

@@ -15,14 +15,6 @@ from tests.small_registry import NAME
 TAG = f"{NAME}-v1.0.0"
 
 
-@pytest.fixture(scope="session")
-def released_registry(run_registry, s3_server, tmp_path_factory):
-    """A registry with one release in a folder; tests copy it, and what is in the folder to a bucket."""
-    made = run_registry.copy(tmp_path_factory.mktemp("released"))
-    made.ok("release", NAME)
-    return made
-
-
 @pytest.fixture
 def released(released_registry, s3, store, tmp_path):
     """The release's bytes are in a bucket of the test's own; the folder `registry-store` is the backup."""
@@ -32,7 +24,7 @@ def released(released_registry, s3, store, tmp_path):
     registry.edit(
         ".dvc/config", "endpointurl = http://localhost:9000", f"endpointurl = {s3.endpoint}"
     )
-    registry.ok("remote", "use", "local")
+    registry.edit(".dvc/config", "remote = disk", "remote = local")
     for path in registry.store.rglob("*"):
         if path.is_file():
             store.put_file(path.relative_to(registry.store).as_posix(), path)

@@ -10,11 +10,10 @@ LIGHT = f"{NAME}-v99.0.0"
 
 
 @pytest.fixture
-def tagged(ready: SmallRegistry) -> SmallRegistry:
+def tagged(released_once: SmallRegistry) -> SmallRegistry:
     """Released as 1.0.0; then somebody pushed a lightweight tag."""
-    ready.release()
-    light(ready, LIGHT)
-    return ready
+    light(released_once, LIGHT)
+    return released_once
 
 
 def light(registry: SmallRegistry, tag: str) -> None:

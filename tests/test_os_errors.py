@@ -71,17 +71,24 @@ def test_a_folder_where_a_file_is_expected(ready):
 
 
 @pytest.mark.parametrize("place", ["a" * 300, "loop/x"])
-def test_places_that_cannot_be(ready, place):
-    ready.release()
-    (ready.home / "loop").symlink_to("loop")
-    said = failed(ready, "fetch", NAME, "--repo", str(ready.remote), "-o", place, folder=ready.home)
+def test_places_that_cannot_be(released_once, place):
+    (released_once.home / "loop").symlink_to("loop")
+    said = failed(
+        released_once,
+        "fetch",
+        NAME,
+        "--repo",
+        str(released_once.remote),
+        "-o",
+        place,
+        folder=released_once.home,
+    )
     assert "--debug" not in said
     assert "; then run the command again" in said
 
 
-def test_a_file_where_a_folder_is_expected(ready):
-    ready.release()
-    said = failed(ready, "export", NAME, "-o", "README.md/bundle.tar")
+def test_a_file_where_a_folder_is_expected(released_once):
+    said = failed(released_once, "export", NAME, "-o", "README.md/bundle.tar")
     assert "error: something else is there already at `README.md`\n" in said
     assert "hint: move it away: mv README.md README.md.old; then run the command again" in said
 

@@ -21,19 +21,18 @@ def published_form(text):
     return ParseDict(value["predicate"], Provenance())
 
 
-def test_the_statement_has_the_published_form_and_every_file(ready):
-    ready.release()
-    text = ready.ok("show", f"{NAME}@1.0.0", "--provenance").stdout
+def test_the_statement_has_the_published_form_and_every_file(released_once):
+    text = released_once.ok("show", f"{NAME}@1.0.0", "--provenance").stdout
     predicate = published_form(text)
     value = json.loads(text)
     assert (value["_type"], value["predicateType"]) == (
         "https://in-toto.io/Statement/v1",
         "https://slsa.dev/provenance/v1",
     )
-    assert ready.ok("show", NAME, "--provenance", "--json").json == value
+    assert released_once.ok("show", NAME, "--provenance", "--json").json == value
     subjects = {one["name"]: one["digest"]["sha256"] for one in value["subject"]}
     assert subjects.keys() >= {"metadata.json", "processed/train.parquet", "raw/seedlings.csv"}
-    tip = ready.git("rev-parse", "main", folder=ready.remote)
+    tip = released_once.git("rev-parse", "main", folder=released_once.remote)
     first, *others = predicate.build_definition.resolved_dependencies
     assert first.digest["gitCommit"] == tip
     assert first.uri == "git+../registry.git@refs/tags/toy-v1.0.0"
@@ -43,8 +42,8 @@ def test_the_statement_has_the_published_form_and_every_file(ready):
     assert source.annotations["mirror"] == "file"
     assert by_name["pyarrow"].uri.startswith("pkg:pypi/pyarrow@")
     (manifest,) = predicate.run_details.byproducts
-    assert (ready.store / manifest.name).is_file()
-    said = ready.git("cat-file", "tag", "toy-v1.0.0")
+    assert (released_once.store / manifest.name).is_file()
+    said = released_once.git("cat-file", "tag", "toy-v1.0.0")
     assert f"Dreg-Manifest: sha256:{manifest.digest['sha256']}" in said
 
 
@@ -53,11 +52,10 @@ def test_an_unknown_key_would_be_found():
         published_form(json.dumps({"_type": "x", "subjects": []}))
 
 
-def test_the_same_statement_is_had_from_elsewhere(ready, tmp_path):
-    ready.release()
-    url = f"file://{ready.remote}"
-    done = ready.ok("show", f"{NAME}@1", "--provenance", "--repo", url, folder=tmp_path)
-    here = ready.ok("show", f"{NAME}@1", "--provenance").json
+def test_the_same_statement_is_had_from_elsewhere(released_once, tmp_path):
+    url = f"file://{released_once.remote}"
+    done = released_once.ok("show", f"{NAME}@1", "--provenance", "--repo", url, folder=tmp_path)
+    here = released_once.ok("show", f"{NAME}@1", "--provenance").json
     assert done.json["subject"] == here["subject"]
 
 
@@ -69,17 +67,16 @@ def test_a_release_without_a_manifest_has_no_provenance(ready):
     assert "`toy-v0.9.0` has no manifest" in done.stderr
 
 
-def test_show_says_why_a_release_has_its_version(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    ready.ok("run", NAME)
-    ready.ok("release", NAME, "--bump", "minor", "--reason", "nobody reads it")
-    done = ready.ok("show", f"{NAME}@1.1.0")
+def test_show_says_why_a_release_has_its_version(released_once):
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME)
+    released_once.ok("release", NAME, "--bump", "minor", "--reason", "nobody reads it")
+    done = released_once.ok("show", f"{NAME}@1.1.0")
     assert "\nminor, since 1.0.0:\n  column `leaf_mm` is gone" in done.stdout
     assert "exceptions:\n" in done.stdout
     assert "by A\n" in done.stdout
-    shown = ready.ok("show", NAME, "--json").json
+    shown = released_once.ok("show", NAME, "--json").json
     assert shown["why"]["previous"] == "1.0.0"
     assert any("nobody reads it" in exception for exception in shown["why"]["exceptions"])
-    elsewhere = ready.ok("show", NAME, "--json", "--repo", str(ready.remote)).json
+    elsewhere = released_once.ok("show", NAME, "--json", "--repo", str(released_once.remote)).json
     assert {**elsewhere, "profile": None} == {**shown, "profile": None}

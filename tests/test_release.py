@@ -102,11 +102,10 @@ def test_plain_dvc_can_pull_a_release(ready, tmp_path):
         assert pulled.read_bytes() == (ready.path / "data" / NAME / name).read_bytes()
 
 
-def test_git_show_of_the_tag_reads_well(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    ready.release()
-    message = tag_message(ready, "toy-v2.0.0").partition("\n\n")[2]
+def test_git_show_of_the_tag_reads_well(released_once):
+    released_once.drop_column("leaf_mm")
+    released_once.release()
+    message = tag_message(released_once, "toy-v2.0.0").partition("\n\n")[2]
     assert message.startswith("toy 2.0.0\n\nA major release, since 1.0.0:\n\n- column `leaf_mm`")
     parsed = subprocess.run(
         ["git", "interpret-trailers", "--parse"],
@@ -127,41 +126,41 @@ def test_removing_a_column_is_major(ready):
     assert any(finding["rule"] == "column-removed" for finding in released["findings"])
 
 
-def test_nothing_changed_is_nothing_to_release(ready):
-    ready.release()
-    before = state(ready)
-    done = ready.ok("release", NAME)
+def test_nothing_changed_is_nothing_to_release(released_once):
+    before = state(released_once)
+    done = released_once.ok("release", NAME)
     assert done.stdout == "toy 1.0.0: nothing to release, the tree is this release\n"
-    assert state(ready) == before
-    assert ready.ok("release").stdout == (
+    assert state(released_once) == before
+    assert released_once.ok("release").stdout == (
         "nothing to release: no dataset has changed since its last release\n"
     )
 
 
-def test_a_contract_that_promises_otherwise_is_released(ready):
-    ready.release()
-    ready.edit("pipelines/toy/dataset.yaml", r"range: \[0, 500\]", "range: [0, 900]")
-    candidate = ready.release("--prerelease", "rc")
+def test_a_contract_that_promises_otherwise_is_released(released_once):
+    released_once.edit("pipelines/toy/dataset.yaml", r"range: \[0, 500\]", "range: [0, 900]")
+    candidate = released_once.release("--prerelease", "rc")
     assert candidate["version"] == "1.0.1-rc.1"
-    ready.edit("pipelines/toy/dataset.yaml", r'owner: ""', 'owner: "b@example.com"')
-    assert ready.release("--prerelease", "rc")["version"] == "1.0.1-rc.2"
-    released = ready.release()
+    released_once.edit("pipelines/toy/dataset.yaml", r'owner: ""', 'owner: "b@example.com"')
+    assert released_once.release("--prerelease", "rc")["version"] == "1.0.1-rc.2"
+    released = released_once.release()
     assert released["version"] == "1.0.1"
     assert {finding["rule"] for finding in released["findings"]} == {"contract-changed"}
-    assert r"promised the range \[0.0, 900.0]" in (ready.path / "data/toy/CHANGELOG.md").read_text()
-    assert ready.release()["bump"] == "none"
+    assert (
+        r"promised the range \[0.0, 900.0]"
+        in (released_once.path / "data/toy/CHANGELOG.md").read_text()
+    )
+    assert released_once.release()["bump"] == "none"
 
 
-def test_a_yanked_promise_comes_back_as_another_one_only(ready):
-    ready.release()
-    ready.edit("pipelines/toy/dataset.yaml", r"range: \[0, 500\]", "range: [0, 900]")
-    ready.release()
-    ready.ok("yank", "toy@1.0.1", "--reason", "no plant is that high")
-    refused = ready.dreg("release", "toy")
+def test_a_yanked_promise_comes_back_as_another_one_only(released_once):
+    released_once.edit("pipelines/toy/dataset.yaml", r"range: \[0, 500\]", "range: [0, 900]")
+    released_once.release()
+    released_once.ok("yank", "toy@1.0.1", "--reason", "no plant is that high")
+    refused = released_once.dreg("release", "toy")
     assert refused.code == 1
     assert "has the data of `toy` 1.0.1, which is yanked" in refused.stderr
-    ready.edit("pipelines/toy/dataset.yaml", r"range: \[0, 900\]", "range: [0, 600]")
-    assert ready.release()["version"] == "1.0.2"
+    released_once.edit("pipelines/toy/dataset.yaml", r"range: \[0, 900\]", "range: [0, 600]")
+    assert released_once.release()["version"] == "1.0.2"
 
 
 def test_the_plan_of_a_dry_run_is_what_is_then_done(ready):
@@ -204,17 +203,16 @@ def test_one_that_is_refused_does_not_keep_the_others_from_their_release(ready):
     assert ready.remote_tags() == ["other-v1.0.0"]
 
 
-def test_a_bump_may_be_raised_and_not_lowered(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    ready.ok("run", NAME)
-    said = refused(ready, "release", NAME, "--bump", "minor")
+def test_a_bump_may_be_raised_and_not_lowered(released_once):
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME)
+    said = refused(released_once, "release", NAME, "--bump", "minor")
     assert "`--bump minor` is lower than what changed in `toy`: major" in said
     assert "column-removed" in said
-    ready.git("checkout", "-q", ".")
-    ready.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
-    ready.ok("run", NAME)
-    (released,) = ready.ok("release", NAME, "--bump", "major", "--json").json["releases"]
+    released_once.git("checkout", "-q", ".")
+    released_once.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
+    released_once.ok("run", NAME)
+    (released,) = released_once.ok("release", NAME, "--bump", "major", "--json").json["releases"]
     assert released["version"] == "2.0.0"
 
 
@@ -240,40 +238,40 @@ def test_a_dataset_is_declared_stable_by_name_whatever_changed(ready):
     assert again.stdout == "toy 1.0.0: nothing to release, the tree is this release\n"
 
 
-def test_lowering_the_bump_is_recorded_with_its_reason(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    released = ready.release("--bump", "minor", "--reason", "nobody reads\nit")
+def test_lowering_the_bump_is_recorded_with_its_reason(released_once):
+    released_once.drop_column("leaf_mm")
+    released = released_once.release("--bump", "minor", "--reason", "nobody reads\nit")
     assert (released["version"], released["bump"]) == ("1.1.0", "minor")
     assert released["exceptions"] == ["minor instead of major: nobody reads it"]
-    message = tag_message(ready, "toy-v1.1.0").partition("\n\n")[2]
+    message = tag_message(released_once, "toy-v1.1.0").partition("\n\n")[2]
     assert "\nExceptions:\n\n- minor instead of major: nobody reads it\n\n" in message
     assert trailers(message)["Dreg-Reason"] == "nobody reads it"
-    assert "### Exceptions\n\n- minor instead of major: nobody reads it\n" in changelog(ready)
+    assert "### Exceptions\n\n- minor instead of major: nobody reads it\n" in changelog(
+        released_once
+    )
 
 
 # The sample is small: with other columns its rows are split otherwise, and a class may be missing.
 FEW_ROWS = ("--allow", "min_samples_per_class", "--reason", "few rows")
 
 
-def test_no_release_lowers_its_own_price(ready):
-    ready.release()
-    contract = ready.path / "pipelines" / NAME / "dataset.yaml"
+def test_no_release_lowers_its_own_price(released_once):
+    contract = released_once.path / "pipelines" / NAME / "dataset.yaml"
     overrides = "".join(
         f"- {{rule: {rule}, price: minor, reason: nobody reads it}}\n"
         for rule in ("column-removed", "evaluation-split-changed")  # rows are split by content
     )
     contract.write_text(f"{contract.read_text()}overrides:\n{overrides}")
-    ready.drop_column("leaf_mm")
-    ready.ok("run", NAME)
-    done = ready.ok("release", NAME, "--json", *FEW_ROWS)
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME)
+    done = released_once.ok("release", NAME, "--json", *FEW_ROWS)
     assert done.json["releases"][0]["version"] == "2.0.0"
     assert "count from the next release on" in done.stderr
-    ready.drop_column("height_mm")
-    assert ready.release(*FEW_ROWS)["version"] == "2.1.0"
+    released_once.drop_column("height_mm")
+    assert released_once.release(*FEW_ROWS)["version"] == "2.1.0"
     told = "column `height_mm` is gone (column-removed, minor instead of major: nobody reads it)"
-    assert told in tag_message(ready, "toy-v2.1.0")
-    assert f"\n- {told}\n" in changelog(ready).partition("### Removed")[2]
+    assert told in tag_message(released_once, "toy-v2.1.0")
+    assert f"\n- {told}\n" in changelog(released_once).partition("### Removed")[2]
 
 
 def test_a_gate_refuses_until_a_person_lets_it_pass(ready):
@@ -326,20 +324,18 @@ def test_a_reason_for_nothing_is_not_recorded(ready):
     assert "just because" not in tag_message(ready, "toy-v1.0.0") + changelog(ready)
 
 
-def test_a_final_release_is_compared_with_the_last_final_one(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    assert ready.release("--prerelease", "beta")["version"] == "2.0.0-beta.1"
-    assert ready.ok("show", f"{NAME}@latest", "--json").json["version"] == "1.0.0"
-    released = ready.release()
+def test_a_final_release_is_compared_with_the_last_final_one(released_once):
+    released_once.drop_column("leaf_mm")
+    assert released_once.release("--prerelease", "beta")["version"] == "2.0.0-beta.1"
+    assert released_once.ok("show", f"{NAME}@latest", "--json").json["version"] == "1.0.0"
+    released = released_once.release()
     assert (released["version"], released["previous"]) == ("2.0.0", "1.0.0")
-    assert tag_message(ready, "toy-v2.0.0").endswith("\nDreg-Previous: toy-v1.0.0")
+    assert tag_message(released_once, "toy-v2.0.0").endswith("\nDreg-Previous: toy-v1.0.0")
 
 
-def test_unchanged_objects_are_not_pushed_again(ready):
-    ready.release()
-    ready.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
-    assert ready.release()["objects_pushed"] == 0
+def test_unchanged_objects_are_not_pushed_again(released_once):
+    released_once.edit(f"pipelines/{NAME}/dataset.yaml", "^title: .*", "title: Seedlings")
+    assert released_once.release()["objects_pushed"] == 0
 
 
 def test_changes_outside_the_datasets_are_refused(ready):
@@ -403,12 +399,17 @@ def test_a_detached_head_elsewhere_is_refused(ready):
     assert "--branch NAME" in said
 
 
-def test_a_shallow_clone_without_tags_knows_the_last_release(ready, tmp_path):
-    ready.release()
-    ready.git(
-        "clone", "-q", "--depth=1", "--no-tags", f"file://{ready.remote}", "ci", folder=tmp_path
+def test_a_shallow_clone_without_tags_knows_the_last_release(released_once, tmp_path):
+    released_once.git(
+        "clone",
+        "-q",
+        "--depth=1",
+        "--no-tags",
+        f"file://{released_once.remote}",
+        "ci",
+        folder=tmp_path,
     )
-    shallow = type(ready)(ready.home, ready.environment)
+    shallow = type(released_once)(released_once.home, released_once.environment)
     ci = tmp_path / "ci"
     shallow.ok("run", NAME, folder=ci)
     done = shallow.ok("release", NAME, "--json", folder=ci).json["releases"]
@@ -417,7 +418,7 @@ def test_a_shallow_clone_without_tags_knows_the_last_release(ready, tmp_path):
     contract.write_text(contract.read_text().replace('title: "Toy"', 'title: "Seedlings"'))
     shallow.ok("run", NAME, folder=ci)
     shallow.ok("release", NAME, folder=ci)
-    assert ready.remote_tags() == ["toy-v1.0.0", "toy-v1.0.1"]
+    assert released_once.remote_tags() == ["toy-v1.0.0", "toy-v1.0.1"]
 
 
 def test_branches_that_diverged_are_refused(ready, tmp_path):
@@ -428,24 +429,23 @@ def test_branches_that_diverged_are_refused(ready, tmp_path):
     assert "git pull --rebase" in said
 
 
-def test_the_hint_for_a_stale_clone_works(ready, tmp_path):
-    ready.release()
-    ready.git("clone", "-q", "registry.git", "second", folder=tmp_path)
+def test_the_hint_for_a_stale_clone_works(released_once, tmp_path):
+    released_once.git("clone", "-q", "registry.git", "second", folder=tmp_path)
     second = tmp_path / "second"
     params = second / "pipelines" / NAME / "params.yaml"
-    contract = ready.path / "pipelines" / NAME / "dataset.yaml"
+    contract = released_once.path / "pipelines" / NAME / "dataset.yaml"
     params.write_text(params.read_text().replace("share: 0.25", "share: 0.5"))
-    ready.ok("run", NAME, folder=second)
-    ready.ok("release", NAME, folder=second)
+    released_once.ok("run", NAME, folder=second)
+    released_once.ok("release", NAME, folder=second)
     contract.write_text(contract.read_text().replace('title: "Toy"', 'title: "Seedlings"'))
-    ready.ok("run", NAME)
-    hint = refused(ready, "release", NAME).partition("hint: ")[2]
+    released_once.ok("run", NAME)
+    hint = refused(released_once, "release", NAME).partition("hint: ")[2]
     for command in hint.partition("; then")[0].split("; "):
         program, *arguments = command.split()
-        (ready.git if program == "git" else ready.ok)(*arguments)
-    ready.ok("release", NAME)
-    assert len(ready.remote_tags()) == 3
-    assert "Seedlings" in ready.git("show", "origin/main:pipelines/toy/dataset.yaml")
+        (released_once.git if program == "git" else released_once.ok)(*arguments)
+    released_once.ok("release", NAME)
+    assert len(released_once.remote_tags()) == 3
+    assert "Seedlings" in released_once.git("show", "origin/main:pipelines/toy/dataset.yaml")
 
 
 def test_a_clone_that_is_behind_releases_on_the_tip(ready, tmp_path):
@@ -635,15 +635,14 @@ def test_a_dry_run_prints_the_entry_and_writes_none(ready):
     assert not (ready.path / "data" / NAME / "CHANGELOG.md").exists()
 
 
-def test_what_people_wrote_in_the_changelog_is_released_and_kept(ready):
-    ready.release()
-    file = ready.path / "data" / NAME / "CHANGELOG.md"
+def test_what_people_wrote_in_the_changelog_is_released_and_kept(released_once):
+    file = released_once.path / "data" / NAME / "CHANGELOG.md"
     file.write_text(file.read_text().replace("\n## 1.0.0", "\n## Unreleased\n\nMine.\n\n## 1.0.0"))
-    ready.drop_column("leaf_mm")
-    ready.release()
-    assert "## Unreleased\n\n## 2.0.0 - 20" in changelog(ready)
-    assert "\n\nMine.\n\n### Changed\n\n- **Breaking:** " in changelog(ready, "toy-v2.0.0")
-    assert ready.git("status", "--porcelain") == ""
+    released_once.drop_column("leaf_mm")
+    released_once.release()
+    assert "## Unreleased\n\n## 2.0.0 - 20" in changelog(released_once)
+    assert "\n\nMine.\n\n### Changed\n\n- **Breaking:** " in changelog(released_once, "toy-v2.0.0")
+    assert released_once.git("status", "--porcelain") == ""
 
 
 def test_a_push_that_fails_leaves_the_changelog_alone(ready):
@@ -693,18 +692,17 @@ def test_bytes_that_go_where_consumers_do_not_look_are_warned_of(ready, tmp_path
     assert "warning" not in ready.ok("release", NAME, "--dry-run").stderr
 
 
-def test_a_folder_of_releases_that_is_not_mounted_is_no_new_one(ready):
-    ready.release()
-    ready.drop_column("height_mm")
-    ready.ok("run", NAME)
-    away = ready.store.rename(ready.home / "away")
-    done = ready.dreg("release", NAME)
+def test_a_folder_of_releases_that_is_not_mounted_is_no_new_one(released_once):
+    released_once.drop_column("height_mm")
+    released_once.ok("run", NAME)
+    away = released_once.store.rename(released_once.home / "away")
+    done = released_once.dreg("release", NAME)
     assert done.code == 3
     assert f"is not there, and `{NAME}-v1.0.0` was released before" in done.stderr
     assert "mount it" in done.stderr
-    assert not ready.store.exists()
-    ready.store.mkdir()
-    done = ready.dreg("release", NAME)
+    assert not released_once.store.exists()
+    released_once.store.mkdir()
+    done = released_once.dreg("release", NAME)
     assert done.code == 0, done.stderr
     assert f"`{NAME}-v1.0.0` is not on the remote" in done.stderr
     assert away.is_dir()

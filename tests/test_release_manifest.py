@@ -70,12 +70,11 @@ def test_a_pipeline_that_only_the_release_commits_has_no_earlier_commit(ready):
     assert manifest(ready)["provenance"]["commit"] is None
 
 
-def test_findings_and_exceptions_are_kept(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    ready.ok("run", NAME)
-    ready.ok("release", NAME, "--bump", "minor", "--reason", "nobody reads it")
-    said = manifest(ready, "toy-v1.1.0")
+def test_findings_and_exceptions_are_kept(released_once):
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME)
+    released_once.ok("release", NAME, "--bump", "minor", "--reason", "nobody reads it")
+    said = manifest(released_once, "toy-v1.1.0")
     assert (said["bump"], said["previous"]) == ("minor", "1.0.0")
     (gone,) = [f for f in said["findings"] if f["rule"] == "column-removed"]
     assert gone["bump"] == "major"
@@ -83,11 +82,10 @@ def test_findings_and_exceptions_are_kept(ready):
     assert any("nobody reads it" in exception for exception in said["exceptions"])
 
 
-def test_running_again_changes_nothing_in_git_and_nothing_is_to_be_released(ready):
-    ready.release()
-    ready.ok("run", NAME, "--force", DREG_CACHE=str(ready.home / "another"))
-    assert ready.git("status", "--porcelain") == ""
-    assert "nothing to release" in ready.ok("release", NAME).stdout
+def test_running_again_changes_nothing_in_git_and_nothing_is_to_be_released(released_once):
+    released_once.ok("run", NAME, "--force", DREG_CACHE=str(released_once.home / "another"))
+    assert released_once.git("status", "--porcelain") == ""
+    assert "nothing to release" in released_once.ok("release", NAME).stdout
 
 
 def test_an_unchanged_release_is_answered_with_its_own_manifest(ready):

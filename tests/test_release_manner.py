@@ -142,11 +142,10 @@ def test_what_was_not_pushed_can_be_dropped(ready):
     assert ready.remote_tags() == ["toy-v1.0.0"]
 
 
-def test_a_tag_that_was_deleted_elsewhere_does_not_come_back(ready):
-    ready.release()
-    ready.git("tag", "-d", "toy-v1.0.0", folder=ready.remote)
-    assert "here that is not on origin" in ready.dreg("release", NAME).stderr
-    assert ready.remote_tags() == []
+def test_a_tag_that_was_deleted_elsewhere_does_not_come_back(released_once):
+    released_once.git("tag", "-d", "toy-v1.0.0", folder=released_once.remote)
+    assert "here that is not on origin" in released_once.dreg("release", NAME).stderr
+    assert released_once.remote_tags() == []
 
 
 def test_what_was_not_pushed_is_not_pushed_without_its_bytes(ready):

@@ -13,16 +13,9 @@ from tests.small_registry import NAME
 SCRIPT = f"pipelines/{NAME}/scripts/process.py"
 
 
-@pytest.fixture(scope="session")
-def released_registry(run_registry, tmp_path_factory):
-    made = run_registry.copy(tmp_path_factory.mktemp("released"))
-    made.ok("release", NAME)
-    return made
-
-
 @pytest.fixture
-def released(released_registry, tmp_path):
-    return released_registry.copy(tmp_path)
+def released(released_once):
+    return released_once
 
 
 def everything(registry):

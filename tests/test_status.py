@@ -182,25 +182,25 @@ def test_nothing_is_written_into_the_tree(registry: PipelineRegistry) -> None:
     assert registry.git("status", "--porcelain") == ""
 
 
-def test_a_release_whose_tag_is_not_in_the_clone_is_told(ready) -> None:
+def test_a_release_whose_tag_is_not_in_the_clone_is_told(released_once) -> None:
     """As in a checkout of a CI job: `not released` alone would mislead."""
-    ready.release()
-    ready.git("clone", "-q", "--no-tags", "registry.git", "clone", folder=ready.home)
-    clone = ready.home / "clone"
+    released_once.git(
+        "clone", "-q", "--no-tags", "registry.git", "clone", folder=released_once.home
+    )
+    clone = released_once.home / "clone"
     commands = (("status",), ("show", NAME), ("diff", NAME))
     told = f"warning: `data/{NAME}/CHANGELOG.md` tells of 1.0.0, and its tag is not in this clone: git fetch --tags\n"
     for command in commands:
-        assert told in ready.ok(*command, folder=clone).stderr, command
-    ready.git("fetch", "-q", "--tags", folder=clone)
+        assert told in released_once.ok(*command, folder=clone).stderr, command
+    released_once.git("fetch", "-q", "--tags", folder=clone)
     for command in commands:
-        assert "tells of" not in ready.ok(*command, folder=clone).stderr, command
+        assert "tells of" not in released_once.ok(*command, folder=clone).stderr, command
 
 
-def test_what_was_written_into_a_changelog_by_hand_tells_of_no_tag(ready) -> None:
-    ready.release()
-    changelog = ready.path / "data" / NAME / "CHANGELOG.md"
+def test_what_was_written_into_a_changelog_by_hand_tells_of_no_tag(released_once) -> None:
+    changelog = released_once.path / "data" / NAME / "CHANGELOG.md"
     changelog.write_text(f"# Changelog\n\n## 2.0.0\n\nplanned\n\n{changelog.read_text()}")
-    assert ready.ok("status").stderr == ""
+    assert released_once.ok("status").stderr == ""
 
 
 def test_status_stays_light(registry: PipelineRegistry) -> None:

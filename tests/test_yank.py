@@ -362,20 +362,19 @@ def test_completion_offers_what_can_be_used(wine, monkeypatch):
 # Who is affected
 
 
-def test_the_lock_here_and_what_is_made_from_it_are_named(ready):
-    ready.release()
-    downstream = ready.path / "pipelines" / "report"
+def test_the_lock_here_and_what_is_made_from_it_are_named(released_once):
+    downstream = released_once.path / "pipelines" / "report"
     downstream.mkdir()
     (downstream / "dvc.yaml").write_text("stages: {}\n")
-    contract = (ready.path / "pipelines" / NAME / "dataset.yaml").read_text()
+    contract = (released_once.path / "pipelines" / NAME / "dataset.yaml").read_text()
     (downstream / "dataset.yaml").write_text(f"{contract}\nupstream: [{NAME}]\n")
-    ready.ok("fetch", f"{NAME}@^1.0", "-o", "fetched")
-    done = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON, "--json")
+    released_once.ok("fetch", f"{NAME}@^1.0", "-o", "fetched")
+    done = released_once.ok("yank", f"{NAME}@1.0.0", "--reason", REASON, "--json")
     assert done.json["affected"] == [
         {"kind": "lock", "who": "dreg.lock", "how": "^1.0", "instead": None},
         {"kind": "dataset", "who": "pipelines/report", "how": "upstream", "instead": None},
     ]
-    told = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON).stdout
+    told = released_once.ok("yank", f"{NAME}@1.0.0", "--reason", REASON).stdout
     assert "  affected  dreg.lock has it; `^1.0` has nothing else\n" in told
     assert f"  affected  pipelines/report is made from {NAME}\n" in told
 
@@ -412,11 +411,12 @@ def test_releases_made_from_it_are_named_by_their_bytes(ready, tmp_path):
     assert "  affected  report-v1.0.0 was made from it\n" in told
 
 
-def test_locks_elsewhere_and_runs_are_named(ready, tmp_path):
-    ready.release()
+def test_locks_elsewhere_and_runs_are_named(released_once, tmp_path):
     training = tmp_path / "trainings" / "one"
     training.mkdir(parents=True)
-    ready.ok("fetch", f"{NAME}@^1.0", "--repo", str(ready.remote), "-o", "data", folder=training)
+    released_once.ok(
+        "fetch", f"{NAME}@^1.0", "--repo", str(released_once.remote), "-o", "data", folder=training
+    )
     store = tmp_path / "mlruns"
     code = (
         f"import mlflow; mlflow.set_tracking_uri({store.as_uri()!r})\n"
@@ -424,9 +424,12 @@ def test_locks_elsewhere_and_runs_are_named(ready, tmp_path):
     )
     quiet = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
     subprocess.run(
-        [sys.executable, "-c", code], env={**ready.environment, **quiet}, check=True, cwd=tmp_path
+        [sys.executable, "-c", code],
+        env={**released_once.environment, **quiet},
+        check=True,
+        cwd=tmp_path,
     )
-    done = ready.ok(
+    done = released_once.ok(
         "yank", f"{NAME}@1.0.0", "--reason", REASON, "--json",
         "--locks", str(tmp_path / "trainings"), "--tracking", store.as_uri(),
     )  # fmt: skip
@@ -436,9 +439,10 @@ def test_locks_elsewhere_and_runs_are_named(ready, tmp_path):
     assert (run["kind"], run["how"]) == ("run", "baseline")
 
 
-def test_a_store_of_runs_that_does_not_answer_keeps_nobody_from_yanking(ready):
-    ready.release()
-    done = ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON, "--tracking", "http://127.0.0.1:9")
+def test_a_store_of_runs_that_does_not_answer_keeps_nobody_from_yanking(released_once):
+    done = released_once.ok(
+        "yank", f"{NAME}@1.0.0", "--reason", REASON, "--tracking", "http://127.0.0.1:9"
+    )
     assert "yanked toy 1.0.0" in done.stdout
     assert "which runs are affected is not known" in done.stderr
 
@@ -446,19 +450,18 @@ def test_a_store_of_runs_that_does_not_answer_keeps_nobody_from_yanking(ready):
 # The next release
 
 
-def test_the_next_release_is_compared_with_the_last_good_one_and_numbered_above_all(ready):
-    ready.release()
-    ready.drop_column("leaf_mm")
-    assert ready.release()["version"] == "2.0.0"
-    ready.ok("yank", f"{NAME}@2.0.0", "--reason", "the column was needed")
-    assert ready.ok("diff", NAME, "--json").json["old"] == "1.0.0"
-    done = ready.dreg("release", NAME)
+def test_the_next_release_is_compared_with_the_last_good_one_and_numbered_above_all(released_once):
+    released_once.drop_column("leaf_mm")
+    assert released_once.release()["version"] == "2.0.0"
+    released_once.ok("yank", f"{NAME}@2.0.0", "--reason", "the column was needed")
+    assert released_once.ok("diff", NAME, "--json").json["old"] == "1.0.0"
+    done = released_once.dreg("release", NAME)
     assert done.code == 1
     assert f"the tree has the data of `{NAME}` 2.0.0, which is yanked" in done.stderr
-    ready.drop_column("leaves")
-    ready.ok("run", NAME)
-    assert ready.ok("diff", NAME, "--json").json["next"] == "3.0.0"
-    released = ready.release()
+    released_once.drop_column("leaves")
+    released_once.ok("run", NAME)
+    assert released_once.ok("diff", NAME, "--json").json["next"] == "3.0.0"
+    released = released_once.release()
     assert (released["previous"], released["version"], released["bump"]) == (
         "1.0.0",
         "3.0.0",
@@ -466,32 +469,30 @@ def test_the_next_release_is_compared_with_the_last_good_one_and_numbered_above_
     )
 
 
-def test_going_back_to_the_last_good_release_is_nothing_to_release(ready):
-    ready.release()
-    contract = ready.path / "pipelines" / NAME / "dataset.yaml"
+def test_going_back_to_the_last_good_release_is_nothing_to_release(released_once):
+    contract = released_once.path / "pipelines" / NAME / "dataset.yaml"
     before = contract.read_text()
-    ready.drop_column("leaf_mm")
-    ready.release()
-    ready.ok("yank", f"{NAME}@2.0.0", "--reason", "the column was needed")
+    released_once.drop_column("leaf_mm")
+    released_once.release()
+    released_once.ok("yank", f"{NAME}@2.0.0", "--reason", "the column was needed")
     contract.write_text(before)
-    released = ready.release()
+    released = released_once.release()
     assert (released["state"], released["version"]) == ("unchanged", "1.0.0")
 
 
-def test_where_every_release_is_yanked_the_next_one_is_compared_with_the_last(ready):
-    ready.release()
-    ready.ok("yank", f"{NAME}@1.0.0", "--reason", REASON)
-    done = ready.dreg("release", NAME)
+def test_where_every_release_is_yanked_the_next_one_is_compared_with_the_last(released_once):
+    released_once.ok("yank", f"{NAME}@1.0.0", "--reason", REASON)
+    done = released_once.dreg("release", NAME)
     assert (done.code, "which is yanked" in done.stderr) == (1, True)
-    ready.drop_column("leaf_mm")
-    released = ready.release()
+    released_once.drop_column("leaf_mm")
+    released = released_once.release()
     assert (released["previous"], released["version"]) == ("1.0.0", "2.0.0")
-    shown = ready.ok("show", NAME, "--json").json
+    shown = released_once.ok("show", NAME, "--json").json
     assert (shown["version"], shown["yanked"]) == ("2.0.0", None)
-    shown = ready.ok("show", f"{NAME}@1.0.0", "--json").json
+    shown = released_once.ok("show", f"{NAME}@1.0.0", "--json").json
     assert shown["yanked"]["reason"] == REASON
-    assert f"yanked    {REASON} (A, 20" in ready.ok("show", f"{NAME}@1.0.0").stdout
-    (standing,) = ready.ok("status", "--json").json["datasets"]
+    assert f"yanked    {REASON} (A, 20" in released_once.ok("show", f"{NAME}@1.0.0").stdout
+    (standing,) = released_once.ok("status", "--json").json["datasets"]
     assert standing["released"] == "2.0.0"
 
 
