@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from dreg.core.embedding_model import parse_model
 from dreg.errors import DregError
 from dreg.vectors.loading import load
 from dreg.vectors.searching import search
-from tests import small_model
+from tests import in_process, small_model
+from tests.done import Done
 from tests.passages import NAME, WORDS, Shelf, passages, vectors
 from tests.small_model import needs_torch
 
@@ -214,8 +215,22 @@ def mirror(shelf: Shelf, tmp_path) -> dict[str, str]:
     return found
 
 
+@pytest.fixture
+def here(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Commands where one trains, in this process: importing torch takes seconds."""
+    monkeypatch.chdir(shelf.made.train)
+
+    def dreg(*arguments: str, **more: str) -> Done:
+        with monkeypatch.context() as patch:
+            for name, value in shelf.environment(**more).items():
+                patch.setenv(name, value)
+            return in_process.dreg(*arguments)
+
+    return dreg
+
+
 @needs_torch
-def test_the_commands_of_the_readme(shelf, mirror):
+def test_the_commands_of_the_readme(shelf, mirror, here):
     section = README.partition("## Vectors in Postgres")[2].partition("\n## ")[0]
     commands = re.findall(r"^training\$ dreg (.*)$", section, re.MULTILINE)
     assert len(commands) == 4
@@ -223,7 +238,7 @@ def test_the_commands_of_the_readme(shelf, mirror):
     said = ""
     for line in commands:
         words = [w.replace("opencloudhub-readmes-embeddings", NAME) for w in shlex.split(line)]
-        done = shelf.dreg(*words, **mirror)
+        done = here(*words, **mirror)
         assert done.code == 0, done.stderr
         said += done.stdout
     assert f"serves {NAME} 1.1.0" in said
@@ -231,7 +246,7 @@ def test_the_commands_of_the_readme(shelf, mirror):
 
 
 @needs_torch
-def test_the_query_is_embedded_by_the_files_that_the_release_declares(shelf, tmp_path):
+def test_the_query_is_embedded_by_the_files_that_the_release_declares(shelf, tmp_path, here):
     from dreg.adapters.embedding.direct import vectors_here
 
     small_model.put_below(tmp_path / "mirror")
@@ -248,7 +263,7 @@ def test_the_query_is_embedded_by_the_files_that_the_release_declares(shelf, tmp
     )
     shelf.load()
     shutil.rmtree(shelf.made.bare)  # the database is all that a search needs
-    done = shelf.dreg("search", NAME, "how to turn the soil", "--json", "--exact", **mirror)
+    done = here("search", NAME, "how to turn the soil", "--json", "--exact", **mirror)
     assert done.code == 0, done.stderr
     found = {passage["text"]: passage["score"] for passage in done.json["passages"]}
     cosines = made[:-1] @ made[-1] / np.linalg.norm(made[:-1], axis=1) / np.linalg.norm(made[-1])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 import subprocess
 import sys
 import time
 import uuid
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,10 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import dreg
-from dreg.cli import run
 from dreg.core.lineage import Input, keys, read
 from dreg.errors import BadRequest, Refused
-from dreg.output import out
+from tests import in_process
 from tests.done import Done
 from tests.hand_made import HandMade
 from tests.kinds import KINDS, ROWS, measured
@@ -36,12 +33,7 @@ class Models:
 
     def dreg(self, *arguments: str) -> Done:
         """As the process `dreg arguments`, without its seconds of importing MLflow."""
-        out.json = out.quiet = out.debug = False
-        said, noted = io.StringIO(), io.StringIO()
-        with redirect_stdout(said), redirect_stderr(noted):
-            code = run(list(arguments))
-        out.json = False
-        return Done(code, said.getvalue(), noted.getvalue())
+        return in_process.dreg(*arguments)
 
     def trace(self, *arguments: str) -> dict:
         done = self.dreg("trace", *arguments, "--json")
