@@ -52,6 +52,17 @@ def pytest_configure() -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait, for servers and for what they start."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, lest one worker has it left when the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def is_roomy(place: Path) -> bool:
     """Whether there is enough memory at all and in this file system, which may run programs."""
     if not os.access(place, os.W_OK) or os.statvfs(place).f_flag & os.ST_NOEXEC:

@@ -67,6 +67,7 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
+    shutil.rmtree(folder, ignore_errors=True)  # most of what a run leaves
 
 
 @pytest.fixture
