@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -54,9 +55,9 @@ def test_the_clock_is_moved_back(later, fault):
             assert done.code == 0, done.stderr
         tagger = "--format=%(taggerdate:format:%Y)"
         assert world.git("tag", "--list", tagger, folder="registry.git") == "2035"
-        for path in [*world.path.rglob("*"), *world.remote.rglob("*"), *world.store.rglob("*")]:
-            if path.is_file() and not path.is_symlink():
-                subprocess.run(["touch", "-d", DAY, str(path)], check=True)
+        everywhere = (path.rglob("*") for path in (world.path, world.remote, world.store))
+        files = [p for p in chain(*everywhere) if p.is_file() and not p.is_symlink()]
+        subprocess.run(["touch", "-d", DAY, *files], check=True)
 
         assert dreg(world, "release", NAME).stdout.startswith(f"{NAME} 1.0.0: nothing to")
         contract = world.path / "pipelines" / NAME / "dataset.yaml"
