@@ -36,14 +36,14 @@ class Encoder:
             "OMP_WAIT_POLICY", "PASSIVE"
         )  # threads that wait leave others the CPU
         with offline():
-            library = needed("sentence_transformers", "embeddings")
             torch = needed("torch", "embeddings")
-            needed("transformers", "embeddings").utils.logging.disable_progress_bar()
             if device == "cuda" and not torch.cuda.is_available():
                 raise Outside(
                     f"torch sees no GPU on {os.uname().nodename}, and one is to be used",
                     hint="install torch's build for CUDA there, or take a compute type of CPUs",
                 )
+            library = needed("sentence_transformers", "embeddings")
+            needed("transformers", "embeddings").utils.logging.disable_progress_bar()
             if threads:
                 torch.set_num_threads(threads)
             try:
