@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -247,12 +248,10 @@ def cluster(*options: str, **environment: str) -> Iterator[str]:
                 time.sleep(0.1)
         yield f"127.0.0.1:{port}"
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:  # it is in no hurry
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()  # asked to end, it takes seconds
+        process.wait()
         shutil.rmtree(folder, ignore_errors=True)
 
 
