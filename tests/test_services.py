@@ -148,7 +148,8 @@ def inner_port(name: str, services: Services) -> str:
         words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except FileNotFoundError:
         return "1"  # it has ended
-    return next(word.partition("=")[2] for word in words if word.startswith("-filer.port="))
+    ports = (word.partition("=")[2] for word in words if word.startswith("-filer.port="))
+    return next(ports, "1")  # what has ended and is not waited for yet has no words
 
 
 def healthy(name: str, services: Services, **other: str) -> bool:
