@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.s3_server",
     "tests.sftp_server",
     "tests.small_registry",
+    "tests.garden",
     "tests.many_files",  # imports the one above
     "tests.kinds",
     "tests.mlflow_server",

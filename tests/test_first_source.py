@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import runpy
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -15,70 +14,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
-from dreg.core.contract import Contract
-from dreg.core.sources import Http, Local, PipelineFile, parse_sources
-from dreg.core.violations import violations
+from dreg.core.sources import Http, Local, PipelineFile
 from dreg.errors import BadRequest, Outside
 from dreg.registry import Registry
 from dreg.scaffold import first_source
-from dreg.scaffold.dataset import new_dataset
-from dreg.scaffold.registry import new_registry
 from dreg.scaffold.updating import update
+from tests.garden import Garden
 from tests.measured import image
 
 TREES = "tree_id;height;planted;species;note\n" + "".join(
     f"{i};{i / 4};20{i % 9 + 10}-03-01;{('oak', 'ash: tall', 'no')[i % 3]};{'' if i % 7 else 'x'}\n"
     for i in range(60)
 )
-
-
-class Garden:
-    """A registry whose dataset `trees` is made of some file."""
-
-    def __init__(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        new_registry(home / "garden")
-        self.root = home / "garden"
-        self.given = home / "given"
-        self.given.mkdir()
-        self.monkeypatch = monkeypatch
-
-    def new(self, kind: str, file: Path | None = None, source: str | None = None) -> None:
-        given = None if file is None else str(file)
-        new_dataset(Registry(self.root), "trees", kind, file=given, source=source)
-
-    @property
-    def pipeline(self) -> Path:
-        return self.root / "pipelines/trees"
-
-    @property
-    def contract(self) -> Contract:
-        return Registry(self.root).dataset("trees").contract()
-
-    @property
-    def source(self) -> Any:
-        params = yaml.safe_load((self.pipeline / "params.yaml").read_text())
-        [source] = parse_sources(params["sources"])
-        return source
-
-    def runs(self) -> int:
-        """Run its scripts; it has to keep its contract. Returns the number of samples."""
-        self.monkeypatch.chdir(self.pipeline)
-        for script in ("download", "process", "analyze"):
-            runpy.run_path(f"scripts/{script}.py")
-        dataset = Registry(self.root).dataset("trees")
-        profile = dataset.profile()
-        assert profile is not None
-        assert violations(dataset.contract(), profile) == ()
-        return profile.num_samples
-
-
-@pytest.fixture
-def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Garden:
-    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("DREG_MIRROR", raising=False)
-    return Garden(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -436,17 +384,6 @@ def test_a_hint_says_what_to_mend(garden, text, hint):
     assert caught.value.hint == hint
 
 
-@pytest.mark.parametrize(
-    ("label", "fact"),
-    [("{}", "`label` has 40 different values"), ("1", "`label` is int64, and classes are texts")],
-)
-def test_labels_that_are_no_classes_are_told_apart(garden, label, fact):
-    rows = "".join(f"text {i},{label.format(f'l{i}')}\n" for i in range(40))
-    with pytest.raises(BadRequest) as caught:
-        garden.new("text", trees(garden, f"text,label\n{rows}"))
-    assert caught.value.fact == fact
-
-
 def notes(garden: Garden, capsys: pytest.CaptureFixture[str], kind: str, given: Path) -> str:
     capsys.readouterr()
     garden.new(kind, given)
@@ -475,4 +412,6 @@ def test_images_that_are_left_out_are_told(garden, capsys):
 
 def test_so_few_rows_that_a_split_may_be_empty_are_told(garden, capsys):
     said = notes(garden, capsys, "tabular", trees(garden, "a,b\n1,2\n3,4\n"))
-    assert "there are only 2 rows: if a split stays empty, change `validation_share`" in said
+    assert (
+        "there are only 2 different rows: if a split stays empty, change `validation_share`" in said
+    )

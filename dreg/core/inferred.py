@@ -11,7 +11,8 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 LABELS = ("label", "class", "target", "category", "species", "y")
 KEY = re.compile(r"id|key|uuid|.+[ _-]id", re.IGNORECASE)
-MOST_CLASSES = 30
+MOST_CLASSES = 30  # of a column that nobody said is a label
+MOST_NAMED = 1000  # of one that is
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,17 @@ def key_of(columns: Sequence[ColumnSeen]) -> ColumnSeen | None:
 
 def _may_be_label(column: ColumnSeen) -> bool:
     few = 2 <= column.distinct <= min(MOST_CLASSES, column.rows // 2)
-    return few and not column.nulls and (bool(column.values) or column.type == "int64")
+    return few and not _has_gaps(column) and (bool(column.values) or column.type == "int64")
+
+
+def _has_gaps(column: ColumnSeen) -> bool:
+    """Whether some rows have nothing there; a CSV has empty texts for it."""
+    return column.nulls > 0 or not all(value.strip() for value in column.values)
+
+
+def unlabelled(columns: Iterable[ColumnSeen]) -> Iterator[str]:
+    """Columns that are called as labels are, but are empty in some rows."""
+    yield from (c.name for c in columns if c.name.lower() in LABELS and _has_gaps(c))
 
 
 def contract_lines(columns: Iterable[ColumnSeen], label: ColumnSeen | None) -> Iterator[str]:

@@ -10,19 +10,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from dreg.adapters.inferring import (
-    IMAGES,
-    TABLES,
+from dreg.adapters.image_files import CAPTIONS, ENDINGS, is_image
+from dreg.adapters.inferring.images import (
     captioned,
+    captioned_below,
+    files_below,
     images_below,
+    members_of,
     zipped,
 )
+from dreg.adapters.inferring.tables import TABLES
 from dreg.core.inferred import name_in_yaml
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 from dreg.scaffold.looking import DOCUMENTS, First, Told, looked_at
 
 KINDS = ("tabular", "text", "image", "vlm", "documents")
+READ = {
+    "image": f"files in CLASS/NAME of {', '.join(ENDINGS)}",
+    "vlm": "captions.json and files in images/",
+    "documents": f"files in the folder itself, of {', '.join(DOCUMENTS)}",
+    **dict.fromkeys(("tabular", "text"), f"files in the folder itself, of {', '.join(TABLES)}"),
+}
 LARGEST_IN_GIT = 1_000_000  # bytes; what is larger stays out of the registry's history
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -89,7 +98,8 @@ def files_of(place: Path, kind: str) -> Iterator[list[Path]]:
             yield [archive]
     elif place.is_dir():
         what, suffixes = ("document", DOCUMENTS) if kind == "documents" else ("table", TABLES)
-        found = sorted(path for path in place.iterdir() if path.suffix.lower() in suffixes)
+        files = (path for path in place.iterdir() if path.is_file())
+        found = sorted(path for path in files if path.suffix.lower() in suffixes)
         if not found:
             raise BadRequest(
                 f"`{place}` has no {what}", hint=f"files of {', '.join(suffixes)} are read"
@@ -100,23 +110,21 @@ def files_of(place: Path, kind: str) -> Iterator[list[Path]]:
 
 
 def left_out(place: Path, kind: str, taken: list[Path]) -> Iterator[str]:
-    """What is told of files in a folder that nobody reads, if there are any."""
-    if not place.is_dir() or kind == "vlm":
+    """What is told of files in a folder or an archive that nobody reads, if there are any."""
+    if place.is_dir():
+        below = {"image": images_below, "vlm": captioned_below}
+        read = set(below[kind](place) if kind in below else taken)
+        others = [p.relative_to(place).as_posix() for p in files_below(place) if p not in read]
+    elif kind == "image":
+        others = [name for name in members_of(place) if not is_image(name)]
+    elif kind == "vlm":
+        others = [n for n in members_of(place) if n != CAPTIONS and not n.startswith("images/")]
+    else:
         return
-    read = set(images_below(place) if kind == "image" else taken)
-    others = [p for p in sorted(place.rglob("*")) if p.is_file() and p not in read]
-    others = [
-        p for p in others if not any(part.startswith(".") for part in p.relative_to(place).parts)
-    ]
     if others:
-        where = "CLASS/NAME of " if kind == "image" else "the folder itself, of "
-        suffixes = IMAGES if kind == "image" else DOCUMENTS if kind == "documents" else TABLES
-        some = ", ".join(p.relative_to(place).as_posix() for p in others[:3])
+        some = ", ".join(others[:3])
         more = ", ..." if len(others) > 3 else ""
-        yield (
-            f"{numbered(len(others), 'file')} left out: {some}{more} (read are files in {where}"
-            f"{', '.join(suffixes)})"
-        )
+        yield f"{numbered(len(others), 'file')} left out: {some}{more} (read are {READ[kind]})"
 
 
 def remember(sha256: str, content: bytes) -> None:

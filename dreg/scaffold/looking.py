@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreg.adapters.github.repositories import git_hash
-from dreg.adapters.inferring import TABLES, captions_in, delimiter_of, images_in, seen, table_of
-from dreg.core.inferred import MOST_CLASSES, contract_lines, key_of, label_of, name_in_yaml
+from dreg.adapters.inferring.images import captions_in, images_in
+from dreg.adapters.inferring.tables import (
+    TABLES,
+    classes_in,
+    delimiter_of,
+    different,
+    seen,
+    table_of,
+)
+from dreg.core.inferred import contract_lines, key_of, label_of, name_in_yaml, unlabelled
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 
@@ -17,7 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DOCUMENTS = (".md", ".markdown")
-FEW = 20  # rows, of which some split may have none
+TEXT_COLUMNS = ("text", "label")
+FEW = 20  # different rows, of which some split may have none
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,11 @@ def looked_at(firsts: list[First], kind: str) -> Told:
     sources = "\n".join(line for first in firsts for line in first.lines()) + "\n"
     if kind == "image":
         [first] = firsts
-        classes, shape = images_in(first.path)
-        told = f"  image: {{ type: uint8, shape: {shape} }}\n"
-        told += f"  label: {{ type: int64, classes: [{', '.join(map(name_in_yaml, classes))}] }}\n"
-        return Told({"sources": sources, "columns": told}, {})
+        found = images_in(first.path)
+        classes = ", ".join(map(name_in_yaml, found.classes))
+        told = f"  image: {{ type: uint8, shape: {found.shape} }}\n"
+        told += f"  label: {{ type: int64, classes: [{classes}] }}\n"
+        return Told({"sources": sources, "columns": told}, {}, tuple(found.lost))
     if kind == "vlm":
         return captions(firsts[0], sources)
     if kind == "documents":
@@ -121,7 +131,11 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
         raise BadRequest("the files have different delimiters", hint="write them alike")
     [sign] = signs
     quotes = kind != "text" or sign != "\t"
-    tables = [table_of(first.path, first.suffix, sign, quotes=quotes) for first in firsts]
+    as_written = TEXT_COLUMNS if kind == "text" else ()
+    tables = [
+        table_of(first.path, first.suffix, sign, quotes=quotes, texts=as_written)
+        for first in firsts
+    ]
     for first, one in zip(firsts, tables, strict=True):
         if one.column_names != tables[0].column_names:
             raise BadRequest(
@@ -137,40 +151,35 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
             f"the files have columns of one name and different types: {error}",
             hint="tables of other columns are other datasets",
         ) from error
-    columns, nested = seen(rows)
-    label, key = label_of(columns), key_of(columns)
     answers: dict[str, str | None] = {"sources": sources, "delimiter": sign}
     if kind == "text":
-        names = [column.name for column in columns]
-        if not {"text", "label"} <= set(names):
+        names = rows.column_names
+        if not set(TEXT_COLUMNS) <= set(names):
             raise BadRequest(
                 f"`{firsts[0].name}` has no columns `text` and `label`: {', '.join(names)}",
                 hint="rename them, or take --kind tabular",
             )
-        told = next(column for column in columns if column.name == "label")
-        classes = told.values
-        if not classes:
-            many = told.type == "string"
-            raise BadRequest(
-                f"`label` has {told.distinct:,} different values"
-                if many
-                else f"`label` is {told.type}, and classes are texts",
-                hint=f"classes are at most {MOST_CLASSES}; or take --kind tabular"
-                if many
-                else "write the names of the classes instead; or take --kind tabular",
-            )
-        answers["classes"] = ", ".join(map(name_in_yaml, classes))
-    else:
-        answers["columns"] = "".join(f"{line}\n" for line in contract_lines(columns, label))
-        answers["label"] = name_in_yaml(label.name) if label else ""
-        answers["key"] = name_in_yaml(key.name) if key else ""
+        answers["classes"] = ", ".join(map(name_in_yaml, classes_in(rows["label"])))
+        notes = [f"column `{name}` is left out" for name in names if name not in TEXT_COLUMNS]
+        return Told(answers, {}, (*notes, *few(different(rows.select(["text"])), "text")))
+    columns, nested = seen(rows)
+    label, key = label_of(columns), key_of(columns)
+    answers["columns"] = "".join(f"{line}\n" for line in contract_lines(columns, label))
+    answers["label"] = name_in_yaml(label.name) if label else ""
+    answers["key"] = name_in_yaml(key.name) if key else ""
     notes = [f"column `{name}` has values of many parts and is left out" for name in nested]
-    if len(rows) < FEW:
-        notes.append(
-            f"there are only {numbered(len(rows), 'row')}: if a split stays empty, change "
-            f"`validation_share` in params.yaml, or take that split out of dataset.yaml"
+    notes += [f"column `{name}` is no label: some rows have none" for name in unlabelled(columns)]
+    count = different(rows.select([column.name for column in columns]))
+    return Told(answers, {}, (*notes, *few(count, "row")))
+
+
+def few(count: int, what: str) -> Iterator[str]:
+    """What is told of so few samples that a split may have none: equal ones are in one split."""
+    if count < FEW:
+        yield (
+            f"there {'is' if count == 1 else 'are'} only {numbered(count, f'different {what}')}: if a split "
+            f"stays empty, change `validation_share` in params.yaml, or take that split out of dataset.yaml"
         )
-    return Told(answers, {}, tuple(notes))
 
 
 def as_texts(table: pa.Table, names: set[str]) -> pa.Table:

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from dreg.adapters.image_files import captions_of
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import shown
 from dreg.core.profile import Prompt
@@ -71,6 +74,23 @@ def annotation(example: Example, prompt: Prompt) -> dict[str, object]:
         ],
         **example.about,
     }
+
+
+def captioned_in(archive: Path) -> Iterator[tuple[Mapping[str, Any], bytes]]:
+    """What captions.json in a .zip tells of each image of images/, and the image's bytes.
+
+    Raises Outside for an archive that is none, and for captions that don't go with the images: nothing
+    that is there is left out without a word.
+    """
+    try:
+        with zipfile.ZipFile(archive) as members:
+            for told in captions_of(members):
+                yield told, members.read(f"images/{told['image']}")
+    except (KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise Outside(
+            f"{archive.name} has no images with captions: {str(error).strip(chr(34))}",
+            hint="each image of images/ has its caption in captions.json, and each caption its image",
+        ) from error
 
 
 def image_in(path: Path) -> bytes:

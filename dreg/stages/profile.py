@@ -181,7 +181,7 @@ ASK = 'give it as profile.write(prompt={"name": "caption", "version": "2", "text
 def empty(name: str, files: list[Path]) -> Outside:
     return Outside(
         f"split `{name}` is empty: no row in {', '.join(f'`{shown(file)}`' for file in files)}",
-        hint="see how the pipeline splits, or take the split out of dataset.yaml",
+        hint="see how scripts/process.py splits: few rows may need another share in params.yaml",
     )
 
 

@@ -59,11 +59,20 @@ def refuse_whole(share: float) -> None:
 
 def canonical(table: pa.Table) -> list[bytes]:
     """Each row as JSON text: equal values give equal text, whatever file they came from."""
-    columns = [[_canonical(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [[_canonical(value) for value in _values(column)] for column in table.columns]
     return [
         json.dumps(row, ensure_ascii=False, default=str).encode()
         for row in zip(*columns, strict=True)
     ]
+
+
+def _values(column: pa.ChunkedArray) -> list[object]:
+    """As Python has them; instants of single nanoseconds, for which it has no type, as integers."""
+    if getattr(column.type, "unit", "") == "ns":
+        counts = column.cast(pa.int64())
+        if any(count % 1000 for count in counts.to_pylist() if count is not None):
+            return list(counts.to_pylist())
+    return list(column.to_pylist())
 
 
 def _canonical(value: object) -> object:

@@ -20,10 +20,12 @@ WORD = r"[^\s\p{Z}]+"
 
 
 def class_indices(names: pa.ChunkedArray, classes: Sequence[str]) -> pa.ChunkedArray:
-    """Each class's position in the contract's `classes`, as int64.
+    """Each class's position in the contract's `classes`, as int64; numbers count as they are written.
 
     Raises Outside for a name that is none of them, or missing.
     """
+    if not pa.types.is_string(names.type):
+        names = names.cast(pa.string())
     indices = pc.index_in(names, pa.array(classes, names.type))
     if indices.null_count:
         row = pc.index(pc.is_null(indices), True).as_py()

@@ -1,40 +1,29 @@
 """Decode the images of the archives, split them, publish images and labels as Parquet."""
 
 import sys
-import zipfile
 from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
 from dreg.stages import here
 from dreg.stages.files import write_parquet
+from dreg.stages.images import images_in
 from dreg.stages.split import place
-
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 
 work = here()
 params = work.params["process"]
-height, width, *channels = work.contract().columns["image"].shape
+shape = work.contract().columns["image"].shape
 classes = work.contract().columns["label"].classes
 
 
 def read(archive):
     """Pixels and label of each image. Change: where your archives have their labels."""
-    with zipfile.ZipFile(archive) as members:
-        for name in sorted(members.namelist()):
-            path = PurePosixPath(name)
-            if path.suffix.lower() not in ENDINGS:
-                continue
-            if path.parent.name not in classes:
-                sys.exit(f"{archive.name}: the folder of {name} is no class in dataset.yaml")
-            try:
-                with members.open(name) as file, Image.open(file) as image:
-                    sized = image.convert("RGB" if channels else "L").resize((width, height))
-            except Exception as error:  # decoders raise anything for bytes that are no image
-                sys.exit(f"{archive.name}: {name} is no image that can be decoded: {error}")
-            yield np.asarray(sized), classes.index(path.parent.name)
+    for name, pixels in images_in(archive, shape):
+        folder = PurePosixPath(name).parent.name
+        if folder not in classes:
+            sys.exit(f"{archive.name}: the folder of {name} is no class in dataset.yaml")
+        yield pixels, classes.index(folder)
 
 
 # Change: more images than fit into memory go to `write_parquet` in batches.

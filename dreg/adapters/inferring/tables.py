@@ -1,30 +1,23 @@
-"""Looking at files that are to become a dataset: columns and types of tables, classes of images."""
+"""Looking at tables that are to become a dataset: their columns, and types that lose nothing."""
 
 from __future__ import annotations
 
 import contextlib
-import io
-import re
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dreg.core.inferred import MOST_CLASSES, ColumnSeen
-from dreg.core.json_text import parse_json
+from dreg.core.inferred import MOST_CLASSES, MOST_NAMED, ColumnSeen
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
 DELIMITERS = ",;\t|"
 TABLES = (".csv", ".tsv", ".parquet")
-CAPTIONS = "captions.json"
 CODE = r"^ *(\+|-?0[0-9])"  # a postal code, a telephone number: no number
 WHOLE = r"^ *-?[0-9]+ *$"
-TEXT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a column may be called without quotes
-IMAGES = (".png", ".jpg", ".jpeg", ".webp")
 
 
 def delimiter_of(path: Path, suffix: str) -> str:
@@ -36,15 +29,18 @@ def delimiter_of(path: Path, suffix: str) -> str:
     return max(DELIMITERS, key=lambda sign: head.count(sign.encode()))
 
 
-def table_of(path: Path, suffix: str, delimiter: str, *, quotes: bool = True) -> pa.Table:
-    """All rows. Raises BadRequest for what cannot be read as a table."""
+def table_of(
+    path: Path, suffix: str, delimiter: str, *, quotes: bool = True, texts: Sequence[str] = ()
+) -> pa.Table:
+    """All rows; of a CSV the columns `texts` as they are written. Raises BadRequest for what cannot be read
+    as a table."""
     try:
         if suffix == ".parquet":
             import pyarrow.parquet as pq
 
             table = pq.ParquetFile(path).read()  # also of names that come twice
         else:
-            table = csv_of(path, delimiter, quotes=quotes)
+            table = csv_of(path, delimiter, quotes=quotes, texts=texts)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         uneven = "columns, got" in reason
@@ -65,7 +61,7 @@ def table_of(path: Path, suffix: str, delimiter: str, *, quotes: bool = True) ->
     return table
 
 
-def csv_of(path: Path, delimiter: str, *, quotes: bool) -> pa.Table:
+def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = ()) -> pa.Table:
     """The rows of a CSV. What are numbers to Arrow, but would lose something as such, are texts.
 
     Raises BadRequest for one that is not in UTF-8.
@@ -73,7 +69,8 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool) -> pa.Table:
     from pyarrow import csv
 
     options = csv.ParseOptions(delimiter=delimiter, quote_char='"' if quotes else False)
-    table = csv.read_csv(path, parse_options=options)
+    as_written = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
+    table = csv.read_csv(path, parse_options=options, convert_options=as_written)
     binary = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if binary:
         raise BadRequest(
@@ -83,7 +80,7 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool) -> pa.Table:
     numbers = {f.name: f.type for f in table.schema if f.type in (pa.int64(), pa.float64())}
     if not numbers or len(set(table.column_names)) < table.num_columns:
         return table
-    texts = csv.read_csv(
+    written = csv.read_csv(
         path,
         parse_options=options,
         convert_options=csv.ConvertOptions(
@@ -91,8 +88,8 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool) -> pa.Table:
         ),
     )
     for name, kind in numbers.items():
-        if loses(texts[name], kind):
-            table = table.set_column(table.column_names.index(name), name, texts[name])
+        if loses(written[name], kind):
+            table = table.set_column(table.column_names.index(name), name, written[name])
     return table
 
 
@@ -115,6 +112,33 @@ def seen(table: pa.Table) -> tuple[list[ColumnSeen], list[str]]:
         else:
             columns.append(column_seen(name, values))
     return columns, nested
+
+
+def different(table: pa.Table) -> int:
+    """How many different rows there are; of rows that cannot be told apart all."""
+    try:
+        return int(table.group_by(table.column_names, use_threads=False).aggregate([]).num_rows)
+    except pa.ArrowException:
+        return len(table)
+
+
+def classes_in(labels: pa.ChunkedArray) -> tuple[str, ...]:
+    """The different labels, numbers in their order. Raises BadRequest for a missing one, and for too many."""
+    names = labels.cast(pa.string())
+    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(names), ""), True)
+    row = pc.index(blank, True).as_py()
+    if row >= 0:
+        raise BadRequest(
+            f"row {row + 1:,} has no label", hint="give it one in column `label`, or leave it out"
+        )
+    found = pc.unique(names).to_pylist()
+    if len(found) > MOST_NAMED:
+        raise BadRequest(
+            f"`label` has {len(found):,} different values, and {MOST_NAMED:,} classes are the most",
+            hint="see whether it is the label; --kind tabular needs none",
+        )
+    numbers = all(name.isdecimal() for name in found)
+    return tuple(sorted(found, key=int if numbers else None))
 
 
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -150,88 +174,3 @@ def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
         values=tuple(few),
         unique=not values.null_count and distinct == len(values),
     )
-
-
-def zipped(folder: Path) -> bytes:
-    """The images of a folder of classes as an archive that has the same bytes every time."""
-    return archived(folder, images_below(folder))
-
-
-def images_below(folder: Path) -> list[Path]:
-    """Images in the folders that are their classes."""
-    return sorted(p for p in folder.glob("*/*") if p.suffix.lower() in IMAGES and p.is_file())
-
-
-def archived(folder: Path, paths: Sequence[Path]) -> bytes:
-    """Files below the folder as an archive: stored, and without their times."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
-        for path in paths:
-            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
-            archive.writestr(entry, path.read_bytes())
-    return memory.getvalue()
-
-
-def captioned(folder: Path) -> bytes:
-    """A folder with captions.json and images/ as an archive that has the same bytes every time."""
-    paths = [p for p in (folder / CAPTIONS, *sorted(folder.glob("images/*"))) if p.is_file()]
-    return archived(folder, paths)
-
-
-def captions_in(archive: Path) -> tuple[list[str], list[str]]:
-    """What the archive's captions tell beside image and caption: texts that each has, and the names
-    of what only some have, or is no text.
-
-    Raises BadRequest for an archive without captions, or whose images are not all there.
-    """
-    try:
-        with zipfile.ZipFile(archive) as members:
-            told: Any = parse_json(members.read(CAPTIONS))
-            there = set(members.namelist())
-        if not isinstance(told, list) or not told:
-            raise ValueError(f"{CAPTIONS} is no list of captions")
-        for one in told:
-            if not isinstance(one, dict) or not all(
-                isinstance(one.get(key), str) for key in ("image", "caption")
-            ):
-                raise ValueError("a caption has no `image` or no `caption`")
-            if f"images/{one['image']}" not in there:
-                raise ValueError(f"there is no images/{one['image']}")
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise BadRequest(
-            f"`{archive.name}` has no images with captions: {str(error).strip(chr(34))}",
-            hint="captions.json lists {image, caption, ...}, the images are images/NAME; in a folder or a .zip",
-        ) from error
-    names = sorted({name for one in told for name in one} - {"image", "caption"})
-    texts = [
-        name
-        for name in names
-        if TEXT_NAME.fullmatch(name)
-        and name not in ("id", "conversations")
-        and all(isinstance(one.get(name), str) for one in told)
-    ]
-    return texts, [name for name in names if name not in texts]
-
-
-def images_in(archive: Path) -> tuple[list[str], list[int]]:
-    """Classes of the archive's images, which are their folders, and the shape of the first.
-
-    Raises BadRequest for an archive without such images.
-    """
-    from PIL import Image
-
-    try:
-        with zipfile.ZipFile(archive) as members:
-            names = [PurePosixPath(name) for name in sorted(members.namelist())]
-            images = [n for n in names if n.suffix.lower() in IMAGES and n.parent.name]
-            if not images:
-                raise ValueError("no image in a folder that is its class")
-            with members.open(str(images[0])) as file, Image.open(file) as first:
-                channels = [] if first.mode in ("1", "L", "I;16") else [3]
-                shape = [first.height, first.width, *channels]
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise BadRequest(
-            f"`{archive.name}` is no archive of images: {error}",
-            hint="images are expected as CLASS/NAME.png, in a folder or a .zip",
-        ) from error
-    return sorted({image.parent.name for image in images}), shape

@@ -1,0 +1,147 @@
+"""Looking at images that are to become a dataset: their classes and sizes, what is said about them."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from dreg.adapters.image_files import (
+    CAPTIONS,
+    FORMATS,
+    captions_of,
+    is_grey,
+    is_image,
+    meant,
+    upright_size,
+)
+from dreg.errors import BadRequest
+
+TEXT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a column may be called without quotes
+
+
+@dataclass(frozen=True)
+class ImagesSeen:
+    """Classes of images, their common shape, and what of them is lost, as sentences."""
+
+    classes: list[str]
+    shape: list[int]
+    lost: list[str]
+
+
+def files_below(folder: Path) -> list[Path]:
+    """All files that somebody put there, sorted."""
+    found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    return [folder / name for name in meant(found)]
+
+
+def members_of(archive: Path) -> list[str]:
+    """The same of an archive. Raises BadRequest for what is none."""
+    try:
+        with zipfile.ZipFile(archive) as members:
+            return meant(members.namelist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BadRequest(
+            f"`{archive.name}` is no .zip: {error}", hint="name a folder or a .zip: --from FILE"
+        ) from error
+
+
+def zipped(folder: Path) -> bytes:
+    """The images of a folder of classes as an archive that has the same bytes every time."""
+    return archived(folder, images_below(folder))
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Images in the folders that are their classes."""
+    return [p for p in files_below(folder) if is_image(p.name) and p.parent.parent == folder]
+
+
+def captioned(folder: Path) -> bytes:
+    """A folder with captions.json and images/ as an archive that has the same bytes every time."""
+    return archived(folder, captioned_below(folder))
+
+
+def captioned_below(folder: Path) -> list[Path]:
+    """captions.json and the files of images/."""
+    told = [folder / CAPTIONS] if (folder / CAPTIONS).is_file() else []
+    return told + [p for p in files_below(folder) if p.parent == folder / "images"]
+
+
+def archived(folder: Path, paths: Sequence[Path]) -> bytes:
+    """Files below the folder as an archive: stored, and without their times."""
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
+        for path in paths:
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            archive.writestr(entry, path.read_bytes())
+    return memory.getvalue()
+
+
+def captions_in(archive: Path) -> tuple[list[str], list[str]]:
+    """What the archive's captions tell beside image and caption: texts that each has, and the names
+    of what only some have, or is no text.
+
+    Raises BadRequest for an archive without captions, or whose images are not those of the captions.
+    """
+    try:
+        with zipfile.ZipFile(archive) as members:
+            told = captions_of(members)
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise BadRequest(
+            f"`{archive.name}` has no images with captions: {str(error).strip(chr(34))}",
+            hint="captions.json lists {image, caption, ...}, the images are images/NAME; in a folder or a .zip",
+        ) from error
+    names = sorted({name for one in told for name in one} - {"image", "caption"})
+    texts = [
+        name
+        for name in names
+        if TEXT_NAME.fullmatch(name)
+        and name not in ("id", "conversations")
+        and all(isinstance(one.get(name), str) for one in told)
+    ]
+    return texts, [name for name in names if name not in texts]
+
+
+def images_in(archive: Path) -> ImagesSeen:
+    """The archive's images: their classes, which are their folders, and the shape of the first.
+
+    They have colours if any of them has. Raises BadRequest for what is no archive of such images.
+    """
+    from PIL import Image
+
+    hint = "images are expected as CLASS/NAME.png, in a folder or a .zip"
+    try:
+        with zipfile.ZipFile(archive) as members:
+            images = [name for name in meant(members.namelist()) if is_image(name)]
+            if not images:
+                raise ValueError("no image in a folder that is its class")
+            sizes, shape, grey = set(), [0, 0], set()
+            for name in images:
+                if "/" not in name:
+                    raise ValueError(f"{name} is in no folder that is its class")
+                try:
+                    with members.open(name) as file, Image.open(file, formats=FORMATS) as image:
+                        if name == images[0]:
+                            shape = [*upright_size(image)]
+                        sizes.add(image.size)
+                        grey.add(is_grey(image))
+                except Exception as error:  # decoders raise anything for bytes that are no image
+                    raise ValueError(f"{name} is no image that can be decoded") from error
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadRequest(f"`{archive.name}` is no archive of images: {error}", hint=hint) from error
+    folders = {PurePosixPath(name).parent for name in images}
+    lost = []
+    if len(sizes) > 1:
+        lost.append(
+            f"images have {len(sizes):,} sizes: all become {shape[0]} high and {shape[1]} wide, as "
+            f"{images[0]} is; `shape` in dataset.yaml decides"
+        )
+    for name in sorted({folder.name for folder in folders}):
+        same = sorted(str(folder) for folder in folders if folder.name == name)
+        if len(same) > 1:
+            lost.append(f"`{name}` is one class, of the folders {', '.join(same)}")
+    channels = [] if grey == {True} else [3]
+    return ImagesSeen(sorted({folder.name for folder in folders}), [*shape, *channels], lost)
