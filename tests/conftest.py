@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.many_files",  # imports the one above
     "tests.kinds",
     "tests.mlflow_server",
+    "tests.trained_models",
     "tests.postgres_server",
     "tests.passages",
     "tests.skewed_clock",

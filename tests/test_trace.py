@@ -7,8 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-import uuid
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -17,84 +16,14 @@ import pytest
 import dreg
 from dreg.core.lineage import Input, keys, read
 from dreg.errors import BadRequest, Refused
-from tests import in_process
-from tests.done import Done
 from tests.hand_made import HandMade
-from tests.kinds import KINDS, ROWS, measured
-
-
-@dataclass
-class Models:
-    """A registry with two releases of `words`, and a model trained on each of them."""
-
-    made: HandMade
-    name: str
-    runs: list[str]
-
-    def dreg(self, *arguments: str) -> Done:
-        """As the process `dreg arguments`, without its seconds of importing MLflow."""
-        return in_process.dreg(*arguments)
-
-    def trace(self, *arguments: str) -> dict:
-        done = self.dreg("trace", *arguments, "--json")
-        assert done.code == 0, done.stderr
-        return done.json
-
-
-def fewer(folder: Path) -> dict:
-    """The words without number 7, with another 8 and a new 600, in release 1.1.0."""
-    told = KINDS["words"](folder)
-    file = folder / "train.csv"
-    lines = [line for line in file.read_text().splitlines() if not line.startswith("7,")]
-    text = "\n".join([*lines, "600,a new word,good", ""])
-    file.write_text(text.replace("8,word number 8,", "8,word number eight,", 1))
-    return told
-
-
-@pytest.fixture(scope="session")
-def two_releases(tmp_path_factory) -> HandMade:
-    home = tmp_path_factory.mktemp("two")
-    made = HandMade(home, {"DREG_CACHE": str(home / "cache")})
-    KINDS["fewer"] = fewer
-    try:
-        for version, kind in (("1.0.0", "words"), ("1.1.0", "fewer")):
-            files, metadata = measured(home / version, kind)
-            made.release(version, files, name="words", metadata=metadata)
-    finally:
-        del KINDS["fewer"]
-    return made
+from tests.kinds import ROWS, measured
+from tests.trained_models import Models
 
 
 @pytest.fixture
-def registry(two_releases, tmp_path, monkeypatch) -> HandMade:
-    (tmp_path / "training").mkdir()
-    monkeypatch.chdir(tmp_path / "training")
-    monkeypatch.setenv("DREG_REPO", str(two_releases.bare))
-    monkeypatch.setenv("DREG_CACHE", str(tmp_path / "own-cache"))
-    return two_releases
-
-
-@pytest.fixture
-def models(registry, tracking) -> Models:
-    """A registered model: version 1 of words 1.0.0, version 2 of 1.1.0, which is the champion."""
-    import mlflow
-
-    name = f"tagger-{uuid.uuid4().hex[:8]}"
-    client = mlflow.MlflowClient()
-    client.create_registered_model(name)
-    runs = []
-    for version in ("1.0.0", "1.1.0"):
-        with mlflow.start_run(run_name=f"on {version}") as active:
-            dreg.load(f"words@{version}").log_to_mlflow()
-        runs.append(active.info.run_id)
-        client.create_model_version(
-            name,
-            f"runs:/{active.info.run_id}/model",
-            active.info.run_id,
-            tags={"version": f"2.{len(runs)}"},
-        )
-    client.set_registered_model_alias(name, "champion", "2")
-    return Models(registry, name, runs)
+def registry(words_registry) -> HandMade:
+    return words_registry
 
 
 # A model's samples

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dreg.api.listeners import on_load, on_read
-from dreg.core.lineage import learned_from
 from dreg.errors import DregError, Refused
 from dreg.output import out
 
@@ -30,15 +29,24 @@ def autolog(disable: bool = False) -> None:
     """
     for told in (on_load, on_read):
         told.clear()
-    _read.clear()
-    _beside.clear()
-    if not disable:
+    if disable:
+        _noted.clear()
+    else:
         on_load.append(_loaded)
         on_read.append(_was_read)
 
 
-_read: dict[tuple[str, str], set[str]] = {}  # the splits, by run and release
-_beside: set[tuple[str, str]] = set()  # releases in runs that name another version of the dataset
+@dataclass
+class _Noted:
+    """Of a release in a run: the splits that were read, and those that the run was told of; None before
+    it was told of the release, which is tried again until it works."""
+
+    read: set[str] = field(default_factory=set)
+    told: frozenset[str] | None = None
+    refused: bool = False
+
+
+_noted: dict[tuple[str, str, str], _Noted] = {}  # by run, tag and commit
 
 
 def _loaded(dataset: Dataset) -> None:
@@ -47,40 +55,35 @@ def _loaded(dataset: Dataset) -> None:
 
 def _was_read(dataset: Dataset, splits: Sequence[str] | None) -> None:
     """Note the splits, None for all of them, in the active run."""
-    from dreg.adapters.mlflow.recording import active_run, record_splits
+    from dreg.adapters.mlflow.recording import active_run
 
     try:
         run_id = active_run()
         if run_id is None:
             return
-        both = run_id, dataset.tag
-        if both not in _read:
-            _begin(dataset, run_id)
-            _read[both] = set()  # only now: what failed is tried again by the next read
-        known = _read[both]
-        new = set(dataset.splits if splits is None else splits) - known
-        known |= new
-        if new and both in _beside:
-            _note_beside(dataset, learned_from(known, dataset.training_splits), run_id)
-        elif new:
-            record_splits(dataset.name, known, dataset.training_splits, run_id)
+        noted = _noted.setdefault((run_id, dataset.tag, dataset.commit), _Noted())
+        noted.read |= set(dataset.splits if splits is None else splits)
+        if not noted.refused:
+            _tell(dataset, noted, run_id)
     except DregError as error:
         out.warn(f"{dataset.name} {dataset.version} is not recorded in MLflow: {error.fact}")
 
 
-def _begin(dataset: Dataset, run_id: str) -> None:
-    """Record the release, without splits; beside the other one where the run names another version."""
-    from dreg.adapters.mlflow.recording import record
+def _tell(dataset: Dataset, noted: _Noted, run_id: str) -> None:
+    """Tell the run what it was not told yet. Raises as MLflow fails, and Refused once."""
+    from dreg.adapters.mlflow.recording import AnotherVersion, record, record_splits
 
-    try:
-        record(replace(dataset.lineage(), splits=()), dataset.profile, run_id)
-    except Refused as error:
-        _note_beside(dataset, (), run_id)
-        _beside.add((run_id, dataset.tag))
-        out.warn(f"{dataset.name} {dataset.version} is recorded by tags alone: {error.fact}")
-
-
-def _note_beside(dataset: Dataset, splits: Sequence[str], run_id: str) -> None:
-    from dreg.adapters.mlflow.recording import record_beside
-
-    record_beside(replace(dataset.lineage(), splits=tuple(splits)), run_id)
+    lineage = replace(dataset.lineage(), splits=())
+    if noted.told is None:
+        try:
+            record(lineage, dataset.profile, run_id)
+        except AnotherVersion as error:
+            record(lineage, dataset.profile, run_id, another_version=True)
+            out.warn(f"{error.fact}; that it uses both is in its tags")
+        except Refused:
+            noted.refused = True
+            raise
+        noted.told = frozenset()
+    if noted.read - noted.told:
+        record_splits(lineage, noted.read, dataset.training_splits, run_id)
+        noted.told = frozenset(noted.read)

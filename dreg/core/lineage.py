@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,6 +33,10 @@ NAME_KEYS = (NAME_KEY, "dataset_name", "dataset")
 REPO_KEYS = (REPO_KEY, "dvc_repo", "DVC_REPO")
 COMMIT_KEYS = (COMMIT_KEY, "dvc_commit")
 
+SAMPLES_KEY = "data_num_samples"
+OWN_KEYS = (
+    NAME_KEY, VERSION_KEY, REPO_KEY, COMMIT_KEY, MANIFEST_KEY, DIGEST_KEY, SPLITS_KEY, SAMPLES_KEY,
+)  # fmt: skip
 SHORTEST = 7  # digits of a commit's id, as `git rev-parse --short` has them
 LONGEST_KEY = 250  # of a param; a longer one would cost all the others
 LONGEST_VALUE = 500  # what every version of MLflow takes as a param
@@ -91,15 +96,13 @@ class Lineage:
         return {key: value for key, value in told.items() if value}
 
 
-def keys(
-    lineage: Lineage, profile: Profile | None = None, *, among: bool = False
-) -> dict[str, str]:
+def keys(lineage: Lineage, profile: Profile | None = None, *, behind: str = "") -> dict[str, str]:
     """Params, and tags, of a run that uses the release: version, origin, and what was measured.
 
-    With `among`, as of one dataset beside another that has the plain keys: `data_version.<name>`.
+    `behind` is what stands behind every key, as `place` tells.
     """
     told = {
-        **(_measured(profile) if profile else {}),  # first: a metric may be called `version`
+        **(_measured(profile) if profile else {}),
         NAME_KEY: lineage.dataset,
         VERSION_KEY: lineage.tag,
         REPO_KEY: lineage.repo or "",
@@ -108,12 +111,29 @@ def keys(
         DIGEST_KEY: lineage.digest and f"sha256:{lineage.digest}",
         SPLITS_KEY: ",".join(lineage.splits),
     }
-    named = {
-        of_one(_FORBIDDEN.sub("_", key), lineage.dataset, among=among): value[:LONGEST_VALUE]
-        for key, value in told.items()
-        if value
-    }
-    return {key: value for key, value in named.items() if len(key) <= LONGEST_KEY}
+    full = {f"{key}{behind}": value for key, value in told.items() if value}
+    return {k: v[:LONGEST_VALUE] for k, v in full.items() if len(k) <= LONGEST_KEY}
+
+
+def place(told: Mapping[str, str], lineage: Lineage) -> str:
+    """What stands behind the release's keys in a run that says this already: nothing if the plain
+    keys are free or its own, `.<dataset>` beside anything else that has them, `.<tag>` beside
+    another version of the dataset."""
+    first = told.get(VERSION_KEY)
+    if first is None:
+        behind = "" if told.get(NAME_KEY, lineage.dataset) == lineage.dataset else lineage.dataset
+    else:
+        named = release_named(
+            first, next((told[name] for name in NAME_KEYS if told.get(name)), None)
+        )
+        if named is not None and named[0] == lineage.dataset:
+            behind = "" if named[1] == lineage.version else lineage.tag
+        else:
+            behind = lineage.dataset
+    beside = told.get(f"{VERSION_KEY}.{lineage.dataset}", lineage.tag)
+    if behind == lineage.dataset and beside != lineage.tag:
+        behind = lineage.tag
+    return f".{_FORBIDDEN.sub('_', behind)}" if behind else ""
 
 
 def is_commit(said: str, commit: str) -> bool:
@@ -122,18 +142,20 @@ def is_commit(said: str, commit: str) -> bool:
     return len(text) >= SHORTEST and commit.startswith(text)
 
 
-def of_one(key: str, dataset: str, *, among: bool) -> str:
-    """The key as one dataset of a run has it; `among` if another one has the plain keys."""
-    return f"{key}.{dataset}" if among else key
-
-
 def _measured(profile: Profile) -> dict[str, str]:
-    """`data_pixel_mean` for the metric of the training split, `data_num_samples` of it."""
+    """`data_pixel_mean` for the metric of the training split, `data_num_samples` of it.
+
+    A metric that would be read as lineage is left out, and so are two with one and the same key.
+    """
     trained = training_splits(profile)
-    told = {"data_num_samples": str(sum(profile.splits[s].num_samples for s in trained))}
+    told = {SAMPLES_KEY: str(sum(profile.splits[s].num_samples for s in trained))}
     for split in trained[:1]:
-        for name, value in profile.metrics.get(split, {}).items():
-            told[f"data_{name}"] = str(value)
+        metrics = profile.metrics.get(split, {})
+        named = [(_FORBIDDEN.sub("_", f"data_{name}"), value) for name, value in metrics.items()]
+        times = Counter(key for key, _ in named)
+        for key, value in named:
+            if times[key] == 1 and key.partition(".")[0] not in OWN_KEYS:
+                told[key] = str(value)
     return told
 
 
@@ -210,7 +232,7 @@ def _of_keys(told: Mapping[str, str], kind: str) -> Iterator[Lineage]:
                 commit=said(COMMIT_KEYS),
                 manifest=_hex(said((MANIFEST_KEY,))),
                 digest=_hex(said((DIGEST_KEY,))),
-                splits=_listed(said((SPLITS_KEY,))),
+                splits=listed_splits(said((SPLITS_KEY,))),
                 forms=(f"{kind} {key}",),
             )
 
@@ -218,7 +240,7 @@ def _of_keys(told: Mapping[str, str], kind: str) -> Iterator[Lineage]:
 def _of_inputs(inputs: Sequence[Input]) -> Iterator[Lineage]:
     for one in inputs:
         source = _object(one.source)
-        splits = _listed(one.context)
+        splits = listed_splits(one.context)
         forms = ("dataset input",)
         if one.source_type == SOURCE_TYPE:
             named = release_named(str(source.get("tag") or source.get("version") or ""), one.name)
@@ -269,6 +291,7 @@ def _hex(value: Any) -> str | None:
     return str(value).removeprefix("sha256:") if value else None
 
 
-def _listed(value: Any) -> tuple[str, ...]:
+def listed_splits(value: Any) -> tuple[str, ...]:
+    """The splits of a value that a run has, which is text, or a list of JSON's."""
     given = value.split(",") if isinstance(value, str) else value or ()
     return tuple(part for one in given if (part := str(one).strip()))

@@ -10,7 +10,6 @@ from dreg.adapters.extras import needed
 from dreg.adapters.mlflow.connecting import explained, library
 from dreg.core.lineage import (
     COMMIT_KEY,
-    NAME_KEY,
     SOURCE_TYPE,
     SPLITS_KEY,
     VERSION_KEY,
@@ -18,8 +17,8 @@ from dreg.core.lineage import (
     is_commit,
     keys,
     learned_from,
-    of_one,
-    release_named,
+    listed_splits,
+    place,
 )
 from dreg.core.profile import Feature, Profile
 from dreg.errors import BadRequest, Refused
@@ -50,12 +49,19 @@ def active_run() -> str | None:
     return None if run is None else str(run.info.run_id)
 
 
-def record(lineage: Lineage, profile: Profile | None, run_id: str | None = None) -> str:
+def record(
+    lineage: Lineage,
+    profile: Profile | None,
+    run_id: str | None = None,
+    *,
+    another_version: bool = False,
+) -> str:
     """Record the release in the run, by default the active one; its id.
 
-    The same twice is no error, and splits add up. A param that the training wrote itself stays as it is.
-    Raises BadRequest without a run, Refused when the run names another version of the dataset: params
-    can't be changed, and one of the two would be wrong.
+    The same twice is no error: splits add up, as a tag, and what was measured never takes the place of
+    a param that is there. Raises BadRequest without a run, Refused when the run names another version
+    of the dataset, or another commit of this one: params can't be changed, and one of the two would be
+    wrong. With `another_version`, such a one is noted beside the first, as tags only.
     """
     mlflow = library()
     entities = needed("mlflow.entities", "mlflow")
@@ -67,17 +73,24 @@ def record(lineage: Lineage, profile: Profile | None, run_id: str | None = None)
     with explained(mlflow.get_tracking_uri()):
         client = mlflow.MlflowClient()
         run = client.get_run(run_id).data
-        params, among = run.params, _is_second(run.params, lineage)
-        told = keys(lineage, profile, among=among)
-        fresh = [entities.Param(k, v) for k, v in told.items() if k not in params]
-        splits = of_one(SPLITS_KEY, lineage.dataset, among=among)
-        if lineage.splits and params.get(splits):
-            said = f"{params[splits]},{run.tags.get(splits, '')}".split(",")
-            told[splits] = ",".join(sorted({*filter(None, said), *lineage.splits}))
+        params = run.params
+        behind = place(params, lineage)
+        second = behind not in ("", f".{lineage.dataset}")
+        if second and not another_version:
+            raise _another_version(params, lineage)
+        _refuse_another_commit(params.get(f"{COMMIT_KEY}{behind}"), lineage)
+        told = keys(lineage, profile, behind=behind)
+        fresh = {k: v for k, v in told.items() if params.get(k, v) == v}
+        splits = f"{SPLITS_KEY}{behind}"
+        if splits in told and splits in params:
+            said = f"{params[splits]},{run.tags.get(splits, '')}"
+            fresh[splits] = ",".join(dict.fromkeys((*listed_splits(said), *lineage.splits)))
         client.log_batch(
             run_id,
-            params=fresh,
-            tags=[entities.RunTag(k, v) for k, v in told.items()],
+            params=[
+                entities.Param(k, v) for k, v in fresh.items() if k not in params and not second
+            ],
+            tags=[entities.RunTag(k, v) for k, v in fresh.items()],
         )
         used = ",".join(lineage.splits)
         context = [entities.InputTag("mlflow.data.context", used)] if used else []
@@ -93,55 +106,44 @@ def record(lineage: Lineage, profile: Profile | None, run_id: str | None = None)
     return run_id
 
 
-def record_splits(dataset: str, read: Collection[str], trained: Sequence[str], run_id: str) -> None:
-    """Note which splits were read in a run that has the release: those that models learn from, which are
-    `trained`, if any of them was. Unless the training itself said which it used.
+def record_splits(
+    lineage: Lineage, read: Collection[str], trained: Sequence[str], run_id: str
+) -> None:
+    """Note those of the splits that were `read` in a run that has the release, and of those that it says
+    already, from which models learn - unless the training itself said which it used.
 
-    As a tag only: params never change, and nor does the input, and what else is read is not known yet. What
-    another process noted of the same run, or this one before it was resumed, was read too.
+    As a tag only: params never change, and nor does the input, and what else is read is not known yet.
     """
     mlflow = library()
     with explained(mlflow.get_tracking_uri()):
         client = mlflow.MlflowClient()
-        told = client.get_run(run_id).data
-        key = of_one(SPLITS_KEY, dataset, among=told.params.get(NAME_KEY) != dataset)
-        if key not in told.params:
-            earlier = filter(None, told.tags.get(key, "").split(","))
-            client.set_tag(run_id, key, ",".join(learned_from({*read, *earlier}, trained)))
+        data = client.get_run(run_id).data
+        key = f"{SPLITS_KEY}{place(data.params, lineage)}"
+        if key not in data.params:
+            every = {*listed_splits(data.tags.get(key)), *read}
+            client.set_tag(run_id, key, ",".join(learned_from(every, trained)))
 
 
-def record_beside(lineage: Lineage, run_id: str) -> None:
-    """Note a second version of a dataset in a run, which its params cannot name: who traces it is told both."""
-    mlflow = library()
-    entities = needed("mlflow.entities", "mlflow")
-    told = keys(lineage, among=True)
-    with explained(mlflow.get_tracking_uri()):
-        tags = [entities.RunTag(key, value) for key, value in told.items()]
-        mlflow.MlflowClient().log_batch(run_id, tags=tags)
+class AnotherVersion(Refused):
+    """The run names another version of the dataset, which it can't name twice in its params."""
 
 
-def _is_second(params: Mapping[str, str], lineage: Lineage) -> bool:
-    """Whether another dataset has the plain keys. Raises Refused for another version of this one."""
-    first = params.get(NAME_KEY)
-    plain = params.get(VERSION_KEY)
-    among = first is not None and first != lineage.dataset
-    if plain is not None and first is None:  # the training may call something else so
-        named = release_named(plain, None)
-        among = named is None or named[0] != lineage.dataset
-    known = params.get(of_one(VERSION_KEY, lineage.dataset, among=among))
-    commit = params.get(of_one(COMMIT_KEY, lineage.dataset, among=among))
-    if known is not None and known != lineage.tag:
-        raise _other(known, lineage.tag)
-    if commit and lineage.commit and not is_commit(commit, lineage.commit):
-        raise _other(f"{lineage.tag} at {commit[:12]}", f"at {lineage.commit[:12]}")
-    return among
-
-
-def _other(known: str, wanted: str) -> Refused:
-    return Refused(
-        f"the run says already that it uses `{known}`, and not `{wanted}`",
+def _another_version(params: Mapping[str, str], lineage: Lineage) -> AnotherVersion:
+    known = params.get(f"{VERSION_KEY}.{lineage.dataset}") or params.get(VERSION_KEY)
+    return AnotherVersion(
+        f"the run says already that it uses `{known}`, and not `{lineage.tag}`",
         hint="use one version of a dataset in a run, or start another run",
     )
+
+
+def _refuse_another_commit(known: str | None, lineage: Lineage) -> None:
+    """Raises Refused for the same tag at another commit than the one that the run names."""
+    if known and lineage.commit and not is_commit(known, lineage.commit):
+        raise Refused(
+            f"the run says already that it uses `{lineage.tag}` at commit {known[:12]}, "
+            f"and not at {lineage.commit[:12]}",
+            hint="use one registry for a dataset in a run, or start another run",
+        )
 
 
 def _counts(profile: Profile | None) -> str | None:
