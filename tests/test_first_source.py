@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dreg.adapters.inferring.tables import seen, table_of
 from dreg.core.sources import Http, Local, PipelineFile
 from dreg.errors import BadRequest, Outside
 from dreg.registry import Registry
@@ -415,3 +416,36 @@ def test_so_few_rows_that_a_split_may_be_empty_are_told(garden, capsys):
     assert (
         "there are only 2 different rows: if a split stays empty, change `validation_share`" in said
     )
+
+
+@pytest.mark.parametrize(
+    ("values", "type_"),
+    [
+        (("0x1F", "1"), "string"), (("9007199254740993", "0.5"), "string"), (("9223372036854775809", ""), "string"),
+        (("9007199254740992", "0.5"), "float64"), (("00.5", "1e3"), "float64"), (("+0.5", "-0.25"), "float64"),
+        (("9223372036854775807", "NA"), "int64"), (("12:30", "12:31"), "time32[ms]"),
+    ],
+)  # fmt: skip
+def test_a_column_is_of_numbers_only_where_these_hold_it(garden, values, type_):
+    [column] = seen(table_of(trees(garden, "\n".join(("x", *values))), ".csv", ","))[0]
+    assert column.type == type_
+
+
+def test_what_parquet_stores_in_other_ways_runs(garden):
+    numbers = pa.array(range(40))
+    octets = pa.array([bytes([i]) * 16 for i in range(40)])
+    table = {
+        "view": numbers.cast(pa.string()).cast(pa.string_view()),
+        "uuid": octets.cast(pa.binary(16)).cast(pa.uuid()),
+        "octets": octets.cast(pa.binary_view()),
+    }
+    pq.write_table(pa.table(table), garden.given / "trees.parquet")
+    garden.new("tabular", garden.given / "trees.parquet")
+    types = [column.type for column in garden.contract.columns.values()]
+    assert types == ["string", "fixed_size_binary[16]", "binary"]
+    assert garden.runs() == 40
+
+
+def test_a_name_of_which_nothing_would_be_left_is_told_as_it_is(garden):
+    with pytest.raises(BadRequest, match=r"`цена.csv` has no letter or digit of ASCII before"):
+        garden.new("tabular", trees(garden, name="цена.csv"))

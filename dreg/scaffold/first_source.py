@@ -150,4 +150,8 @@ def file_name(name: str) -> str:
     plain = ODD.sub("-", name).strip("-.")
     if not plain:
         raise BadRequest("the source has no file name", hint="name the file itself")
+    if "." in name and "." not in plain:
+        raise BadRequest(
+            f"`{name}` has no letter or digit of ASCII before its ending", hint="rename the file"
+        )
     return plain

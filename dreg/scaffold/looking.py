@@ -143,8 +143,8 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
                 hint="tables of other columns are other datasets",
             )
     texts = {f.name for one in tables for f in one.schema if pa.types.is_string(f.type)}
-    tables = [as_texts(one, texts) for one in tables]
     try:
+        tables = [as_texts(one, texts) for one in tables]
         rows = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise BadRequest(

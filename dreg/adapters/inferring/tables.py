@@ -16,8 +16,10 @@ from dreg.errors import BadRequest
 
 DELIMITERS = ",;\t|"
 TABLES = (".csv", ".tsv", ".parquet")
-CODE = r"^ *(\+|-?0[0-9])"  # a postal code, a telephone number: no number
-WHOLE = r"^ *-?[0-9]+ *$"
+CODE = r"^(\+|[+-]?0[0-9xX])"  # a postal code, a telephone number, a mask: no number
+WHOLE = r"^[+-]?[0-9]+$"
+TEXTS = (pa.null(), pa.large_string(), pa.string_view())
+LONG = r"^[+-]?[0-9]{16,}$"  # digits; floats hold all whole numbers that are shorter
 
 
 def delimiter_of(path: Path, suffix: str) -> str:
@@ -88,18 +90,21 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (
         ),
     )
     for name, kind in numbers.items():
-        if loses(written[name], kind):
+        if loses(written[name].filter(pc.is_valid(table[name])), kind):
             table = table.set_column(table.column_names.index(name), name, written[name])
     return table
 
 
 def loses(texts: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    """Whether texts are not the same any more once they were numbers: `01000`, `+49120`, or whole ones
-    beyond 64 bits, which Arrow takes for floats."""
-    if pc.any(pc.match_substring_regex(texts, CODE)).as_py():
+    """Whether some of the texts are not the same any more once they were numbers: `01000`, `+49120`, `0x1F`,
+    or whole ones that a float does not hold, also beside fractions."""
+    texts = pc.utf8_trim_whitespace(texts)
+    floating = kind == pa.float64()
+    are_whole = not floating or pc.all(pc.match_substring_regex(texts, WHOLE)).as_py()
+    if are_whole and pc.any(pc.match_substring_regex(texts, CODE)).as_py():
         return True
-    whole = pc.all(pc.match_substring_regex(pc.drop_null(texts), WHOLE)).as_py()
-    return kind == pa.float64() and bool(whole)
+    long = texts.filter(pc.match_substring_regex(texts, LONG)).to_pylist() if floating else []
+    return any(int(text) != int(float(text)) for text in long)
 
 
 def seen(table: pa.Table) -> tuple[list[ColumnSeen], list[str]]:
@@ -142,13 +147,20 @@ def classes_in(labels: pa.ChunkedArray) -> tuple[str, ...]:
 
 
 def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Dictionaries as what they stand for; a column of nothing as texts; whole seconds as Parquet has them."""
-    if pa.types.is_dictionary(values.type):
-        return plain(values.cast(values.type.value_type))
-    if pa.types.is_timestamp(values.type) and values.type.unit == "s":
-        return values.cast(pa.timestamp("ms", values.type.tz))
-    large = pa.types.is_null(values.type) or pa.types.is_large_string(values.type)
-    return values.cast(pa.string()) if large else values
+    """Dictionaries as what they stand for; a column of nothing as texts; whole seconds as Parquet has them;
+    views and types of others' making as what they are stored as."""
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return plain(pa.chunked_array([c.storage for c in values.chunks], kind.storage_type))
+    if pa.types.is_dictionary(kind):
+        return plain(values.cast(kind.value_type))
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return values.cast(pa.timestamp("ms", kind.tz))
+    if kind == pa.time32("s"):
+        return values.cast(pa.time32("ms"))
+    if kind == pa.binary_view():
+        return values.cast(pa.binary())
+    return values.cast(pa.string()) if kind in TEXTS else values
 
 
 def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
@@ -158,9 +170,10 @@ def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
     if is_text and distinct <= MOST_CLASSES:
         few = sorted(pc.unique(values.drop_null()).to_pylist())
     lowest = highest = ""
-    if not is_text and not pa.types.is_binary(values.type) and distinct:
+    if not is_text and not is_bytes(values.type) and distinct:
         wide = values.cast(pa.float32()) if values.type == pa.float16() else values
-        with contextlib.suppress(pa.ArrowNotImplementedError):  # of durations Arrow knows none
+        # Of durations Arrow knows none; of zones that this machine has not, Python.
+        with contextlib.suppress(pa.ArrowNotImplementedError, ValueError, LookupError):
             bounds = pc.min_max(wide).as_py()
             lowest, highest = (f"{bound}" for bound in bounds.values())
     return ColumnSeen(
@@ -174,3 +187,8 @@ def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
         values=tuple(few),
         unique=not values.null_count and distinct == len(values),
     )
+
+
+def is_bytes(kind: pa.DataType) -> bool:
+    octets = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return bool(octets or pa.types.is_fixed_size_binary(kind))
