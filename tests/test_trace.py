@@ -525,6 +525,20 @@ def test_runs_of_another_release_of_that_name_are_told_apart_and_deleted_ones_ar
     assert f"models:/{models.name}/1" in models.dreg("trace", "words@1.0.0").stdout
 
 
+def test_a_run_that_names_another_registry_and_no_commit_is_marked(registry, tracking):
+    import mlflow
+
+    ids = []
+    for repo in (str(registry.bare), "https://ada:secret@example.com/d.git"):
+        with mlflow.start_run() as active:
+            mlflow.log_params({"data_version": "words-v1.0.0", "data_repo": repo})
+        ids.append(active.info.run_id)
+    said = Models(registry, "", []).dreg("trace", "words@1.0.0").stdout
+    ours, theirs = (next(x for x in said.splitlines() if one in x) for one in ids)
+    assert theirs.endswith("(it names the registry https://example.com/d.git, and no commit)")
+    assert "names" not in ours
+
+
 def test_a_key_with_the_name_in_it_is_found_from_the_release_too(registry, tracking):
     import mlflow
 

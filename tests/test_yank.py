@@ -421,6 +421,10 @@ def test_locks_elsewhere_and_runs_are_named(released_once, tmp_path):
     code = (
         f"import mlflow; mlflow.set_tracking_uri({store.as_uri()!r})\n"
         "with mlflow.start_run(run_name='baseline'): mlflow.log_param('data_version', 'toy-v1.0.0')\n"
+        "with mlflow.start_run(run_name='theirs'):\n"
+        f"    mlflow.log_params({{'data_version': 'toy-v1.0.0', 'data_commit': {'deadbeef' * 5!r}}})\n"
+        "with mlflow.start_run(run_name='copied'):\n"
+        "    mlflow.log_params({'data_version': 'toy-v1.0.0', 'data_repo': 'https://example.com/d'})\n"
     )
     quiet = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_DISABLE_TELEMETRY": "true"}
     subprocess.run(
@@ -433,10 +437,18 @@ def test_locks_elsewhere_and_runs_are_named(released_once, tmp_path):
         "yank", f"{NAME}@1.0.0", "--reason", REASON, "--json",
         "--locks", str(tmp_path / "trainings"), "--tracking", store.as_uri(),
     )  # fmt: skip
-    lock, run = done.json["affected"]
+    lock, copied, run = done.json["affected"]
+    assert copied["how"] == ("copied (it names the registry https://example.com/d, and no commit)")
     assert (lock["kind"], lock["how"]) == ("lock", "^1.0")
     assert lock["who"].endswith("trainings/one/dreg.lock")
     assert (run["kind"], run["how"]) == ("run", "baseline")
+
+
+def test_a_folder_of_locks_that_is_not_there_is_told_before_anything_is_yanked(ready):
+    ready.release()
+    done = ready.dreg("yank", f"{NAME}@1.0.0", "--reason", REASON, "--locks", "nowhere")
+    assert (done.code, "there is no folder `nowhere`" in done.stderr) == (2, True)
+    assert "yank" not in ready.git("tag", "--list")
 
 
 def test_a_store_of_runs_that_does_not_answer_keeps_nobody_from_yanking(released_once):

@@ -45,6 +45,13 @@ def write_pin(folder: Path, pin: Pin) -> None:
         os.close(handle)
 
 
+def refuse_no_folder(folders: Iterable[Path]) -> None:
+    """Raises BadRequest for a folder that locks are to be looked for in and that is not there."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise BadRequest(f"there is no folder `{folder}`", hint="--locks takes folders")
+
+
 def find_locks(folders: Iterable[Path]) -> list[Path]:
     """Every lock in these folders and below, sorted; hidden folders are left out."""
     found = set()

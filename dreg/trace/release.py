@@ -10,7 +10,7 @@ from pathlib import Path
 from semver import Version
 
 from dreg.adapters.index.looking import export, found
-from dreg.adapters.lock_file import find_locks, read_lock
+from dreg.adapters.lock_file import find_locks, read_lock, refuse_no_folder
 from dreg.adapters.mlflow.connecting import URI, store_here
 from dreg.adapters.mlflow.reading import ModelVersion, Run
 from dreg.api.dataset import Dataset
@@ -19,7 +19,7 @@ from dreg.core.lineage import training_splits
 from dreg.core.release import Release
 from dreg.core.snapshot import INDEX
 from dreg.core.wording import numbered, printable
-from dreg.errors import BadRequest, DregError
+from dreg.errors import DregError
 from dreg.fetch.pin import Request, resolve
 from dreg.fetch.requested import requests
 from dreg.output import count, out, table
@@ -108,7 +108,8 @@ class ReleaseTrace:
             yield from _listed(
                 "runs",
                 (
-                    f"{r.id}  {printable(r.name)}, {day(r.started)}{' (deleted)' if r.deleted else ''}"
+                    f"{r.id}  {printable(r.name)}, {day(r.started)}"
+                    f"{r.marks(self.data.tag, self.data.repo)}"
                     for r in self.runs
                 ),
             )
@@ -160,9 +161,7 @@ def trace_release(
 
     Raises BadRequest for what is not there, Outside when a neighbour fails.
     """
-    for folder in locks:
-        if not folder.is_dir():
-            raise BadRequest(f"there is no folder `{folder}`", hint="--locks takes folders")
+    refuse_no_folder(locks)
     (request,) = requests(read_lock(Path.cwd()), asked, repo=repo, output=None, raw=False)
     files = ReleaseFiles(request, resolve(request), Path.cwd(), remote)
     data = replace(_data(files, wanted), yanked=warn(request.repo, files.release))

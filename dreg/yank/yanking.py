@@ -12,10 +12,10 @@ from pathlib import Path
 
 from semver import Version
 
-from dreg.adapters.git import Repository, remote_tags
+from dreg.adapters.git import Repository, public_url, remote_tags
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.git.pushing import LostRace
-from dreg.adapters.lock_file import find_locks, read_lock
+from dreg.adapters.lock_file import find_locks, read_lock, refuse_no_folder
 from dreg.adapters.scratch import tidy
 from dreg.adapters.yaml_files import shown
 from dreg.catalog import releases_in, yank_in
@@ -100,8 +100,10 @@ class Places:
 def yank(registry: Registry, request: str, reason: str, places: Places = Places()) -> Yanked:
     """Let no range resolve to a release any more, for a reason that consumers are shown.
 
-    Raises BadRequest for a release that doesn't exist or a reason that says nothing.
+    Raises BadRequest for a release that doesn't exist, a reason that says nothing, or a folder to look
+    for locks in that is not there.
     """
+    refuse_no_folder(places.locks)
     return _record(registry, request, "yank", check_reason(reason), places)
 
 
@@ -236,7 +238,8 @@ def _affected(
     registry: Registry, release: Release, releases: list[Release], places: Places
 ) -> Iterator[Affected]:
     yield from _locks(registry, release, releases, places.locks)
-    yield from _runs(release, places.tracking)
+    url = Repository(registry.root).remote_url(GIT_REMOTE)
+    yield from _runs(release, places.tracking, url and public_url(url))
     for tag in Repository(registry.root).full_tags("*-v*"):
         if release.tag in Story.of(tag.message or "").upstream:
             yield Affected("release", tag.name, "upstream", None)
@@ -264,7 +267,7 @@ def _locks(
             yield Affected("lock", shown(path), pin.request, instead)
 
 
-def _runs(release: Release, tracking: str | None) -> Iterator[Affected]:
+def _runs(release: Release, tracking: str | None, repo: str | None) -> Iterator[Affected]:
     """Runs that MLflow has of the release, where a store is known; that it can't be asked is told."""
     from dreg.adapters.mlflow.connecting import store_here
     from dreg.adapters.mlflow.reading import Tracking
@@ -277,6 +280,6 @@ def _runs(release: Release, tracking: str | None) -> Iterator[Affected]:
         for run in Tracking(uri).runs_with(release.dataset, str(release.version), digest):
             told = release.tag, release.commit, release.manifest
             if any(one.names(*told) for one in run.lineage):
-                yield Affected("run", run.id, run.name, None)
+                yield Affected("run", run.id, f"{run.name}{run.marks(release.tag, repo)}", None)
     except DregError as error:
         out.warn(f"which runs are affected is not known: {error.fact}")

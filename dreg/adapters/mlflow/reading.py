@@ -11,9 +11,11 @@ from functools import partial
 from typing import Any
 
 from dreg.adapters.extras import needed
+from dreg.adapters.git import public_url
 from dreg.adapters.mlflow.connecting import Absent, client, explained
 from dreg.adapters.objects import many
 from dreg.core.lineage import VERSION_KEYS, Input, Lineage, read
+from dreg.core.wording import printable
 from dreg.errors import BadRequest
 
 RUN_URI = re.compile(r"runs:/([^/]+)")
@@ -51,6 +53,18 @@ class Run:
     started: str
     lineage: tuple[Lineage, ...]
     deleted: bool = False
+
+    def marks(self, tag: str, repo: str | None) -> str:
+        """What is to be known of it as a user of the release at the tag in `repo`; empty if nothing is.
+
+        A run that names another registry, and neither commit nor manifest, may mean another release.
+        """
+        words = ["deleted"] if self.deleted else []
+        for one in self.lineage:
+            told = one.commit or one.manifest or one.repo is None
+            if one.tag == tag and not told and (named := public_url(one.repo or "")) != repo:
+                words.append(f"it names the registry {printable(named)}, and no commit")
+        return f" ({'; '.join(words)})" if words else ""
 
 
 class Tracking:
