@@ -91,6 +91,8 @@ def _refuse_empty(parameters: Mapping[str, inspect.Parameter], given: Mapping[st
     """Raises BadRequest for an option or argument without anything in it, as an unset variable leaves it:
     to take that for "not given" would do more than was asked for."""
     for name, value in given.items():
+        if parameters[name].default is inspect.Parameter.empty:
+            continue  # what has to be there is never taken for that, and is told in its own words
         texts = value if isinstance(value, list) else [value]
         if any(isinstance(text, str) and not text.strip() for text in texts):
             called = _called(parameters[name])

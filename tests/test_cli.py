@@ -63,7 +63,7 @@ def test_every_command_has_an_example_and_the_shared_options(command):
         (["outdated", "--repo", ""], "--repo"),
         (["update", ""], "NAME"),
         (["trace", "wine", "--sample", ""], "--sample"),
-        (["trace", "", "--json"], "MODEL|RUN|NAME@VERSION"),
+        (["tree", "--repo", "", "--json"], "--repo"),
         (["tree", "--remote", ""], "--remote"),
         (["cache", "prune", "--older-than", ""], "--older-than"),
     ],

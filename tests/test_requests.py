@@ -171,7 +171,7 @@ def test_remotes_of_the_file_are_tried_in_order(asked, tmp_path):
     [
         ("[datasets", "is not TOML"),
         ("dataset = 1", "`dataset`, which dreg does not know"),
-        ("[datasets]\nwine = 1", "`datasets.wine` in `dreg.toml` is 1, not a table"),
+        ("[datasets]\nwine = 1", "`datasets.wine` in `dreg.toml` is 1, not text or a table"),
         ("[datasets]\nwine = '^'", "is not a version range"),
         ("[datasets.wine]\nsplits = 'a'", "`datasets.wine.splits`"),
         ("[datasets]\nWine = '1'", "cannot name a dataset"),

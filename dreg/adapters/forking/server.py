@@ -84,7 +84,10 @@ def _serve(orders: socket.socket) -> Order | None:
                         asked.sendall(NUMBER.pack(code))
         if orders in ready:
             sent, files, _, _ = socket.recv_fds(orders, 1, 1)
-            if not sent:
+            if not sent:  # whoever asks holds this one too, so all of them are gone, or just going
+                for pid in running:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
                 return None
             asked = socket.socket(fileno=files[0])
             if not (told := _told(asked)):

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from dreg.adapters.git.process import git, start
+from dreg.adapters.git.process import by_the_system, failure, git, start
 from dreg.adapters.git.repository import Repository
 from dreg.adapters.scratch import INDEX_LOCK, REFERENCE_LOCKS, scratch_folder
 from dreg.errors import Outside, Refused
@@ -62,10 +62,13 @@ def fast_forward(root: Path, commit: str) -> None:
         )
         done = start(["read-tree", "-m", "-u", head, commit], root, environment=own)
         if done.returncode != 0:
+            said = done.stderr.decode(errors="replace")
+            if by_the_system(said):
+                raise failure(["read-tree"], said)
             raise Refused(
                 "the release is published, but local changes keep this clone from following it",
                 hint="commit or stash them, then: git pull",
-                details=done.stderr.decode(errors="replace").strip().splitlines()[-3:],
+                details=said.strip().splitlines()[-3:],
             )
         branch = repository.branch()
         with moving(root, "HEAD", *((f"refs/heads/{branch}",) if branch else ())):

@@ -156,10 +156,7 @@ def failure(
             hint="check that `git ls-remote URL` works for you (credential helper, ssh key, token)",
             details=lines[-3:],
         )
-    refused = in_words_of_git(stderr)
-    if "out of diskspace" in text:  # of its index it says so
-        refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if refused is not None:
+    if (refused := by_the_system(stderr)) is not None:
         if cwd is not None:
             refused.filename = str(cwd / (refused.filename or ""))
         known = outside(refused)
@@ -176,6 +173,13 @@ def failure(
         hint="see to what git says above, then run the command again",
         details=lines[-5:],
     )
+
+
+def by_the_system(stderr: str) -> OSError | None:
+    """What the operating system refused git, by git's words; None if it was something else."""
+    if "out of diskspace" in stderr.lower():  # of its index it says so
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return in_words_of_git(stderr)
 
 
 def git_failed(error: Any, moved: Sequence[str] = ()) -> Exception:
