@@ -173,3 +173,14 @@ def test_jobs_are_no_more_than_asked_for_and_as_even_as_they_can_be():
     assert len(jobs(names, {}, 100)) == 10
     assert jobs(names, {name: ["d0"] for name in names}, 8) == [names]
     assert sorted(name for one in jobs(names, {}, 3) for name in one) == names
+
+
+def test_a_clone_that_has_its_history_keeps_it(three):
+    """A commit that is only on the git remote is fetched, and no more is forgotten for it."""
+    three.git("clone", "-q", str(three.remote), "other", folder=three.home)
+    three.git("commit", "-q", "--allow-empty", "-m", "newer", folder="other")
+    three.git("push", "-q", folder="other")
+    ahead = three.git("rev-parse", "HEAD", folder="other")
+    plan(three, "--changed-since", ahead)
+    assert three.git("rev-parse", "--is-shallow-repository") == "false"
+    three.git("pull", "-q", "--ff-only")

@@ -250,3 +250,40 @@ def test_a_run_without_an_identity_goes_by_the_systems_name(registry, tmp_path):
     job(registry).run(GIT_CONFIG_GLOBAL=str(empty))
     who = registry.git("log", "-1", "--format=%an <%ae>", "main", folder=registry.remote)
     assert who == "github-actions[bot] <41898282+github-actions[bot]@users.noreply.github.com>"
+
+
+def test_what_is_made_from_what_is_made_from_a_failure_is_told_and_others_are_released(registry):
+    for name, upstream in (("child", NAME), ("grand", "child"), ("other", "")):
+        registry.ok("new", name, "--kind", "tabular")
+        if upstream:
+            contract = f"pipelines/{name}/dataset.yaml"
+            registry.edit(contract, "^title: .*", f"title: T\nupstream: [{upstream}]")
+    script = registry.path / "pipelines" / NAME / "scripts" / "process.py"
+    script.write_text("raise SystemExit('no luck')\n")
+    push(registry)
+    ran = job(registry)
+    result = ran.run(code=3)
+    assert states(result) == {
+        NAME: "failed",
+        "child": "failed",
+        "grand": "failed",
+        "other": "changed",
+    }
+    assert registry.remote_tags() == ["other-v1.0.0"]
+
+
+def test_what_kept_a_run_from_the_rest_is_told_beside_what_it_did(registry):
+    registry.ok("new", "other", "--kind", "tabular")
+    push(registry)
+    job(registry, "first").run()
+    registry.git("pull", "-q")
+    change(registry)
+    away = {"DREG_REMOTE": "s3://nowhere/x", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    keys = {
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    result = job(registry, "second").run(code=3, **away, **keys)
+    assert states(result) == {"other": "unchanged"}
+    assert result["error"]["fact"]

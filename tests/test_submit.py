@@ -347,6 +347,16 @@ def test_no_cluster_and_nobody_there(registry, kubernetes, submit):
     assert (done.code, "cannot be asked" in done.stderr) == (3, True)
 
 
+@pytest.mark.parametrize("text", ["", "\n", "{", "[1]", "clusters: 5", "a: {b"])
+def test_a_kubeconfig_that_is_none(registry, kubernetes, submit, text):
+    """As a secret that is not set leaves it."""
+    (registry.home / "config").write_text(text)
+    done = to_argo(submit, KUBECONFIG=str(registry.home / "config"))
+    assert (done.code, "no Kubernetes cluster is known here" in done.stderr) == (2, True), (
+        done.stderr
+    )
+
+
 def test_no_right_that_the_role_gives_is_more_than_is_used(submit, kubernetes):
     kubernetes.configure(**{"ray-image": "i"})
     kubernetes.pod("p", {"workflows.argoproj.io/workflow": f"{NAME}-1"}, "line")

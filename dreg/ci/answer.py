@@ -69,7 +69,7 @@ class Result:
     """The answer of `dreg ci run`, and what `result.json` has.
 
     `automated` says which run it was, null for a person's; `commit` is what was checked out. `dry_run`: nothing was
-    pushed, and what is changed would be released. `error` is what kept the run from even looking at datasets.
+    pushed, and what is changed would be released. `error` is what kept the run from looking at all datasets.
     """
 
     format: int
@@ -160,8 +160,10 @@ def result(
     compute_type: str,
     dry_run: bool,
     error: DregError | None,
+    complete: bool,
 ) -> Result:
-    """The whole answer; `error` is what the command ends with, if it does not end well."""
-    whole = None if error is None or outcomes else Trouble(error.fact, error.details, error.hint)
+    """The whole answer; `error` is what the command ends with, if it does not end well, and told for itself
+    unless the outcomes are `complete`: then each has its own."""
+    whole = None if error is None or complete else Trouble(error.fact, error.details, error.hint)
     code_ = error.exit_code if error else 0
     return Result(FORMAT, code_, automated, commit, compute_type, dry_run, outcomes, whole)

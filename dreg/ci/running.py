@@ -52,7 +52,7 @@ class Work:
 
     def carry_out(self, datasets: Sequence[Dataset]) -> None:
         """Bring each dataset to a release, or tell what keeps it from one."""
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             rest = [dataset for dataset in datasets if dataset.name not in self.outcomes]
             rest = self._quickly(rest)
             if not rest:
@@ -60,7 +60,7 @@ class Work:
             check_remote(self.registry)  # before what may take hours
             self._run(rest)
             stale = [d for d in datasets if isinstance(self.errors.get(d.name), Stale)]
-            if not stale or self.manner.dry_run:
+            if not stale or self.manner.dry_run or attempt == ATTEMPTS - 1:
                 return
             for dataset in stale:
                 if follow(dataset, self.wait):
@@ -120,7 +120,9 @@ class Work:
             if error := errors.get(one.name):
                 self._fail(one.name, error)
             elif one.state == "skipped":
-                culprit = next(errors[n] for n in ran if n in errors and n in one.why)
+                # It may need one that was skipped itself.
+                near = (errors[n] for n in ran if n in errors and n in one.why)
+                culprit = next(near, None) or next(iter(errors.values()))
                 self._fail(one.name, Outside(one.why, hint=culprit.hint, details=[culprit.fact]))
             else:
                 ready.append(dataset)
@@ -192,6 +194,7 @@ def ci_run(
         compute_type=compute,
         dry_run=dry_run,
         error=error,
+        complete=bool(order) and outcomes.keys() >= set(order),
     )
     _tell(answer, place)
     if error:

@@ -18,7 +18,7 @@ from dreg.core.ci.compute import compute_type
 from dreg.core.submission import Asked, Kind, Progress, Submission
 from dreg.core.submission.identity import checked, name_for
 from dreg.core.version import check_name
-from dreg.errors import BadRequest, Refused
+from dreg.errors import BadRequest, DregError, Refused
 from dreg.output import harmless, out
 from dreg.registry import Registry
 from dreg.submit.answer import Log, Submitted, judged, submitted
@@ -90,10 +90,16 @@ def submit(
     existed = there is not None
     if not wait and not follow:
         return submitted(submission, backend.where, backend.progress(submission), existed=existed)
-    if follow:
-        for line in backend.log(submission, follow=True):
-            out.note(line)
-    answer = _waited(backend, submission, existed=existed, told=not follow)
+    try:
+        if follow:
+            for line in backend.log(submission, follow=True):
+                out.note(line)
+        answer = _waited(backend, submission, existed=existed, told=not follow)
+    except (DregError, KeyboardInterrupt):
+        out.note(
+            f"nobody waits for {submission} any more, and it goes on: dreg submit status {submission}"
+        )
+        raise
     tell_summary(harmless(line) for line in answer.markdown())
     return judged(answer)
 

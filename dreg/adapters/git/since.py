@@ -26,7 +26,10 @@ def commit_of(root: Path, revision: str, remote: str = "origin") -> str:
         if found:
             return found
     if ID.fullmatch(revision) and repository.remote_url(remote) is not None:
-        start(["fetch", *QUIETLY, "--refmap=", "--depth=1", remote, revision], root)
+        # A clone that has its history must not lose it.
+        shallow = repository.try_("rev-parse", "--is-shallow-repository") == "true"
+        depth = ["--depth=1"] if shallow else []
+        start(["fetch", *QUIETLY, "--refmap=", *depth, remote, revision], root)
         if repository.try_("cat-file", "-e", f"{revision}^{{commit}}") is not None:
             return revision
     raise BadRequest(

@@ -35,6 +35,7 @@ class Cluster:
         lightkube = needed("lightkube", EXTRA)
         from lightkube.core.exceptions import ConfigError
         from lightkube.generic_resource import create_namespaced_resource
+        from yaml import YAMLError
 
         try:
             config = lightkube.KubeConfig.from_env().get(context)
@@ -42,7 +43,9 @@ class Cluster:
                 raise ConfigError("no context is chosen")
             self.client: Any = lightkube.Client(config=config, namespace=namespace, timeout=SECONDS)
             self.server = str(config.cluster.server)
-        except (ConfigError, OSError, ValueError, KeyError, TypeError) as error:
+        except (
+            ConfigError, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError,
+        ) as error:  # fmt: skip
             raise BadRequest(
                 f"no Kubernetes cluster is known here: {str(error).partition(chr(10))[0]}",
                 hint="KUBECONFIG names the file that tells of one; --context chooses among several",
