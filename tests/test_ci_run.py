@@ -287,3 +287,30 @@ def test_what_kept_a_run_from_the_rest_is_told_beside_what_it_did(registry):
     result = job(registry, "second").run(code=3, **away, **keys)
     assert states(result) == {"other": "unchanged"}
     assert result["error"]["fact"]
+
+
+def test_nothing_is_made_from_what_was_refused(registry):
+    """In the run that was refused, and in one of its own, as a cluster starts for each dataset."""
+    registry.ok("new", "child", "--kind", "tabular")
+    registry.edit("pipelines/child/dataset.yaml", "^title: .*", "title: Child\nupstream: [toy]")
+    script = registry.path / "pipelines" / "child" / "scripts" / "process.py"
+    script.write_text(
+        "import shutil\nshutil.copytree('../../data/toy/processed', '../../data/child/processed', dirs_exist_ok=True)\n"
+    )
+    own = "^      - scripts/process.py$"
+    registry.edit(
+        "pipelines/child/dvc.yaml",
+        own,
+        "      - scripts/process.py\n      - ../../data/toy/processed",
+    )
+    push(registry)
+    assert states(job(registry, "first").run()) == {NAME: "changed", "child": "changed"}
+    registry.git("pull", "-q")
+    contract = registry.path / "pipelines" / NAME / "dataset.yaml"
+    contract.write_text(f"{contract.read_text()}  min_samples: {{val: 1000}}\n")
+    change(registry)
+    both = job(registry, "both").run(code=1)
+    assert states(both) == {NAME: "refused", "child": "refused"}
+    alone = job(registry, "alone").run("child", code=1)
+    assert one(alone)["why"] == "`child` is made from bytes of `toy` that no release has"
+    assert registry.remote_tags() == ["child-v1.0.0", "toy-v1.0.0"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
 from dreg.adapters.step_files import tell_outputs, tell_summary
@@ -23,7 +24,7 @@ from dreg.core.choices import Choices
 from dreg.core.ci.automation import Automation
 from dreg.core.ci.compute import USUAL, ComputeType, compute_type
 from dreg.core.freshness import State
-from dreg.errors import BadRequest, DregError, Outside, Stale
+from dreg.errors import BadRequest, DregError, Outside, Refused, Stale
 from dreg.freshness import state_of
 from dreg.output import harmless, jsonable, out
 from dreg.registry import Dataset, Registry
@@ -32,6 +33,7 @@ from dreg.release.releasing import release_each, upstream_first
 from dreg.release.unchanged import surely_unchanged
 from dreg.remote import check as check_remote
 from dreg.run.running import carried_out, needs
+from dreg.upstream import upstream
 
 ATTEMPTS = 3
 FILE = "result.json"
@@ -126,16 +128,37 @@ class Work:
                 self._fail(one.name, Outside(one.why, hint=culprit.hint, details=[culprit.fact]))
             else:
                 ready.append(dataset)
-        for dataset, tried in zip(ready, self._released(ready), strict=True):
-            if isinstance(tried, DregError):
-                self._fail(dataset.name, tried)
-            else:
+        needed = needs(self.registry, [dataset.name for dataset in ready])
+        for dataset in ready:
+            try:
+                self._refuse_unreleased(dataset, needed[dataset.name])
+                (tried,) = self._released([dataset])
+                if isinstance(tried, DregError):
+                    raise tried
                 self.outcomes[dataset.name] = tried
+            except DregError as error:
+                self._fail(dataset.name, error)
         for name in self.outcomes.keys() & ran.keys():
             one = ran[name]
             self.outcomes[name] = replace(
                 self.outcomes[name], stages=one.stages, seconds=one.seconds, log=one.log
             )
+
+    def _refuse_unreleased(self, dataset: Dataset, needed: Set[str]) -> None:
+        """Raises Outside or Refused for what is made from bytes that were not released, in this run or before."""
+        if name := next((name for name in sorted(needed) if name in self.errors), None):
+            error = self.errors[name]
+            kind = Refused if isinstance(error, Refused) else Outside
+            raise kind(f"needs {name}", hint=error.hint, details=[error.fact])
+        if self.manner.dry_run:  # then nothing is released that it could be made from
+            return
+        read = Pipeline(dataset.root, dataset.name).reads()
+        for pin in upstream(dataset) if read - {dataset.name} else ():
+            if pin.dataset in read and pin.version is None:
+                raise Refused(
+                    f"`{dataset.name}` is made from bytes of `{pin.dataset}` that no release has",
+                    hint=f"release them first: dreg ci run {pin.dataset} {dataset.name}",
+                )
 
     def _released(self, datasets: Sequence[Dataset]) -> list[Outcome | DregError]:
         each = release_each(self.registry, datasets, self.choices, self.manner, self.wait)
