@@ -13,6 +13,7 @@ from dreg.errors import BadRequest, Refused
 from tests.done import Done
 from tests.hand_made import HandMade, file_of
 from tests.small_registry import NAME, SmallRegistry
+from tests.test_signed import sign_with, ssh_key
 
 
 @pytest.fixture
@@ -69,8 +70,8 @@ def test_a_message_with_any_character_that_git_takes(wine):
     assert told(wine, "gc", "--dry-run")["unneeded"] == []
 
 
-def test_git_that_shows_signatures_in_its_log(ready):
-    ready.git("config", "log.showSignature", "true")
+def test_git_that_shows_signatures_in_its_log(ready, tmp_path):
+    sign_with(ready, ssh_key(tmp_path, "ada"), "commit.gpgSign", "log.showSignature")
     ready.commit_all()
     assert ready.release()["version"] == "1.0.0"
     assert ready.dreg("gc", "--dry-run").code == 0
@@ -127,6 +128,8 @@ def test_a_reason_that_git_would_take_for_a_signature(wine):
 
 def test_a_release_for_a_reason_with_dashes_has_its_manifest(ready: SmallRegistry):
     ready.release()
+    ready.drop_column("leaf_mm")
+    ready.ok("run", NAME)
     reason = "columns are told in -----BEGIN NOTES----- of the wiki"
     ready.ok("release", NAME, "--bump", "minor", "--reason", reason)
     assert ready.ok("fsck", "--remote", "--json").json["problems"] == []
