@@ -605,6 +605,22 @@ def test_references_of_a_collection_that_was_killed_go_with_the_next_one(wine):
     assert wine.git("for-each-ref", "--format=%(refname)", "refs/dreg/gc/").split() == [at_work]
 
 
+def test_locks_that_a_killed_collection_left_stop_no_other(wine):
+    head = wine.git("rev-parse", "HEAD")
+    gone = f"refs/dreg/gc/{machine()}-{2**22}-1-{int(time.time())}-00/0"
+    wine.git("update-ref", f"{gone}/heads/x", head)
+    git_folder = wine.path / ".git"
+    (git_folder / gone / "heads" / "x.lock").touch()
+    killed = git_folder / "dreg-scratch-0123456789abcdef"  # which no process holds
+    killed.mkdir()
+    packed = git_folder / "packed-refs.lock"
+    packed.touch()
+    (killed / "reference-locks").write_text(str(packed))
+    collect(wine, dry_run=True)
+    assert wine.git("for-each-ref", "refs/dreg/gc/") == ""
+    assert not packed.exists()
+
+
 def test_a_killed_release_keeps_its_bytes_only_for_a_while(wine, store):
     listed = [file_of("x.csv", GARBAGE)]
     with pytest.raises(KeyboardInterrupt), announced(store, _manifest(listed)):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.git import Repository
+from dreg.adapters.git.following import delete_reference
 from dreg.adapters.git.publish import Published, Publisher
 from dreg.adapters.git.signing import is_signed, signatures
 from dreg.adapters.objects import Store
@@ -47,7 +48,7 @@ def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
         own = here.get(tag)
         pushed = own is not None and there.get(tag) == own.commit
         if pushed or repository.try_("rev-parse", "--verify", f"refs/tags/{tag}") != oid:
-            repository.ask("update-ref", "-d", reference, oid)
+            delete_reference(repository.root, reference, oid)
         elif own is not None and tag not in there:
             found.append(own)
     return sorted(found, key=lambda release: release.version)
@@ -89,7 +90,7 @@ def push_release(
                 f"`{release.tag}` was made here with --no-push, and `{branch}` on {GIT_REMOTE} has moved since",
                 hint=f"make it anew: {anew}",
             )
-    repository.ask("update-ref", "-d", f"{PREFIX}{release.tag}")
+    delete_reference(dataset.root, f"{PREFIX}{release.tag}")
     about: About | None = manifest.about
     return Released(
         dataset=dataset.name,

@@ -91,6 +91,12 @@ def moving(root: Path, *references: str, of: Path | None = None) -> Iterator[Non
         yield
 
 
+def delete_reference(root: Path, reference: str, oid: str | None = None) -> None:
+    """Remove a reference of dreg's own, if it still is `oid`."""
+    with moving(root, reference, "packed-refs"):
+        Repository(root).ask("update-ref", "-d", reference, *((oid,) if oid else ()))
+
+
 def _already(root: Path, head: str, commit: str) -> Iterator[str]:
     """Paths that `commit` changed, and that the work tree has as it has them."""
     said = git("diff-tree", "-r", "-z", "--raw", "--no-renames", head, commit, cwd=root).split(

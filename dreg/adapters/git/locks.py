@@ -3,6 +3,8 @@ remotes, in the index, in work trees."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 import stat
 import time
@@ -10,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dreg.adapters.git.following import moving
 from dreg.adapters.git.objects import Tag, tags_of
 from dreg.adapters.git.process import QUIETLY, check_url, git, start
 from dreg.adapters.living import Process
@@ -55,12 +58,22 @@ class Locks:
 
     def forget(self) -> None:
         """Remove the references that `fetch` made, and those of processes that are gone."""
-        ended = [
-            reference
-            for reference in self._references(SCRATCH)
-            if (place := reference.split("/")[3]) == self._own or _is_over(place, time.time())
-        ]
-        listed = "".join(f"delete {reference}\n" for reference in ended)
+        places = {reference.split("/")[3] for reference in self._references(SCRATCH)}
+        over = {place for place in places - {self._own} if _is_over(place, time.time())}
+        with moving(self.root, "packed-refs"):
+            self._delete(f"{SCRATCH}{self._own}/")
+            for place in over:
+                self._unlock(f"{SCRATCH}{place}")
+                with contextlib.suppress(Outside):  # a git that outlived its process is at it
+                    self._delete(f"{SCRATCH}{place}/")
+
+    def _unlock(self, prefix: str) -> None:
+        said = git("rev-parse", "--git-path", prefix, cwd=self.root)
+        for lock in (self.root / os.fsdecode(said).rstrip("\n")).rglob("*.lock"):
+            lock.unlink(missing_ok=True)
+
+    def _delete(self, prefix: str) -> None:
+        listed = "".join(f"delete {reference}\n" for reference in self._references(prefix))
         git("update-ref", "--stdin", cwd=self.root, stdin=listed.encode(errors="surrogateescape"))
 
     def tags(self) -> Iterator[Tag]:
