@@ -23,6 +23,24 @@ with half_written(pathlib.Path(sys.argv[1])) as (part, file):
     sys.stdin.read()
 """
 
+SLOWLY = """
+import sys, pathlib, time
+from dreg.adapters import half_written
+sys.addaudithook(lambda event, _: time.sleep(0.005) if event == sys.argv[1] else None)
+folder = pathlib.Path(sys.argv[2])
+"""
+TIDIES = """
+while True:
+    half_written._tidied.clear()
+    half_written.tidy(folder)
+"""
+BEGINS = """
+for number in range(25):
+    with half_written.half_written(folder) as (part, file):
+        time.sleep(0.005)
+        part.rename(folder.parent / "done")
+"""
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
@@ -58,6 +76,18 @@ def test_what_a_killed_process_left_goes_and_what_is_being_written_stays(folder)
     alive.communicate()
     assert list(folder.iterdir()) == []
     assert (folder.parent / "done").read_bytes() == b"all"
+
+
+def test_who_tidies_takes_nothing_that_was_just_begun(folder):
+    # Two threads that write for the first time: one looks which files are dead as the other makes one.
+    folder.mkdir()
+    tidies = subprocess.Popen([sys.executable, "-c", SLOWLY + TIDIES, "os.remove", str(folder)])
+    writes = subprocess.Popen([sys.executable, "-c", SLOWLY + BEGINS, "fcntl.flock", str(folder)])
+    try:
+        assert writes.wait(timeout=60) == 0
+    finally:
+        tidies.kill()
+        tidies.wait()
 
 
 def test_another_machine_has_a_day(folder):

@@ -37,7 +37,8 @@ def _new(folder: Path) -> tuple[Path, BinaryIO]:
         part = folder / f"{os.uname().nodename}-{os.urandom(16).hex()}"
         file = part.open("xb")
         with contextlib.suppress(OSError):  # no locks here: after a day it is known as dead
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who tidies may have it for a moment, to see whether it is dead, and then removes it.
+            fcntl.flock(file, fcntl.LOCK_EX)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(file.fileno()), part.stat()):
                 return part, file
