@@ -14,16 +14,17 @@ from obstore.exceptions import (
 from obstore.store import AzureStore, GCSStore, HTTPStore, S3Store
 
 from dreg.adapters.objects.failures import Failures, is_forbidden, is_without_bucket
-from dreg.adapters.objects.place import CHUNK, PAGE, Kept, Page, missing, unlistable
+from dreg.adapters.objects.place import CHUNK, PAGE, Buffer, Kept, Page, missing, unlistable
 from dreg.adapters.objects.uploads import upload
 from dreg.core.stored import Stored
 from dreg.errors import DregError, Outside
 
 if TYPE_CHECKING:
-    from obstore import GetOptions, ObjectMeta
+    from obstore import GetOptions, GetResult, ObjectMeta
 
 
 SECOND = 1_000_000_000  # nanoseconds
+SOME = 256 * 1024  # bytes; smaller ones cost more calls, larger ones a copy more
 
 
 class Bucket:
@@ -94,15 +95,16 @@ class Bucket:
         except (FileNotFoundError, BaseError) as error:
             raise self._unread(key, error) from error
 
-    def read_range(self, key: str, start: int, length: int, etag: str = "") -> memoryview | None:
+    def read_range(
+        self, key: str, start: int, length: int, etag: str = ""
+    ) -> Iterator[Buffer] | None:
         if length == 0:
-            return memoryview(b"")  # there is no way to ask for nothing
+            return iter(())  # there is no way to ask for nothing
+        asked: GetOptions = {"range": (start, start + length)}
+        if etag:
+            asked["if_match"] = f'"{etag}"'
         try:
-            if etag:
-                only: GetOptions = {"range": (start, start + length), "if_match": f'"{etag}"'}
-                found = obstore.get(self._store, key, options=only)
-                return memoryview(found.bytes().to_bytes())
-            return memoryview(obstore.get_range(self._store, key, start=start, length=length))
+            return self._chunks(key, obstore.get(self._store, key, options=asked))
         except NotSupportedError:
             return None
         except PreconditionError as error:
@@ -110,6 +112,14 @@ class Bucket:
                 f"the object `{key}` on {self.location} was replaced while it was read",
                 hint="objects of releases never change; tell the registry's owner",
             ) from error
+        except (FileNotFoundError, BaseError) as error:
+            raise self._unread(key, error) from error
+
+    def _chunks(self, key: str, found: GetResult) -> Iterator[Buffer]:
+        """As they came from the network, so that large ones need no memory of their own."""
+        try:
+            for chunk in found.stream(min_chunk_size=SOME):
+                yield memoryview(chunk)
         except (FileNotFoundError, BaseError) as error:
             raise self._unread(key, error) from error
 

@@ -66,9 +66,10 @@ class Folder:
                 ) from error
             raise missing(key, self.location) from error
 
-    def read_range(self, key: str, start: int, length: int, etag: str = "") -> bytes:
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> Iterator[bytes]:
         with self._opened(key) as file:
-            return os.pread(file.fileno(), length, start)
+            for at in range(start, start + length, CHUNK):
+                yield os.pread(file.fileno(), min(CHUNK, start + length - at), at)
 
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         path = self.root / key

@@ -34,7 +34,7 @@ class PartsOf:
         self._store, self._wanted, self._etag = store, wanted, found.etag
         self._advance = advance
 
-    def read(self, start: int, length: int) -> bytes | memoryview:
+    def read(self, start: int, length: int) -> bytes:
         """Some bytes. Raises Outside where there are no parts to be had, or the object was replaced."""
         store, wanted = self._store, self._wanted
         data = patiently(lambda: store.read_range(wanted.key, start, length, self._etag))

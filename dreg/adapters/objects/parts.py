@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 PART = 8 * 1024 * 1024
 LARGE = 2 * PART
-AT_ONCE = 6  # parts in memory, of all files together
+AT_ONCE = 6  # parts on their way, of all files together
 HASHED = 1024 * 1024  # bytes read back at once
 
-_in_memory = threading.BoundedSemaphore(AT_ONCE)
+_at_once = threading.BoundedSemaphore(AT_ONCE)
 
 
 class NoRanges(Exception):
@@ -104,27 +104,30 @@ class _Parts:
         hashing = _Hashing(self, there)
 
         def bring(number: int) -> None:
-            with _in_memory:
-                data = patiently(lambda: self._part(store, number))
-                _write_at(self.handle, data, number * PART)
+            with _at_once:
+                patiently(lambda: self._bring(store, number))
             os.pwrite(self.log, b"\1", number)
             there[number] = 1
-            advance(len(data))
+            advance(self._length(number))
             hashing.go_on()
 
         for_each([n for n in range(self.count) if not there[n]], bring, min(AT_ONCE, self.count))
         hashing.finish(store.location)
         self.sha256 = hashing.sha256.hexdigest()
 
-    def _part(self, store: Store, number: int) -> bytes | memoryview:
-        length = self._length(number)
-        data = store.read_range(self.wanted.key, number * PART, length)
+    def _bring(self, store: Store, number: int) -> None:
+        begin = at = number * PART
+        end = begin + self._length(number)
+        data = store.stream_range(self.wanted.key, begin, end - begin)
         if data is None:
             raise NoRanges
-        if len(data) != length:
-            wanted, actual = self.wanted.size, number * PART + len(data)
-            raise corrupt(self.wanted.called, store.location, "size", wanted, actual)
-        return data
+        for chunk in data:
+            _write_at(self.handle, chunk[: end - at], at)
+            at += len(chunk)
+            if at > end:
+                break
+        if at != end:
+            raise corrupt(self.wanted.called, store.location, "size", self.wanted.size, at)
 
     def _length(self, number: int) -> int:
         return min(PART, self.wanted.size - number * PART)

@@ -23,6 +23,7 @@ class Kept:
     at: datetime
 
 
+Buffer = bytes | memoryview
 Advance = Callable[[int], None]
 Page = list[tuple[str, Stored]]
 
@@ -40,8 +41,8 @@ class Place(Protocol):
 
     `near`: reading an object costs no more than asking for it. `pages` yields None
     where the remote cannot list (further), and starts behind the key `after`; `identity` is whose
-    credentials are used, empty where none are; `read_range` gives None where it has no ranges, and
-    with an `etag`, only of the object that has it, and Outside is raised for another.
+    credentials are used, empty where none are; `read_range` gives its bytes as they come, None where
+    there are no ranges, and with an `etag`, only of the object that has it: Outside is raised for another.
     `write` returns what the remote says that it has now, None if it says nothing.
     """
 
@@ -55,7 +56,7 @@ class Place(Protocol):
     def read(self, key: str) -> Iterator[bytes]: ...
     def read_range(
         self, key: str, start: int, length: int, etag: str = ""
-    ) -> bytes | memoryview | None: ...
+    ) -> Iterator[Buffer] | None: ...
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> Stored | None: ...
     def delete(self, key: str) -> None: ...
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from dreg.adapters.objects.place import Advance, Kept, Page, Place, missing
+from dreg.adapters.objects.place import Advance, Buffer, Kept, Page, Place, missing
 from dreg.adapters.objects.sending import Sending
 from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
@@ -109,14 +109,19 @@ class Store(Downloads):
         """The object's bytes as they come, not verified. Raises Missing."""
         return self._place.read(key)
 
-    def read_range(
+    def stream_range(
         self, key: str, start: int, length: int, etag: str = ""
-    ) -> bytes | memoryview | None:
-        """Bytes of a part, fewer at the object's end; None where the store has no ranges.
+    ) -> Iterator[Buffer] | None:
+        """Bytes of a part as they come, fewer at the object's end; None where the store has no ranges.
 
         With an `etag`, of that object only: Outside is raised for one that took its place.
         """
         return self._place.read_range(key, start, length, etag)
+
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> bytes | None:
+        """Bytes of a part, as `stream_range` has them, all at once."""
+        found = self.stream_range(key, start, length, etag)
+        return None if found is None else b"".join(found)
 
     def get_bytes(self, key: str, limit: int) -> bytes:
         """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""

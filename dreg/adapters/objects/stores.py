@@ -113,6 +113,6 @@ class Stores(Downloads):
     def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
         return self.first(lambda store: fetch_one(store, wanted, advance, parts))
 
-    def read_range(self, key: str, start: int, length: int) -> bytes | memoryview | None:
+    def read_range(self, key: str, start: int, length: int) -> bytes | None:
         """Bytes of a part, fewer at the object's end; None where the store has no ranges."""
         return self.first(lambda store: patiently(lambda: store.read_range(key, start, length)))
