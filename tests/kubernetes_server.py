@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -26,7 +26,7 @@ from tests.rayjob_schema import wrong_with
 TOKEN = "a-token-that-may-submit"
 NAMESPACE = "data"
 PATH = re.compile(
-    rf"/(?:api/v1|apis/(?P<group>[a-z.]+)/(?P<version>v1\w*))/namespaces/{NAMESPACE}/"
+    r"/(?:api/v1|apis/(?P<group>[a-z.]+)/(?P<version>v1\w*))/namespaces/(?P<namespace>[a-z0-9-]+)/"
     r"(?P<plural>[a-z]+)(?:/(?P<name>[a-z0-9.-]+)(?:/(?P<below>log))?)?"
 )
 KINDS = {
@@ -130,8 +130,11 @@ class Request(BaseHTTPRequestHandler):
             else:
                 self.close_connection = True
                 self.connection.close()
-        elif self.headers.get("Authorization") != f"Bearer {TOKEN}":
+        elif self.headers.get("Authorization") != f"Bearer {self.server.token}":
+            self.server.on_refusal()
             self.status(401, "Unauthorized")
+        elif match["namespace"] != NAMESPACE:
+            self.elsewhere(verb, resource, name, match["namespace"])
         elif not self.server.may(verb, match["group"] or "", resource, name):
             self.status(
                 403, f'{resource} is forbidden: account cannot {verb} resource "{resource}"'
@@ -142,6 +145,16 @@ class Request(BaseHTTPRequestHandler):
             self.say(name, query)
         else:
             getattr(self, f"{verb}_it")(plural, name, query, body)
+
+    def elsewhere(self, verb: str, resource: str, name: str | None, namespace: str) -> None:
+        """The role is for one namespace; who may everywhere is told that there is no such one."""
+        if not self.server.admin:
+            text = f'{resource} is forbidden: User "u" cannot {verb} resource "{resource}" in the namespace "{namespace}"'
+            self.status(403, text)
+        elif verb == "create":
+            self.status(404, f'namespaces "{namespace}" not found')
+        else:
+            self.status(404, f'{resource} "{name}" not found')
 
     def create_it(self, plural: str, _: Any, __: Any, body: Any) -> None:
         name = body["metadata"]["name"]
@@ -261,6 +274,9 @@ class KubernetesApi(ThreadingHTTPServer):
         self.broken_logs = 0
         self.rules = allowed()
         self.watch_seconds = 30.0
+        self.token = TOKEN
+        self.on_refusal: Callable[[], object] = lambda: None
+        self.admin = False
 
     def may(self, verb: str, group: str, resource: str, name: str | None) -> bool:
         return any(

@@ -8,7 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from dreg.adapters.extras import needed
-from dreg.adapters.kubernetes.failures import INSTALL, Absent, Passing, odd, told
+from dreg.adapters.kubernetes.credentials import bearer
+from dreg.adapters.kubernetes.failures import INSTALL, Absent, At, Passing, odd, told
+from dreg.adapters.kubernetes.kubeconfig import access
 from dreg.core.submission import Kind
 from dreg.errors import BadRequest, Outside
 
@@ -33,24 +35,25 @@ class Cluster:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         lightkube = needed("lightkube", EXTRA)
-        from lightkube.core.exceptions import ConfigError
         from lightkube.generic_resource import create_namespaced_resource
-        from yaml import YAMLError
 
+        found = access(context)
         try:
-            config = lightkube.KubeConfig.from_env().get(context)
-            if config is None:
-                raise ConfigError("no context is chosen")
-            self.client: Any = lightkube.Client(config=config, namespace=namespace, timeout=SECONDS)
-            self.server = str(config.cluster.server)
-        except (
-            ConfigError, YAMLError, OSError, ValueError, LookupError, TypeError, AttributeError,
-        ) as error:  # fmt: skip
+            self.client: Any = lightkube.Client(
+                config=found.config, namespace=namespace, timeout=SECONDS, proxy=found.proxy
+            )
+        except (OSError, ValueError) as error:  # a certificate that is none, or without its key
             raise BadRequest(
-                f"no Kubernetes cluster is known here: {str(error).partition(chr(10))[0]}",
-                hint="KUBECONFIG names the file that tells of one; --context chooses among several",
+                f"the credentials of the context `{found.config.context_name}` cannot be used: "
+                + str(error).partition("\n")[0],
+                hint="log in to the cluster again, or --context chooses another one",
             ) from error
+        if found.log_in:
+            # lightkube's own way knows one version of these programs, and not how they fail.
+            self.client._client._client.auth = bearer(found.log_in)
+        self.server = str(found.config.cluster.server)
         self.namespace = str(self.client.namespace)
+        self.at = At(self.server, self.namespace)
         self.types: dict[Kind, Any] = {
             kind: create_namespaced_resource(*names) for kind, names in TYPES.items()
         }
@@ -66,8 +69,8 @@ class Cluster:
         except Absent as error:
             plural = TYPES[kind][3]
             raise Outside(
-                f"the cluster at {self.server} knows no {plural}, or no namespace `{self.namespace}`",
-                hint=INSTALL[plural],
+                f"the cluster at {self.server} knows no {plural}",
+                hint=INSTALL[plural].format(namespace=self.namespace),
             ) from error
 
     def get(self, kind: Kind, name: str) -> dict[str, Any]:
@@ -81,7 +84,7 @@ class Cluster:
         Raises Outside when the watch breaks off.
         """
         fields = {"metadata.name": name}
-        with told(self.server, f"watch {kind}/{name}"):
+        with told(self.at, f"watch {kind}/{name}"):
             for change, object_ in self.client.watch(
                 self.types[kind], fields=fields, resource_version=version, server_timeout=WATCHED
             ):
@@ -108,17 +111,26 @@ class Cluster:
             lambda: self.client.delete(self.types[kind], name, cascade=CascadeType.BACKGROUND),
         )
 
-    def setting(self, config_map: str, key: str) -> str | None:
-        """What the ConfigMap says, None if it does not."""
-        from lightkube.resources.core_v1 import ConfigMap
-
+    def labelled(self, kind: Kind, labels: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The objects with these labels; none where the cluster does not know that kind."""
+        said = ",".join(f"{key}={value}" for key, value in labels.items())
+        found: list[dict[str, Any]] = []
         with suppress(Absent):
             found = self._patiently(
-                f"read the ConfigMap {config_map}", lambda: self.client.get(ConfigMap, config_map)
+                f"list {TYPES[kind][3]} with {said}",
+                lambda: [dict(one) for one in self.client.list(self.types[kind], labels=labels)],
             )
-            value = (found.data or {}).get(key)
-            return None if value is None else str(value)
-        return None
+        return found
+
+    def setting(self, config_map: str, key: str) -> str | None:
+        """What the ConfigMap says, None if it does not. Raises Absent where there is none."""
+        from lightkube.resources.core_v1 import ConfigMap
+
+        found = self._patiently(
+            f"read the ConfigMap {config_map}", lambda: self.client.get(ConfigMap, config_map)
+        )
+        value = (found.data or {}).get(key)
+        return None if value is None else str(value)
 
     def pods(self, labels: Mapping[str, str]) -> dict[str, str]:
         """The pods with these labels, oldest first, each with its phase."""
@@ -134,7 +146,7 @@ class Cluster:
 
     def log(self, pod: str, container: str | None, *, follow: bool) -> Iterator[str]:
         """The lines that a pod's container has said; with `follow`, until it ends."""
-        with told(self.server, f"read the log of {pod}"):
+        with told(self.at, f"read the log of {pod}"):
             lines = self.client.log(pod, container=container, follow=follow, newlines=False)
             yield from lines
 
@@ -142,10 +154,10 @@ class Cluster:
         """The answer; of a server that fails, what it says a few times later."""
         for again in range(TRIES):
             try:
-                with told(self.server, what):
+                with told(self.at, what):
                     return ask()
             except Passing:
                 if again == TRIES - 1:
                     raise
             self.sleep(0.5 * 2.0**again)
-        raise odd(self.server, "nothing")
+        raise odd(self.at, "nothing")
