@@ -25,7 +25,7 @@ import typer.main
 import typer.models
 
 from dreg import __version__
-from dreg.errors import BadRequest, DregError, Outside
+from dreg.errors import BadRequest, DregError, Lasting
 from dreg.output import out
 
 COMMANDS = (
@@ -212,6 +212,10 @@ def run(arguments: list[str]) -> int:
     if out.debug:
         out.traceback(failure.__cause__ or failure)
     out.error(failure)
+    if os.environ.get("DREG_TERMINATION_LOG"):
+        from dreg.adapters.step_files import tell_ending
+
+        tell_ending(failure)
     return failure.exit_code
 
 
@@ -225,7 +229,7 @@ def _unforeseen(error: Exception) -> DregError:
 
 
 def _internal(error: Exception) -> DregError:
-    failure = Outside(
+    failure = Lasting(
         f"internal error: {type(error).__name__}: {error}",
         hint="this is a bug in dreg; run the command again with --debug and report what it prints",
     )
@@ -237,7 +241,7 @@ def _lacking(error: ModuleNotFoundError) -> DregError:
     """Plain `dreg` is what training needs; the rest of what a registry needs is an extra."""
     if error.name is None or error.name.split(".")[0] == "dreg":
         return _internal(error)
-    failure = Outside(
+    failure = Lasting(
         f"the Python module `{error.name}` is needed for this and not installed",
         hint="pip install 'dreg[registry]'",
     )

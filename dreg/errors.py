@@ -52,5 +52,9 @@ class Outside(DregError):
     exit_code = 3
 
 
+class Lasting(Outside):
+    """It would be the same again: a pipeline's own script failed, or dreg does."""
+
+
 def _again(kind: type[DregError], fact: str, hint: str, details: tuple[str, ...]) -> DregError:
     return kind(fact, hint=hint, details=details)

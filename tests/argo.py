@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -42,8 +43,10 @@ def nested(scope: Mapping[str, str]) -> Names:
 def evaluated(expression: str, scope: Mapping[str, str]) -> str:
     """What an expression of the few forms that our files have comes to, as text."""
     code = TERNARY.sub(r"((\2) if (\1) else (\3))", expression)
-    code = code.replace("||", " or ").replace("&&", " and ")
-    names = {"toJson": json.dumps, "asInt": int, **nested(scope)}
+    code = re.sub(r'([\w.]+) contains ("[^"]*")', r"(\2 in \1)", code)
+    code = re.sub(r'([\w.]+) matches ("[^"]*")', r"bool(search(\2, \1))", code)
+    code = code.replace("||", " or ").replace("&&", " and ").replace("!(", " not (")
+    names = {"toJson": json.dumps, "asInt": int, "bool": bool, "search": re.search, **nested(scope)}
     value = eval(code, {"__builtins__": {}}, names)
     return json.dumps(value) if isinstance(value, bool) else str(value)
 
@@ -63,6 +66,58 @@ class Failed(Exception):
     """A step failed, and so did the workflow."""
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How Argo has it that a pod ended: its phase, its exit code as far as there is one, and why."""
+
+    status: str
+    code: str = "-1"
+    message: str = ""
+
+    def worth_a_retry(self, strategy: Mapping[str, Any]) -> bool:
+        """By the strategy's policy and expression, which both have to say so."""
+        phases = {"Always": ("Failed", "Error"), "OnError": ("Error",), "OnFailure": ("Failed",)}
+        last = {
+            "lastRetry.status": self.status,
+            "lastRetry.exitCode": self.code,
+            "lastRetry.message": self.message,
+        }
+        allowed = self.status in phases[strategy["retryPolicy"]]
+        return allowed and evaluated(strategy.get("expression", "true"), last) == "true"
+
+
+WELL = Ended("Succeeded", "0")
+# What Argo's controller makes of what befalls pods, as its source has it.
+EVICTED = Ended("Failed", message="The node was low on resource: memory.")
+SHUT_DOWN = Ended("Failed", "143", "Pod was terminated in response to imminent node shutdown.")
+PREEMPTED = Ended("Failed", "137", "main: Error (exit code 137)")
+DELETED = Ended("Error", message="pod deleted")
+OUT_OF_MEMORY = Ended("Failed", "137", "main: OOMKilled (exit code 137)")
+OUT_OF_TIME = Ended(
+    "Failed", message="Pod was active on the node longer than the specified deadline"
+)
+HEAD_LOST = {"jobStatus": "RUNNING", "jobDeploymentStatus": "Failed", "reason": "SubmissionFailed"}
+
+
+def met(condition: str, status: Mapping[str, Any]) -> tuple[str, list[bool]]:
+    """The first of the condition's parts that is met, and of each whether it is; Argo goes through them by their keys."""
+    parts = []
+    for part in re.findall(r"[^,(]+(?:\([^)]*\))?", condition):
+        key, relation, values = re.fullmatch(r"\s*([\w.]+)\s*(in|==)?\s*(.*)", part).groups()
+        wanted = [value.strip() for value in values.strip("()").split(",")] if relation else []
+        there = status.get(key.removeprefix("status."))
+        said = f"{key} in ({','.join(wanted)})" if relation == "in" else f"{key}={values}"
+        parts.append(
+            (
+                key,
+                said if relation else key,
+                there in wanted if relation else key.removeprefix("status.") in status,
+            )
+        )
+    parts.sort(key=lambda one: one[0])
+    return next((said for _, said, yes in parts if yes), ""), [yes for _, _, yes in parts]
+
+
 @dataclass
 class Pod:
     """One process that was run: its template, arguments, environment, how it ended."""
@@ -73,11 +128,16 @@ class Pod:
     resources: Any
     code: int
     output: str
+    ended: Ended
 
 
 @dataclass
 class Cluster:
-    """What there is in the namespace. `home` is where pods have their disks."""
+    """What there is in the namespace. `home` is where pods have their disks.
+
+    `befalls` has, by template, what becomes of the next pods instead of what their command comes to; `rayjobs` the status that
+    the next RayJobs come to instead.
+    """
 
     home: Path
     templates: Mapping[str, Any]
@@ -86,6 +146,9 @@ class Cluster:
     pods: list[Pod] = field(default_factory=list)
     manifests: list[str] = field(default_factory=list)
     locks: list[str] = field(default_factory=list)
+    tries: list[str] = field(default_factory=list)
+    befalls: dict[str, list[Ended]] = field(default_factory=dict)
+    rayjobs: list[Mapping[str, str]] = field(default_factory=list)
 
     def run(self, workflow: Mapping[str, Any]) -> None:
         """Carry out a Workflow or what a CronWorkflow makes. Raises Failed."""
@@ -125,9 +188,6 @@ class Cluster:
             return {}
         for mutex in filled(template.get("synchronization", {}), scope).get("mutexes", []):
             self.locks.append(mutex["name"])
-        if "resource" in template:
-            self._rayjob(filled(template["resource"]["manifest"], scope))
-            return {}
         return self._tried(spec, template, scope)
 
     def _steps(
@@ -162,30 +222,59 @@ class Cluster:
     def _tried(self, spec: Any, template: Any, scope: Mapping[str, str]) -> dict[str, str]:
         retry = template["retryStrategy"]
         for _ in range(int(retry["limit"]) + 1):
-            code, outputs = self._pod(spec, template, scope)
-            if code == 0:
+            self.tries.append(template["name"])
+            outputs: dict[str, str] = {}
+            if waiting := self.befalls.get(template["name"]):
+                ended = waiting.pop(0)
+            elif "resource" in template:
+                ended = self._rayjob(filled(template["resource"], scope))
+            else:
+                ended, outputs = self._pod(spec, template, scope)
+            if ended == WELL:
                 return outputs
-            last = {"lastRetry.status": "Failed", "lastRetry.exitCode": str(code)}
-            if evaluated(retry["expression"], last) != "true":
+            if not ended.worth_a_retry(retry):
                 break
         raise Failed(template["name"])
 
-    def _rayjob(self, manifest: str) -> None:
-        """What KubeRay does with a RayJob: its entrypoint is a shell's text, run on the head."""
-        self.manifests.append(manifest)
-        job = yaml.safe_load(manifest)
-        head = job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
-        (container,) = head["containers"]
-        command = ["/bin/sh", "-c", job["spec"]["entrypoint"]]
-        pod, _ = self._process(
-            "ray-head", container, head["volumes"], command, container["resources"]
-        )
-        if pod.code:
-            raise Failed("ray-head")
+    def _rayjob(self, resource: Any) -> Ended:
+        """What KubeRay does with a RayJob, and what Argo's waiting for it comes to.
+
+        Its entrypoint is a shell's text, run on the node that has what it wants.
+        """
+        self.manifests.append(resource["manifest"])
+        job = yaml.safe_load(resource["manifest"])
+        if self.rayjobs:
+            status = self.rayjobs.pop(0)
+        else:
+            group = self._that_has(json.loads(job["spec"]["entrypointResources"]), job)
+            (container,) = group["containers"]
+            command = ["/bin/sh", "-c", job["spec"]["entrypoint"]]
+            pod, _ = self._process(
+                container["name"], container, group["volumes"], command, container["resources"]
+            )
+            status = {"jobStatus": "SUCCEEDED", "jobDeploymentStatus": "Complete"}
+            if pod.code:
+                status = {
+                    "jobStatus": "FAILED", "jobDeploymentStatus": "Failed", "reason": "AppFailed",
+                }  # fmt: skip
+        failed, _ = met(resource["failureCondition"], status)
+        if failed:
+            said = f"failure condition '{failed}' evaluated true"
+            return Ended("Failed", "64", f"main: Error (exit code 64): {said}")
+        assert all(met(resource["successCondition"], status)[1]), "it would be waited for for ever"
+        return WELL
+
+    def _that_has(self, wanted: Mapping[str, float], job: Any) -> Any:
+        for group in job["spec"]["rayClusterSpec"]["workerGroupSpecs"]:
+            # KubeRay puts them into a shell's text.
+            (there,) = shlex.split(group["rayStartParams"]["resources"])
+            if json.loads(there).items() >= wanted.items():
+                return group["template"]["spec"]
+        raise AssertionError(f"Ray would wait for {wanted} for ever")
 
     def _pod(
         self, spec: Any, template: Any, scope: Mapping[str, str]
-    ) -> tuple[int, dict[str, str]]:
+    ) -> tuple[Ended, dict[str, str]]:
         template = filled(template, scope)
         container = template["container"]
         patch = json.loads(template.get("podSpecPatch", "{}"))
@@ -199,7 +288,7 @@ class Cluster:
                 outputs[one["name"]] = place.read_text()
             elif pod.code == 0:
                 outputs[one["name"]] = one["valueFrom"]["default"]
-        return pod.code, outputs
+        return pod.ended, outputs
 
     def _process(
         self, name: str, container: Any, volumes: Any, command: list[str], resources: Any
@@ -216,6 +305,8 @@ class Cluster:
             for key, text in self.secrets.get(secrets.get(one["name"], ""), {}).items():
                 (place / key).write_text(text)
 
+        mounts["/dev/termination-log"] = str(disk / "termination-log")
+
         def here(text: str) -> str:
             for inside, outside in mounts.items():
                 text = text.replace(inside, outside)
@@ -228,7 +319,12 @@ class Cluster:
         for one in container["env"]:
             value = one["value"] if "value" in one else self._referred(one["valueFrom"])
             if value is not None:
-                placed = one["name"] in ("DREG_CACHE", "TMPDIR", "GIT_CONFIG_VALUE_0")
+                placed = one["name"] in (
+                    "DREG_CACHE",
+                    "TMPDIR",
+                    "GIT_CONFIG_VALUE_0",
+                    "DREG_TERMINATION_LOG",
+                )
                 environment[one["name"]] = here(value) if placed else value
         command = [here(word) for word in command]
         done = subprocess.run(
@@ -240,7 +336,11 @@ class Cluster:
             check=False,
             timeout=300,
         )
-        pod = Pod(name, command, environment, resources, done.returncode, done.stdout + done.stderr)
+        log = disk / "termination-log"
+        code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        said = f"main: Error (exit code {code})" + (f": {log.read_text()}" if log.exists() else "")
+        ended = Ended("Failed", str(code), said) if code else WELL
+        pod = Pod(name, command, environment, resources, code, done.stdout + done.stderr, ended)
         self.pods.append(pod)
         return pod, here
 

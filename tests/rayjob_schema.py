@@ -47,7 +47,7 @@ SCHEMA = closed(
     ),
     spec=closed(
         ("entrypoint", "rayClusterSpec"),
-        entrypoint=TEXT,
+        entrypoint=TEXT, entrypointResources=TEXT,
         submissionMode={"enum": ["K8sJobMode", "HTTPMode", "SidecarMode", "InteractiveMode"]},
         shutdownAfterJobFinishes={"type": "boolean"},
         ttlSecondsAfterFinished=WHOLE, activeDeadlineSeconds=WHOLE, backoffLimit=WHOLE,

@@ -9,7 +9,17 @@ import yaml
 
 from dreg.ci.rendering import for_cluster
 from dreg.core.manifest import trailers
-from tests.argo import Cluster, Failed
+from tests.argo import (
+    DELETED,
+    EVICTED,
+    HEAD_LOST,
+    OUT_OF_MEMORY,
+    OUT_OF_TIME,
+    PREEMPTED,
+    SHUT_DOWN,
+    Cluster,
+    Failed,
+)
 from tests.ci_jobs import states
 from tests.kubernetes_server import templates
 from tests.passages import NAME as PASSAGES
@@ -127,12 +137,71 @@ def test_what_something_outside_did_is_tried_again_and_what_stays_so_is_not(regi
 
 
 @pytest.mark.slow
+def test_a_script_that_fails_is_not_tried_again_and_argo_says_which(registry, argo):
+    script = registry.path / "pipelines" / NAME / "scripts" / "process.py"
+    script.write_text("raise ValueError('of our own')\n")
+    registry.commit_all()
+    registry.git("push", "-q")
+    with pytest.raises(Failed):
+        argo.run(nightly())
+    assert argo.tries == ["plan", "release"]
+    said = argo.pods[-1].ended.message
+    assert said == f"main: Error (exit code 3): stage `process` of `{NAME}` ended with exit code 1"
+
+
+@pytest.mark.slow
+def test_a_registry_that_is_away_is_worth_another_try(registry, argo):
+    argo.config_maps["dreg"]["DREG_REPO"] = "http://127.0.0.1:1/away.git"
+    with pytest.raises(Failed, match="plan"):
+        argo.run(nightly())
+    assert argo.tries == ["plan"] * 4
+
+
+@pytest.mark.slow
+def test_pods_that_were_lost_are_made_again(registry, argo):
+    argo.befalls = {"plan": [EVICTED, DELETED], "release": [SHUT_DOWN, PREEMPTED, EVICTED]}
+    argo.run(nightly())
+    assert argo.tries == ["plan"] * 3 + ["release"] * 4
+    assert registry.remote_tags() == ["toy-v1.0.0"]
+    for again in (OUT_OF_MEMORY, OUT_OF_TIME):
+        argo.tries.clear()
+        argo.befalls = {"release": [again]}
+        with pytest.raises(Failed):
+            argo.run(nightly())
+        assert argo.tries == ["plan", "release"], "it would be the same again"
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_that_was_lost_is_made_again_and_a_job_that_failed_is_not(registry, argo):
+    chosen = {"dataset": NAME, "load": "false"}
+    argo.rayjobs = [HEAD_LOST]
+    argo.befalls = {"release": [EVICTED]}  # who waits for it
+    argo.run(started("embeddings-pipeline", **chosen))
+    assert argo.tries == ["release"] * 3
+    assert registry.remote_tags() == ["toy-v1.0.0"]
+    stopped = {"jobStatus": "STOPPED", "jobDeploymentStatus": "Complete"}
+    late = {"jobStatus": "RUNNING", "jobDeploymentStatus": "Failed", "reason": "DeadlineExceeded"}
+    odd = {"jobStatus": "", "jobDeploymentStatus": "ValidationFailed"}
+    for status in (stopped, late, odd):
+        argo.tries.clear()
+        argo.rayjobs = [status]
+        with pytest.raises(Failed, match="release"):
+            argo.run(started("embeddings-pipeline", **chosen))
+        assert argo.tries == ["release"]
+    argo.tries.clear()
+    with pytest.raises(Failed, match="release"):
+        argo.run(started("embeddings-pipeline", dataset="nothing", load="false"))
+    assert argo.tries == ["release"], "`dreg ci run` has said no"
+
+
+@pytest.mark.slow
 def test_embeddings_are_released_by_a_rayjob_or_only_loaded(registry, argo):
     chosen = {"dataset": NAME, "compute_type": "gpu-small", "load": "false"}
     argo.run(started("embeddings-pipeline", **chosen))
-    (head,) = argo.pods
-    assert (head.template, head.command) == ("ray-head", ["/bin/sh", "-c", "dreg ci run"])
-    assert head.environment["DREG_COMPUTE_TYPE"] == "gpu-small"
+    (worker,) = argo.pods
+    assert (worker.template, worker.command) == ("ray-worker", ["/bin/sh", "-c", "dreg ci run"])
+    assert worker.environment["DREG_COMPUTE_TYPE"] == "gpu-small"
+    assert worker.resources == json.loads(TYPES["gpu-small"]), "what pipelines are told they have"
     assert registry.remote_tags() == ["toy-v1.0.0"]
     assert argo.locks == [f"dreg-{NAME}"]
     name = 'toy"; touch ../pwned; echo "$(touch pwned)'
@@ -142,7 +211,7 @@ def test_embeddings_are_released_by_a_rayjob_or_only_loaded(registry, argo):
     back = '1.0.0"; touch ../pwned; "'
     with pytest.raises(Failed, match="load"):
         argo.run(started("embeddings-pipeline", dataset=NAME, data_version=back))
-    assert [pod.template for pod in argo.pods] == ["ray-head", "ray-head", "load"], (
+    assert [pod.template for pod in argo.pods] == ["ray-worker", "ray-worker", "load"], (
         "nothing is made"
     )
     assert "is not a version range" in argo.pods[-1].output

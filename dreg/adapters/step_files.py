@@ -1,13 +1,18 @@
-"""The files by which a step of GitHub Actions tells its job something: summary and outputs."""
+"""The files by which a step of GitHub Actions tells its job something, and a container its cluster why it ended."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dreg.core.ci.cluster import ANOTHER_TRY
+from dreg.errors import DregError, Lasting, Outside
+
+ENDING = "DREG_TERMINATION_LOG"
 SUMMARY, OUTPUT = "GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"
 LARGEST = 1024 * 1024  # bytes of a step's summary, of which GitHub takes all or nothing
 
@@ -36,3 +41,12 @@ def tell_outputs(values: Mapping[str, Any]) -> None:
         for name, value in values.items():
             # JSON escapes ends of lines, so that no value can set another output.
             file.write(f"{name}={json.dumps(value)}\n")
+
+
+def tell_ending(error: DregError) -> None:
+    """Say why it ended where Kubernetes looks for that, if it does: Argo shows it, and tries again what is worth it."""
+    if not (place := os.environ.get(ENDING)):
+        return
+    passing = isinstance(error, Outside) and not isinstance(error, Lasting)
+    with suppress(OSError), Path(place).open("w", encoding="utf-8") as file:
+        file.write(f"{ANOTHER_TRY}: {error.fact}" if passing else error.fact)

@@ -24,7 +24,7 @@ from dreg.core.choices import Choices
 from dreg.core.ci.automation import Automation
 from dreg.core.ci.compute import USUAL, ComputeType, compute_type
 from dreg.core.freshness import State
-from dreg.errors import BadRequest, DregError, Outside, Refused, Stale
+from dreg.errors import BadRequest, DregError, Lasting, Outside, Refused, Stale
 from dreg.freshness import state_of
 from dreg.output import harmless, jsonable, out
 from dreg.registry import Dataset, Registry
@@ -125,7 +125,8 @@ class Work:
                 # It may need one that was skipped itself.
                 near = (errors[n] for n in ran if n in errors and n in one.why)
                 culprit = next(near, None) or next(iter(errors.values()))
-                self._fail(one.name, Outside(one.why, hint=culprit.hint, details=[culprit.fact]))
+                kind = Lasting if isinstance(culprit, Lasting) else Outside
+                self._fail(one.name, kind(one.why, hint=culprit.hint, details=[culprit.fact]))
             else:
                 ready.append(dataset)
         needed = needs(self.registry, [dataset.name for dataset in ready])
@@ -148,7 +149,7 @@ class Work:
         """Raises Outside or Refused for what is made from bytes that were not released, in this run or before."""
         if name := next((name for name in sorted(needed) if name in self.errors), None):
             error = self.errors[name]
-            kind = Refused if isinstance(error, Refused) else Outside
+            kind = next(k for k in (Refused, Lasting, Outside, DregError) if isinstance(error, k))
             raise kind(f"needs {name}", hint=error.hint, details=[error.fact])
         if self.manner.dry_run:  # then nothing is released that it could be made from
             return
@@ -272,7 +273,8 @@ def _summary(errors: Mapping[str, DregError], total: int) -> DregError | None:
     if len(errors) < 2:
         return next(iter(errors.values()), None)
     kinds = {type(error) for error in errors.values()}
-    kind = kinds.pop() if len(kinds) == 1 else Outside
+    several = Outside if Outside in kinds else Lasting  # what may pass is worth another try
+    kind = kinds.pop() if len(kinds) == 1 else several
     return kind(
         f"{len(errors)} of {total} datasets were not released",
         hint=f"see each one alone: dreg ci run {next(iter(errors))}",

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from dreg.errors import BadRequest, DregError, Outside, Refused
+from dreg.errors import BadRequest, DregError, Lasting, Outside, Refused
 
 LAST_WORDS = 10
 KEPT = 200
@@ -74,7 +74,7 @@ class Transcript:
         stage = f"stage `{self.failed}` of `{dataset}`"
         if exited is None:
             reason = self.reason or "failed"
-            return Outside(f"{stage}: {reason}", hint=f"the whole log: {log}", details=self._last())
+            return Lasting(f"{stage}: {reason}", hint=f"the whole log: {log}", details=self._last())
         code = int(exited[1])
         if code in _KINDS and (told := self._told(stage, _KINDS[code])):
             return told
@@ -82,13 +82,13 @@ class Transcript:
             number = -code if code < 0 else code - 128
             fact = f"{stage} was ended by signal {number}"
             hint = f"the machine may have run out of memory; the whole log: {log}"
-            return Outside(
+            return Lasting(
                 fact, hint=hint if number == 9 else f"the whole log: {log}", details=self._last()
             )
         hint = f"the whole log: {log}"
         if code == 127:
             hint = f"a program it needs is not installed; {hint}"
-        return Outside(f"{stage} ended with exit code {code}", hint=hint, details=self._last())
+        return Lasting(f"{stage} ended with exit code {code}", hint=hint, details=self._last())
 
     def _last(self) -> list[str]:
         return [line for line in self.own if line.strip()][-LAST_WORDS:]

@@ -33,12 +33,32 @@ PIPELINE, EMBEDDINGS = "data-pipeline", "embeddings-pipeline"
 IMAGE, RAY_IMAGE = "image", "ray-image"  # keys of the ConfigMap
 CREDENTIALS = "/var/run/dreg/git/credentials"
 RAY_VERSION = "2.60.0"  # as constraints.txt has it: the image's
-# Exit code 3 is what something outside did: another try may find it well. 1 and 2 would be the same again.
-RETRIES = """\
+ENDING = "/dev/termination-log"  # from where Kubernetes takes what a container says at last
+ANOTHER_TRY = "worth another try"
+# A pod that was lost has no exit code of dreg's: Argo says Error, or Failed with -1 or what a signal made of it. Of dreg's own, 1
+# and 2 would be the same again, and so is 3 unless it says that a neighbour failed. More memory or time is nobody's to give.
+# No maxDuration: it counts from the first start, so that what ran for longer would never be tried again.
+RETRIES = f"""\
 limit: "3"
 retryPolicy: Always
-expression: 'lastRetry.status == "Error" || asInt(lastRetry.exitCode) == 3'
-backoff: {duration: 1m, factor: "2", maxDuration: 30m}"""
+expression: >-
+  lastRetry.status == "Error"
+  || (lastRetry.exitCode == "3" && lastRetry.message contains "{ANOTHER_TRY}")
+  || (!(lastRetry.exitCode in ["1", "2", "3"]) && !(lastRetry.message matches "OOMKilled|deadline"))
+backoff: {{duration: 1m, factor: "2"}}"""
+# Of who waits for a RayJob: what was made of it is in the message, as the condition that was met. The reason `AppFailed`,
+# and a job that has failed, are what `dreg ci run` ended with; without them its cluster was lost.
+RAYJOB_FAILED = (
+    "status.jobDeploymentStatus == ValidationFailed, status.jobStatus in (FAILED, STOPPED), "
+    "status.reason in (AppFailed, DeadlineExceeded), status.reason"
+)
+RAYJOB_RETRIES = """\
+limit: "2"
+retryPolicy: Always
+expression: >-
+  lastRetry.status == "Error"
+  || !(lastRetry.message matches "'status.job|'status.reason in|deadline|is forbidden|is invalid")
+backoff: {duration: 1m, factor: "2"}"""
 CONFINED = """\
 securityContext:
   allowPrivilegeEscalation: false
@@ -117,6 +137,9 @@ def _marks() -> dict[str, str]:
         "postgres": _settings(POSTGRES, POSTGRES_KEYS),
         "registry": _registry(),
         "retries": RETRIES,
+        "ending": f"- {{name: DREG_TERMINATION_LOG, value: {ENDING}}}",
+        "rayjob-retries": RAYJOB_RETRIES,
+        "rayjob-failed": RAYJOB_FAILED,
         "confined": CONFINED,
         "mounts": MOUNTS,
         "compute-types": "\n".join(
