@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dreg.ci.rendering import rayjob_on
 from tests.ci_jobs import ACTIONS
 from tests.kubernetes_server import NAMESPACE, Fault, templates
 from tests.small_registry import NAME
@@ -158,6 +159,51 @@ def test_submitted_again_by_the_same_name_it_is_the_same(submit, kubernetes):
     assert len(made(kubernetes)) == 1
 
 
+def test_what_it_runs_in_and_by_which_template_is_part_of_what_was_asked(submit, kubernetes):
+    assert to_argo(submit).code == 0
+    assert to_argo(submit, "--template", "data-pipeline").code == 0, "which is the usual one"
+    other = to_argo(submit, "--template", "embeddings-pipeline")
+    assert (other.code, "was asked for something else" in other.stderr) == (1, True)
+    ray = (NAME, "--to", "ray", "--id", "r", "--image")
+    assert submit(*ray, "acme/a@sha256:1").code == 0
+    other = submit(*ray, "acme/b@sha256:2")
+    assert (other.code, "was asked for something else" in other.stderr) == (1, True)
+    # In one run of GitHub's, which names them.
+    told = [
+        submit(NAME, "--to", "argo", *template, "--json", **ACTIONS).json["id"]
+        for template in ((), ("--template", "embeddings-pipeline"), ())
+    ]
+    assert told[0] == told[2] != told[1]
+    assert len(made(kubernetes)) == 3
+
+
+@pytest.mark.parametrize(
+    "more, fact",
+    [
+        (("--to", "argo", "--image", "i"), "--image is for a RayJob"),
+        (("--to", "argo", "--repo", "r"), "--repo is for a Ray cluster's own API"),
+        (("--to", "ray", "--template", "data-pipeline"), "--template is for Argo"),
+    ],
+)
+def test_an_option_that_is_for_another_is_not_passed_over(submit, kubernetes, more, fact):
+    done = submit(NAME, *more)
+    assert (done.code, fact in done.stderr) == (2, True)
+    assert kubernetes.asked == []
+
+
+def test_a_dataset_may_be_called_as_a_command_is(submit, kubernetes, registry):
+    for name in ("run", "status", "cancel"):
+        registry.ok("new", name, "--kind", "tabular")
+        words = ["run", name] if name == "run" else [name]
+        assert submit(*words, "--to", "argo", "--id", f"id-{name}").code == 0
+    given = [one["spec"]["arguments"]["parameters"][0]["value"] for one in made(kubernetes)]
+    assert given == ["run", "status", "cancel"]
+    done = submit("run", "--to", "argo")
+    assert (done.code, "`run` is a dataset here" in done.stderr) == (2, True)
+    assert len(made(kubernetes)) == 3
+    assert submit("status", "workflow/id-status").code == 0
+
+
 def test_a_step_of_a_workflow_that_is_run_again_submits_nothing_twice(submit, kubernetes):
     ids = [
         submit(NAME, "--to", "argo", "--json", **{**ACTIONS, "GITHUB_RUN_ATTEMPT": attempt}).json[
@@ -218,6 +264,43 @@ def test_it_is_cancelled_and_told_so(submit, kubernetes):
     assert (waited.code, "was cancelled" in waited.stderr) == (3, True)
 
 
+def test_a_ray_cluster_that_a_workflow_made_is_ended_with_it(submit, kubernetes):
+    inner = templates()["embeddings-pipeline"]["spec"]["templates"]
+    (release,) = (one for one in inner if "resource" in one)
+    to_argo(submit, "--template", "embeddings-pipeline")
+    for name, workflow, status in (
+        ("ours", f"{NAME}-1", {"jobStatus": "RUNNING"}),
+        ("before", f"{NAME}-1", {"jobStatus": "FAILED", "jobDeploymentStatus": "Failed"}),
+        ("others", "another", {"jobStatus": "RUNNING"}),
+    ):
+        job = rayjob_on("cpu-small")
+        job["metadata"] = {"name": name, "labels": {"dreg/workflow": workflow}}
+        kubernetes.put("rayjobs", {**job, "status": status})
+    assert '    dreg/workflow: "{{workflow.name}}"\n' in release["resource"]["manifest"]
+    assert submit("cancel", ID).stdout == f"{ID}: cancelled\n"
+    left = [one["metadata"]["name"] for one in made(kubernetes, "rayjobs")]
+    assert left == ["before", "others"]
+
+
+def test_what_pods_said_is_gone_with_them(submit, kubernetes):
+    """As `podGC` has it."""
+    kubernetes.plays = [DONE]
+    followed = to_argo(submit, "--follow")
+    assert followed.code == 0
+    assert "its pods are gone with all that they said" in followed.stderr
+    for command in (("logs", ID), ("logs", ID, "--follow")):
+        done = submit(*command, "--namespace", NAMESPACE)
+        assert done.code == 2
+        assert f"`{ID}` is over, and its pods are gone with all that they said" in done.stderr
+        assert f"hint: dreg submit status {ID} --namespace {NAMESPACE} tells" in done.stderr
+
+
+def test_hints_go_on_where_it_was_asked(submit, kubernetes):
+    kubernetes.plays = [{"phase": "Failed"}]
+    done = to_argo(submit, "--wait", "--namespace", NAMESPACE, "--context", "here")
+    assert f"hint: dreg submit logs {ID} --namespace {NAMESPACE} --context here\n" in done.stderr
+
+
 def test_what_is_not_there_is_told(submit):
     for command in ("status", "logs", "cancel"):
         done = submit(command, "workflow/nothing")
@@ -248,7 +331,7 @@ def test_a_rayjob_of_the_compute_type_is_made_in_the_clusters_image(submit, kube
     (worker,) = cluster["workerGroupSpecs"][0]["template"]["spec"]["containers"]
     assert head["image"] == worker["image"] == "acme/dreg-ray@sha256:cafe"
     assert worker["resources"]["limits"]["nvidia.com/gpu"] == "2"
-    chosen = {one["name"]: one["value"] for one in head["env"] if "value" in one}
+    chosen = {one["name"]: one["value"] for one in worker["env"] if "value" in one}
     assert (chosen["DREG_DATASETS"], chosen["DREG_BUMP"]) == (NAME, "major")
     assert chosen["DREG_COMPUTE_TYPE"] == "gpu-medium"
     assert chosen["DREG_SUBMISSION"] == "rayjob/toy-r"
@@ -257,8 +340,28 @@ def test_a_rayjob_of_the_compute_type_is_made_in_the_clusters_image(submit, kube
 def test_without_an_image_no_rayjob_is_made(submit, kubernetes):
     done = submit(NAME, "--to", "ray")
     assert (done.code, "--image" in done.stderr) == (2, True)
+    assert f"`dreg` is not there in the namespace `{NAMESPACE}`" in done.stderr
+    kubernetes.configure(image="i")
+    assert "`dreg` has no `ray-image`" in submit(NAME, "--to", "ray").stderr
     assert made(kubernetes, "rayjobs") == []
     assert submit(NAME, "--to", "ray", "--image", "dreg-ray:1").code == 0
+
+
+@pytest.mark.parametrize(
+    "status, code",
+    [
+        ({"reason": "AppFailed", "message": "Job entrypoint command failed with exit code 1, last available logs (x):\nerror"}, 1),
+        ({"reason": "AppFailed", "message": "Job entrypoint command failed with exit code 2. No logs available."}, 2),
+        ({"reason": "AppFailed", "message": "Job entrypoint command failed with exit code 137, last"}, 3),
+        ({"jobStatus": "RUNNING", "reason": "DeadlineExceeded"}, 3),
+    ],
+)  # fmt: skip
+def test_waiting_for_a_rayjob_ends_as_its_run_does(submit, kubernetes, status, code):
+    kubernetes.plays = [{"jobStatus": "FAILED", "jobDeploymentStatus": "Failed", **status}]
+    done = submit(NAME, "--to", "ray", "--image", "i", "--id", "a", "--wait")
+    assert done.code == code
+    assert "`rayjob/a` failed: " in done.stderr
+    assert "last available" not in done.stderr
 
 
 def test_a_rayjob_that_fails_or_is_deleted_is_told(submit, kubernetes):
@@ -270,6 +373,7 @@ def test_a_rayjob_that_fails_or_is_deleted_is_told(submit, kubernetes):
     kubernetes.plays = [{"jobStatus": "RUNNING"}, None]
     done = submit(NAME, "--to", "ray", "--image", "i", "--id", "b", "--wait")
     assert (done.code, "`rayjob/b` was deleted" in done.stderr) == (3, True)
+    assert "it goes on" not in done.stderr
     kubernetes.plays = []
     submit(NAME, "--to", "ray", "--image", "i", "--id", "c")
     assert submit("cancel", "rayjob/c").stdout == "rayjob/c: cancelled\n"
@@ -283,7 +387,9 @@ def test_credentials_that_are_not_accepted(submit, kubernetes, registry):
     kubernetes.kubeconfig(registry.home, token="old")
     done = to_argo(submit)
     assert done.code == 3
-    assert "does not accept the credentials\n\nhint: renew them: kubectl auth whoami" in done.stderr
+    assert (
+        "does not accept the credentials\n\nhint: renew them: log in to the cluster" in done.stderr
+    )
     assert len(kubernetes.asked) == 1, "it would be the same again"
 
 
@@ -291,9 +397,35 @@ def test_an_account_that_may_not(submit, kubernetes):
     kubernetes.rules = [rule for rule in kubernetes.rules if "workflows" not in rule["resources"]]
     done = to_argo(submit)
     assert done.code == 3
-    assert f"does not let this account make {ID}" in done.stderr
+    assert f"does not let this account make {ID} in the namespace `{NAMESPACE}`" in done.stderr
     assert "  workflows is forbidden" in done.stderr
     assert "hint: its account needs what the role `dreg-submit`" in done.stderr
+
+
+def test_a_namespace_that_is_not_there(submit, kubernetes):
+    nowhere = ("--namespace", "nowhere")
+    done = to_argo(submit, *nowhere)
+    assert (done.code, "in the namespace `nowhere`" in done.stderr) == (3, True), (
+        "as far as it may look"
+    )
+    assert "--namespace names another one" in done.stderr
+    kubernetes.admin = True
+    for to in ("argo", "ray"):
+        done = submit(NAME, "--to", to, *nowhere, *(("--image", "i") if to == "ray" else ()))
+        assert done.code == 2
+        assert "has no namespace `nowhere`\n\nhint: --namespace names another one" in done.stderr
+        assert "kubectl create namespace nowhere" in done.stderr
+    done = submit("status", ID, *nowhere)
+    assert (done.code, "no such thing in the namespace `nowhere`" in done.stderr) == (2, True)
+
+
+def test_a_token_that_expires_meanwhile(submit, kubernetes):
+    kubernetes.plays, kubernetes.watch_seconds = [RUNNING] * 99, 0.5
+    kubernetes.faults = [Fault("watch", 401, times=99)]
+    done = to_argo(submit, "--wait", "--namespace", NAMESPACE)
+    assert done.code == 3
+    assert f"it goes on: dreg submit status {ID} --namespace {NAMESPACE}" in done.stderr
+    assert "hint: renew them: log in to the cluster again" in done.stderr
 
 
 def test_a_cluster_without_argo(submit, kubernetes):
@@ -301,7 +433,10 @@ def test_a_cluster_without_argo(submit, kubernetes):
     done = to_argo(submit)
     assert done.code == 3
     assert "knows no workflows" in done.stderr
-    assert "hint: install Argo Workflows, then: kubectl apply -k deploy/argo" in done.stderr
+    assert (
+        f"hint: install Argo Workflows, then: kubectl apply -n {NAMESPACE} -k deploy/argo"
+        in done.stderr
+    )
 
 
 def test_what_the_schema_does_not_take(submit, kubernetes):
@@ -319,6 +454,20 @@ def test_a_failing_api_is_asked_again_and_nothing_is_made_twice(submit, kubernet
     done = to_argo(submit, "--wait")
     assert done.code == 0, done.stderr
     assert len(made(kubernetes)) == 1
+
+
+@pytest.mark.parametrize("how", ["--wait", "--follow"])
+def test_an_api_that_is_away_for_a_while_is_borne_with(submit, kubernetes, how):
+    kubernetes.pod("toy-1-plan-1", {"workflows.argoproj.io/workflow": f"{NAME}-1"}, "hello")
+    kubernetes.watch_seconds = 0.3
+    kubernetes.plays = [RUNNING, DONE]
+    to_argo(submit)
+    # More often than one request is asked again.
+    kubernetes.faults = [Fault("watch", 503, times=2), Fault("list", 503, times=6)]
+    done = to_argo(submit, how)
+    assert done.code == 0, done.stderr
+    assert "nobody waits" not in done.stderr
+    assert ("hello" in done.stderr) == (how == "--follow")
 
 
 def test_an_api_that_keeps_failing(submit, kubernetes):
@@ -364,6 +513,8 @@ def test_no_right_that_the_role_gives_is_more_than_is_used(submit, kubernetes):
     to_argo(submit)
     submit("logs", ID)
     submit("cancel", ID)
+    to_argo(submit, "--template", "embeddings-pipeline", "--id", "e")
+    submit("cancel", "workflow/e")
     kubernetes.plays = [RUNNING, DONE]
     submit(NAME, "--to", "argo", "--wait")
     kubernetes.plays = [{"jobStatus": "RUNNING"}, {"jobStatus": "STOPPED"}]
@@ -371,13 +522,18 @@ def test_no_right_that_the_role_gives_is_more_than_is_used(submit, kubernetes):
     kubernetes.plays = []
     submit(NAME, "--to", "ray", "--id", "c")
     submit("cancel", "rayjob/c")
-    given = {
+    forbidden = [one for one in kubernetes.asked if one not in given(kubernetes)]
+    assert forbidden == []
+    assert given(kubernetes) == set(kubernetes.asked)
+
+
+def given(kubernetes):
+    return {
         (verb, what)
         for rule in kubernetes.rules
         for what in rule["resources"]
         for verb in rule["verbs"]
     }
-    assert given == set(kubernetes.asked)
 
 
 def test_what_the_readme_shows_is_what_can_be_said(submit, kubernetes, registry):

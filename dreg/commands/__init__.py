@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Annotated, TypeVar
 
 import typer
@@ -111,5 +112,92 @@ EmbeddedOpt = Annotated[
     bool,
     typer.Option(
         "--embedded", help="In a Postgres of your own, started when needed; no PGVECTOR_*."
+    ),
+]
+
+
+class BumpName(StrEnum):
+    """The bumps one can ask for; `auto` takes the computed one."""
+
+    auto = "auto"
+    patch = "patch"
+    minor = "minor"
+    major = "major"
+
+
+def complete_compute(incomplete: str) -> Sequence[str]:
+    """Compute types for shell completion."""
+    from dreg.core.ci.compute import COMPUTE_TYPES
+
+    return [name for name in COMPUTE_TYPES if name.startswith(incomplete)]
+
+
+# What a run is told, here or where it is submitted to; a workflow's inputs have these names.
+RunNamesArg = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        envvar="DREG_DATASETS",
+        show_envvar=False,
+        autocompletion=complete_dataset,
+        show_default=False,
+        hidden=True,
+    ),
+]
+BumpOpt = Annotated[
+    BumpName,
+    typer.Option(
+        envvar="DREG_BUMP", show_envvar=False, help="Raise the computed bump (DREG_BUMP)."
+    ),
+]
+ForceOpt = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        "-f",
+        envvar="DREG_FORCE",
+        show_envvar=False,
+        help="Run every stage, changed or not (DREG_FORCE).",
+    ),
+]
+ComputeOpt = Annotated[
+    str,
+    typer.Option(
+        metavar="TYPE",
+        envvar="DREG_COMPUTE_TYPE",
+        show_envvar=False,
+        autocompletion=complete_compute,
+        help="What pipelines are given: cpu- or gpu-, small, medium or large (DREG_COMPUTE_TYPE).",
+    ),
+]
+DryRunOpt = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run",
+        envvar="DREG_DRY_RUN",
+        show_envvar=False,
+        help="Run and check, and say what would be released (DREG_DRY_RUN).",
+    ),
+]
+NamespaceOpt = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        metavar="NAME",
+        help="The namespace; default: the kubeconfig's.",
+        show_default=False,
+    ),
+]
+ContextOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="The kubeconfig's context.", show_default=False),
+]
+AddressOpt = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="A Ray cluster's own job API (RAY_API_SERVER_ADDRESS); without, RayJobs in Kubernetes.",
+        show_default=False,
     ),
 ]

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dreg.commands import WaitOpt, answers, complete_dataset
+from dreg.commands import (
+    BumpName,
+    BumpOpt,
+    ComputeOpt,
+    DryRunOpt,
+    ForceOpt,
+    RunNamesArg,
+    WaitOpt,
+    answers,
+)
 from dreg.output import out
 
 app = typer.Typer(
@@ -19,35 +27,6 @@ app = typer.Typer(
     no_args_is_help=True,
     epilog="Example: dreg ci run wine-quality",
 )
-
-
-class BumpName(StrEnum):
-    """The bumps one can ask for; `auto` takes the computed one."""
-
-    auto = "auto"
-    patch = "patch"
-    minor = "minor"
-    major = "major"
-
-
-def complete_compute(incomplete: str) -> list[str]:
-    """Compute types for shell completion."""
-    from dreg.core.ci.compute import COMPUTE_TYPES
-
-    return [name for name in COMPUTE_TYPES if name.startswith(incomplete)]
-
-
-NamesArg = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[NAME]...",
-        envvar="DREG_DATASETS",
-        show_envvar=False,
-        autocompletion=complete_dataset,
-        show_default=False,
-        hidden=True,
-    ),
-]
 
 
 RepoOpt = Annotated[
@@ -63,46 +42,15 @@ RepoOpt = Annotated[
 @app.command()
 @answers("dreg.ci.answer:Result")
 def run(
-    names: NamesArg = None,
-    bump: Annotated[
-        BumpName,
-        typer.Option(
-            envvar="DREG_BUMP", show_envvar=False, help="Raise the computed bump (DREG_BUMP)."
-        ),
-    ] = BumpName.auto,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            "-f",
-            envvar="DREG_FORCE",
-            show_envvar=False,
-            help="Run every stage, changed or not (DREG_FORCE).",
-        ),
-    ] = False,
-    compute_type: Annotated[
-        str,
-        typer.Option(
-            metavar="TYPE",
-            envvar="DREG_COMPUTE_TYPE",
-            show_envvar=False,
-            autocompletion=complete_compute,
-            help="What pipelines are given: cpu- or gpu-, small, medium or large (DREG_COMPUTE_TYPE).",
-        ),
-    ] = "cpu-small",
+    names: RunNamesArg = None,
+    bump: BumpOpt = BumpName.auto,
+    force: ForceOpt = False,
+    compute_type: ComputeOpt = "cpu-small",
     results: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", help="Write result.json there.", show_default=False),
     ] = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            envvar="DREG_DRY_RUN",
-            show_envvar=False,
-            help="Run and check, and say what would be released (DREG_DRY_RUN).",
-        ),
-    ] = False,
+    dry_run: DryRunOpt = False,
     branch: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
@@ -145,7 +93,7 @@ def run(
 @app.command()
 @answers("dreg.ci.planning:Planned")
 def plan(
-    names: NamesArg = None,
+    names: RunNamesArg = None,
     changed_since: Annotated[
         str | None,
         typer.Option(

@@ -8,18 +8,30 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-from dreg.commands import answers
-from dreg.commands.ci import BumpName, NamesArg, complete_compute
+from dreg.commands import (
+    AddressOpt,
+    BumpName,
+    BumpOpt,
+    ComputeOpt,
+    ContextOpt,
+    DryRunOpt,
+    ForceOpt,
+    NamespaceOpt,
+    RunNamesArg,
+    answers,
+)
 from dreg.output import out
 
 USUAL = "run"
 
 
 class Submitting(typer.core.TyperGroup):
-    """`dreg submit NAME` is `dreg submit run NAME`: only what is no command can be a dataset."""
+    """`dreg submit NAME` is `dreg submit run NAME`: a dataset is what is no command, or goes `--to` somewhere."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+        goes = any(word == "--to" or word.startswith("--to=") for word in args)
+        commands = {USUAL} if goes else self.commands.keys()
+        if args and args[0] not in (*commands, *ctx.help_option_names):
             args = [USUAL, *args]
         return super().parse_args(ctx, args)
 
@@ -51,64 +63,17 @@ app = typer.Typer(
 IdArg = Annotated[
     str, typer.Argument(metavar="ID", help="As `dreg submit` told it, such as workflow/NAME.")
 ]
-NamespaceOpt = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace",
-        "-n",
-        metavar="NAME",
-        help="The namespace; default: the kubeconfig's.",
-        show_default=False,
-    ),
-]
-ContextOpt = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="The kubeconfig's context.", show_default=False),
-]
-AddressOpt = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="A Ray cluster's own job API (RAY_API_SERVER_ADDRESS); without, RayJobs in Kubernetes.",
-        show_default=False,
-    ),
-]
 
 
 @app.command()
 @answers("dreg.submit.answer:Submitted")
 def run(
     to: Annotated[ToName, typer.Option(help="Who runs it.")],
-    names: NamesArg = None,
-    bump: Annotated[
-        BumpName,
-        typer.Option(envvar="DREG_BUMP", show_envvar=False, help="Raise the computed bump."),
-    ] = BumpName.auto,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force", "-f", envvar="DREG_FORCE", show_envvar=False, help="Run every stage."
-        ),
-    ] = False,
-    compute_type: Annotated[
-        str,
-        typer.Option(
-            metavar="TYPE",
-            envvar="DREG_COMPUTE_TYPE",
-            show_envvar=False,
-            autocompletion=complete_compute,
-            help="What pipelines are given: cpu- or gpu-, small, medium or large.",
-        ),
-    ] = "cpu-small",
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run",
-            envvar="DREG_DRY_RUN",
-            show_envvar=False,
-            help="Only say there what would be released.",
-        ),
-    ] = False,
+    names: RunNamesArg = None,
+    bump: BumpOpt = BumpName.auto,
+    force: ForceOpt = False,
+    compute_type: ComputeOpt = "cpu-small",
+    dry_run: DryRunOpt = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Until it is over; exits as its run does.")
     ] = False,
@@ -124,7 +89,10 @@ def run(
             show_default=False,
         ),
     ] = None,
-    template: Annotated[Template, typer.Option(help="Argo's WorkflowTemplate.")] = Template.data,
+    template: Annotated[
+        Template | None,
+        typer.Option(help="Argo's WorkflowTemplate; default: data-pipeline.", show_default=False),
+    ] = None,
     image: Annotated[
         str | None,
         typer.Option(
@@ -158,19 +126,18 @@ def run(
     from dreg.core.submission import Asked
     from dreg.submit.submitting import Place, To, submit
 
-    out.answer(
-        submit(
-            Asked(tuple(dict.fromkeys(names or ())), bump.value, force, compute_type, dry_run),
-            To(to.value),
-            Place(namespace, context, address),
-            name=name,
-            template=template.value,
-            image=image,
-            repo=repo,
-            wait=wait,
-            follow=follow,
-        )
+    asked = Asked(
+        tuple(dict.fromkeys(names or ())),
+        bump.value,
+        force,
+        compute_type,
+        dry_run,
+        template=template and template.value,
+        image=image,
+        repo=repo,
     )
+    place = Place(namespace, context, address)
+    out.answer(submit(asked, To(to.value), place, name=name, wait=wait, follow=follow))
 
 
 @app.command()

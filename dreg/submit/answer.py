@@ -71,8 +71,9 @@ def submitted(
     )
 
 
-def judged(answer: Submitted) -> Submitted:
-    """The answer, if the submission ended well. Raises what its run would have ended with."""
+def judged(answer: Submitted, options: str) -> Submitted:
+    """The answer, if the submission ended well. Raises what its run would have ended with; `options` are those by which
+    `dreg submit` finds it."""
     if answer.state == State.SUCCEEDED:
         return answer
     said = f": {answer.message}" if answer.message else ""
@@ -81,6 +82,6 @@ def judged(answer: Submitted) -> Submitted:
         error = Outside(f"`{answer.id}` was cancelled{said}", hint="submit it again")
     else:
         kind = {1: Refused, 2: BadRequest}.get(answer.exit_code or 3, Outside)
-        error = kind(f"`{answer.id}` failed{said}", hint=f"dreg submit logs {answer.id}")
+        error = kind(f"`{answer.id}` failed{said}", hint=f"dreg submit logs {answer.id}{options}")
     error.answer = replace(answer)
     raise error

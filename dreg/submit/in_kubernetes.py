@@ -7,38 +7,34 @@ import gzip
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from dreg.adapters.kubernetes import Absent, Cluster, Exists, Passing
 from dreg.ci.rendering import rayjob_on
-from dreg.core.ci.cluster import NAME, RAY_IMAGE
+from dreg.core.ci.cluster import NAME, PIPELINE, RAY_IMAGE
 from dreg.core.submission import Asked, Kind, Progress, State, Submission
-from dreg.core.submission.asked import REQUEST
+from dreg.core.submission.asked import REQUEST, WORKFLOW
 from dreg.errors import BadRequest, Outside
-from dreg.submit.pods import said_by
+from dreg.submit.patience import Patience
+from dreg.submit.pods import Gone, said_by
 
-BREAKS, LONGEST = (
-    9,
-    30.0,
-)  # of a watch without a change between them, seconds of rest: two minutes or so in all
 PODS = {Kind.WORKFLOW: "workflows.argoproj.io/workflow", Kind.RAYJOB: "job-name"}
 MAIN = {Kind.WORKFLOW: "main", Kind.RAYJOB: None}
 
 
+class Deleted(Outside):
+    """Somebody has ended it by deleting it."""
+
+
 class InKubernetes:
-    """Submissions in one namespace; `template` is the WorkflowTemplate, `image` that of a RayJob."""
+    """Submissions in one namespace; `options` are those by which `dreg submit` finds it."""
 
     def __init__(
-        self,
-        cluster: Cluster,
-        *,
-        template: str = "",
-        image: str | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        self, cluster: Cluster, options: str = "", *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.cluster = cluster
-        self.template = template
-        self.image = image
+        self.options = options
         self.sleep = sleep
         self.where = f"{cluster.server}, namespace {cluster.namespace}"
 
@@ -53,14 +49,21 @@ class InKubernetes:
 
     def _manifest(self, submission: Submission, asked: Asked) -> dict[str, Any]:
         if submission.kind is Kind.WORKFLOW:
-            return asked.workflow(submission.name, self.template)
-        image = self.image or self.cluster.setting(NAME, RAY_IMAGE)
-        if not image:
-            raise BadRequest(
-                f"which image the RayJob runs in is not said: the ConfigMap `{NAME}` has no `{RAY_IMAGE}`",
-                hint="--image names one that has dreg and Ray, best by its digest",
-            )
+            return asked.workflow(submission.name)
+        image = asked.image or self._ray_image()
         return asked.rayjob(submission.name, rayjob_on(asked.compute_type), image)
+
+    def _ray_image(self) -> str:
+        try:
+            image, what = self.cluster.setting(NAME, RAY_IMAGE), f"has no `{RAY_IMAGE}`"
+        except Absent:
+            image, what = None, f"is not there in the namespace `{self.cluster.namespace}`"
+        if image:
+            return image
+        raise BadRequest(
+            f"which image the RayJob runs in is not said: the ConfigMap `{NAME}` {what}",
+            hint="--image names one that has dreg and Ray, best by its digest; --namespace another namespace",
+        )
 
     def progress(self, submission: Submission) -> Progress:
         """How it is going. Raises Absent."""
@@ -68,7 +71,8 @@ class InKubernetes:
 
     def changes(self, submission: Submission) -> Iterator[Progress]:
         """How it is going, now and whenever that changes, until it is over. A watch that breaks off goes on."""
-        kind, name, breaks, seen = submission.kind, submission.name, 0, False
+        kind, name, seen = submission.kind, submission.name, False
+        patience = Patience()
         while True:
             try:
                 there = self.cluster.get(kind, name)
@@ -78,7 +82,8 @@ class InKubernetes:
                 for changed in () if progress.over else self.cluster.changes(kind, name, version):
                     if changed is None:
                         break
-                    progress, breaks = _progress(kind, changed), 0
+                    progress = _progress(kind, changed)
+                    patience.well()
                     yield progress
                     if progress.over:
                         break
@@ -87,31 +92,49 @@ class InKubernetes:
             except Absent as error:
                 if not seen:
                     raise
-                raise Outside(f"`{submission}` was deleted", hint="submit it again") from error
-            except Passing:
-                breaks += 1
-                if breaks > BREAKS:
-                    raise
-                self.sleep(min(0.25 * 2.0**breaks, LONGEST))
+                raise Deleted(f"`{submission}` was deleted", hint="submit it again") from error
+            except Passing as error:
+                self.sleep(patience.rest(error))
 
     def cancel(self, submission: Submission) -> Progress:
-        """End it; how it is seen to be going then. What is over stays as it is."""
-        progress = self.progress(submission)
-        if progress.over:
-            return progress
-        self.cluster.stop(submission.kind, submission.name)
-        return Progress(State.CANCELLED)
+        """End it, and the RayJobs that it made; how it is seen to be going then. What is over stays as it is."""
+        there = self.cluster.get(submission.kind, submission.name)
+        progress = _progress(submission.kind, there)
+        if not progress.over:
+            self.cluster.stop(submission.kind, submission.name)
+            progress = Progress(State.CANCELLED)
+        if submission.kind is Kind.WORKFLOW and _template(there) != PIPELINE:
+            # A Workflow that is ended leaves them as they are.
+            for made in self.cluster.labelled(Kind.RAYJOB, {WORKFLOW: submission.name}):
+                if not Progress.of_rayjob(made).over:
+                    with suppress(Absent):
+                        self.cluster.stop(Kind.RAYJOB, str(made["metadata"]["name"]))
+        return progress
 
     def log(self, submission: Submission, *, follow: bool) -> Iterator[str]:
-        """What its pods have said; with `follow`, until it is over. Raises Absent."""
+        """What its pods have said; with `follow`, until it is over. Raises Absent, and Gone where all of them are gone."""
         labels = {PODS[submission.kind]: submission.name}
-        return said_by(
+        said = False
+        for line in said_by(
             self.cluster,
             labels,
             MAIN[submission.kind],
             over=lambda: not follow or self.progress(submission).over,
             follow=follow,
-        )
+        ):
+            said = True
+            yield line
+        if not said and self.progress(submission).over and not self.cluster.pods(labels):
+            raise Gone(
+                f"`{submission}` is over, and its pods are gone with all that they said",
+                hint=f"dreg submit status {submission}{self.options} tells what became of it; what pods said is where the "
+                "cluster keeps logs, if it does",
+            )
+
+
+def _template(workflow: Mapping[str, Any]) -> str:
+    of = (workflow.get("spec") or {}).get("workflowTemplateRef") or {}
+    return str(of.get("name") or "")
 
 
 def _progress(kind: Kind, there: Mapping[str, Any]) -> Progress:

@@ -15,21 +15,21 @@ GONE = 15.0  # seconds that a job may take to end
 
 
 class OnRay:
-    """Submissions on one Ray cluster; `repo` is the registry that jobs clone, if the cluster does not know."""
+    """Submissions on one Ray cluster; `options` are those by which `dreg submit` finds it."""
 
     def __init__(
-        self, jobs: RayJobs, repo: str | None = None, *, sleep: Callable[[float], None] = time.sleep
+        self, jobs: RayJobs, options: str = "", *, sleep: Callable[[float], None] = time.sleep
     ) -> None:
         self.jobs = jobs
-        self.repo = repo
+        self.options = options
         self.sleep = sleep
         self.where = jobs.address
 
     def submit(self, submission: Submission, asked: Asked) -> str | None:
         """None if it was submitted now, else the digest of what the one that is there was asked for."""
         environment = {**asked.environment(), SUBMISSION: str(submission)}
-        if self.repo:
-            environment["DREG_REPO"] = self.repo
+        if asked.repo:
+            environment["DREG_REPO"] = asked.repo
         if self.jobs.submit(submission.name, ENTRYPOINT, environment, {REQUEST: asked.digest}):
             return None
         there = self.jobs.get(submission.name)
@@ -64,7 +64,7 @@ class OnRay:
                 break
         raise Outside(
             f"`{submission}` was told to end and has not within {GONE:.0f} s",
-            hint=f"dreg submit status {submission}",
+            hint=f"dreg submit status {submission}{self.options}",
         )
 
     def log(self, submission: Submission, *, follow: bool) -> Iterator[str]:

@@ -7,12 +7,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 
-from dreg.adapters.kubernetes import Cluster
-from dreg.errors import DregError
+from dreg.adapters.kubernetes import Absent, Cluster, Passing
+from dreg.errors import BadRequest, DregError
 from dreg.output import out
+from dreg.submit.patience import Patience
 
 LOOK_SECONDS = 2.0  # between looks for pods that are new
-BREAKS = 5  # of one pod's log
+Lines = SimpleQueue[tuple[str, str] | None]
+
+
+class Gone(BadRequest):
+    """What was said is not kept any more."""
 
 
 def said_by(
@@ -25,20 +30,26 @@ def said_by(
 ) -> Iterator[str]:
     """The lines of all pods with these labels, of several each behind its pod's name.
 
-    With `follow` as they come, until it is `over` and all have ended.
+    With `follow` as they come, until it is `over` and all have ended; an API that is away for a while is borne with.
     """
-    lines: SimpleQueue[tuple[str, str] | None] = SimpleQueue()
+    lines: Lines = SimpleQueue()
     known: set[str] = set()
     reading = 0
     last = False
-    looked = float("-inf")
+    next_look = float("-inf")
+    patience = Patience()
     while True:
-        if not last and time.monotonic() - looked >= LOOK_SECONDS:
-            last, looked = (
-                over(),
-                time.monotonic(),
-            )  # first: pods that come later are seen once more
-            for pod, phase in cluster.pods(labels).items():
+        if not last and time.monotonic() >= next_look:
+            try:
+                # First: pods that come later are seen once more.
+                last = over()
+                pods = cluster.pods(labels)
+                patience.well()
+                next_look = time.monotonic() + LOOK_SECONDS
+            except Passing as error:
+                last, pods = False, {}
+                next_look = time.monotonic() + patience.rest(error)
+            for pod, phase in pods.items():
                 if pod not in known and phase not in ("Pending", "Unknown", ""):
                     known.add(pod)
                     reading += 1
@@ -57,9 +68,7 @@ def said_by(
             yield line[1] if len(known) == 1 else f"{line[0]}: {line[1]}"
 
 
-def _read_once(
-    cluster: Cluster, pod: str, container: str | None, lines: SimpleQueue[tuple[str, str] | None]
-) -> None:
+def _read_once(cluster: Cluster, pod: str, container: str | None, lines: Lines) -> None:
     try:
         for line in cluster.log(pod, container, follow=False):
             lines.put((pod, line))
@@ -69,22 +78,24 @@ def _read_once(
         lines.put(None)
 
 
-def _read(
-    cluster: Cluster, pod: str, container: str | None, lines: SimpleQueue[tuple[str, str] | None]
-) -> None:
+def _read(cluster: Cluster, pod: str, container: str | None, lines: Lines) -> None:
     """Where a log breaks off it is read again, without what was read."""
     told = 0
+    patience = Patience()
     try:
-        for again in range(BREAKS):
+        while True:
             try:
                 for number, line in enumerate(cluster.log(pod, container, follow=True)):
                     if number >= told:
                         told += 1
+                        patience.well()
                         lines.put((pod, line))
                 return
+            except Absent:
+                raise
             except DregError as error:
-                if again == BREAKS - 1:
-                    out.warn(error.fact)
-            time.sleep(0.5 * 2.0**again)
+                time.sleep(patience.rest(error))
+    except DregError as error:
+        out.warn(error.fact)
     finally:
         lines.put(None)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -22,8 +23,11 @@ from dreg.errors import BadRequest, DregError, Refused
 from dreg.output import harmless, out
 from dreg.registry import Registry
 from dreg.submit.answer import Log, Submitted, judged, submitted
-from dreg.submit.in_kubernetes import InKubernetes
+from dreg.submit.in_kubernetes import Deleted, InKubernetes
 from dreg.submit.on_ray import OnRay
+from dreg.submit.pods import Gone
+
+COMMAND = "run"  # `dreg submit run`: all of them
 
 
 class To(StrEnum):
@@ -40,6 +44,12 @@ class Place:
     namespace: str | None = None
     context: str | None = None
     address: str | None = None
+
+    def options(self, kind: Kind) -> str:
+        """For a command in a hint: what was given, and that kind of submission needs."""
+        by_kubernetes = {"--namespace": self.namespace, "--context": self.context}
+        given = {"--address": self.address} if kind is Kind.RAY else by_kubernetes
+        return "".join(f" {key} {shlex.quote(value)}" for key, value in given.items() if value)
 
 
 class Backend(Protocol):
@@ -60,9 +70,6 @@ def submit(
     place: Place,
     *,
     name: str | None = None,
-    template: str = PIPELINE,
-    image: str | None = None,
-    repo: str | None = None,
     wait: bool = False,
     follow: bool = False,
 ) -> Submitted:
@@ -71,15 +78,12 @@ def submit(
     What was submitted by that name and asked the same is that submission. Raises Refused if it asked something else,
     BadRequest, Outside; and with `wait` what the run ended with.
     """
-    _check(asked, repo)
     kind = _kind(to, place)
-    if repo and kind is not Kind.RAY:
-        raise BadRequest(
-            "--repo is for a Ray cluster's own API; in Kubernetes the ConfigMap `dreg` says which registry",
-            hint=f"leave it out, or name the cluster: --address, or {ADDRESS}",
-        )
+    _check(asked, kind)
+    if kind is Kind.WORKFLOW:
+        asked = replace(asked, template=asked.template or PIPELINE)
     submission = Submission(kind, checked(name) if name else _name(asked))
-    backend = _backend(kind, place, template=template, image=image, repo=repo)
+    backend = _backend(kind, place)
     there = backend.submit(submission, asked)
     if there not in (None, asked.digest):
         raise Refused(
@@ -90,18 +94,28 @@ def submit(
     existed = there is not None
     if not wait and not follow:
         return submitted(submission, backend.where, backend.progress(submission), existed=existed)
+    options = place.options(kind)
     try:
         if follow:
-            for line in backend.log(submission, follow=True):
-                out.note(line)
+            _follow(backend, submission)
         answer = _waited(backend, submission, existed=existed, told=not follow)
+    except Deleted:
+        raise
     except (DregError, KeyboardInterrupt):
         out.note(
-            f"nobody waits for {submission} any more, and it goes on: dreg submit status {submission}"
+            f"nobody waits for {submission} any more, and it goes on: dreg submit status {submission}{options}"
         )
         raise
     tell_summary(harmless(line) for line in answer.markdown())
-    return judged(answer)
+    return judged(answer, options)
+
+
+def _follow(backend: Backend, submission: Submission) -> None:
+    try:
+        for line in backend.log(submission, follow=True):
+            out.note(line)
+    except Gone as error:  # it was over before anybody looked
+        out.note(error.fact)
 
 
 def status(text: str, place: Place) -> Submitted:
@@ -140,17 +154,40 @@ def _waited(backend: Backend, submission: Submission, *, existed: bool, told: bo
     return submitted(submission, backend.where, progress, existed=existed)
 
 
-def _check(asked: Asked, repo: str | None) -> None:
-    """Raises BadRequest for a compute type or a dataset that there cannot be."""
+def _check(asked: Asked, kind: Kind) -> None:
+    """Raises BadRequest for a compute type or a dataset that there cannot be, and for what is not for that kind."""
+    _check_options(asked, kind)
     compute_type(asked.compute_type)
     for name in asked.datasets:
         check_name(name)
-    if asked.datasets and not repo:
-        try:
-            registry = Registry.here()
-        except BadRequest:
-            return
+    if asked.repo:
+        return
+    try:
+        registry = Registry.here()
+    except BadRequest:
+        return
+    if asked.datasets:
         registry.datasets(list(asked.datasets))
+    elif COMMAND in registry.names:
+        raise BadRequest(
+            f"`{COMMAND}` is a dataset here, and also how all of them are submitted",
+            hint=f"that one: dreg submit {COMMAND} {COMMAND} ...; all: name them",
+        )
+
+
+def _check_options(asked: Asked, kind: Kind) -> None:
+    if asked.template and kind is not Kind.WORKFLOW:
+        raise BadRequest("--template is for Argo", hint="leave it out, or take --to argo")
+    if asked.image and kind is not Kind.RAYJOB:
+        raise BadRequest(
+            "--image is for a RayJob",
+            hint="leave it out: pods of Argo run in the ConfigMap's `image`, a Ray cluster in its own",
+        )
+    if asked.repo and kind is not Kind.RAY:
+        raise BadRequest(
+            "--repo is for a Ray cluster's own API; in Kubernetes the ConfigMap `dreg` says which registry",
+            hint=f"leave it out, or name the cluster: --address, or {ADDRESS}",
+        )
 
 
 def _kind(to: To, place: Place) -> Kind:
@@ -171,19 +208,12 @@ def _found(text: str, place: Place) -> tuple[Submission, Backend]:
     return submission, _backend(submission.kind, place)
 
 
-def _backend(
-    kind: Kind,
-    place: Place,
-    *,
-    template: str = PIPELINE,
-    image: str | None = None,
-    repo: str | None = None,
-) -> Backend:
+def _backend(kind: Kind, place: Place) -> Backend:
     if kind is not Kind.RAY:
-        return InKubernetes(Cluster(place.namespace, place.context), template=template, image=image)
+        return InKubernetes(Cluster(place.namespace, place.context), place.options(kind))
     address = address_of(place.address)
     if address is None:
         raise BadRequest(
             "which Ray cluster is not said", hint=f"--address, or {ADDRESS}: http://HOST:8265"
         )
-    return OnRay(RayJobs(address), repo)
+    return OnRay(RayJobs(address), place.options(kind))

@@ -17,19 +17,27 @@ from dreg.errors import BadRequest
 LABELS = {"app.kubernetes.io/part-of": "dreg"}
 REQUEST = "dreg/request"  # the annotation with the request's digest
 TEMPLATE = "workflows.argoproj.io/workflow-template"
+WORKFLOW = "dreg/workflow"  # of a RayJob: the Workflow that made it, as deploy/argo has it
 SUBMISSION = "DREG_SUBMISSION"  # by which a run knows that it is one
 ENTRYPOINT = "dreg ci run"  # a shell's text, to Ray: what was chosen is in the environment
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What `dreg ci run` is to do there: these datasets, or all, with these options."""
+    """What `dreg ci run` is to do there: these datasets, or all, with these options.
+
+    `template` is the WorkflowTemplate of a Workflow, `image` what a RayJob runs in, `repo` the registry that a job of a Ray
+    cluster clones: each is None where it is not for that kind, or the cluster says it.
+    """
 
     datasets: tuple[str, ...]
     bump: str = "auto"
     force: bool = False
     compute_type: str = USUAL
     dry_run: bool = False
+    template: str | None = None
+    image: str | None = None
+    repo: str | None = None
 
     @property
     def chosen(self) -> dict[str, str]:
@@ -48,8 +56,9 @@ class Asked:
         """What a job that runs pipelines finds."""
         return {one.variable: self.chosen[one.name] for one in RAY_INPUTS}
 
-    def workflow(self, name: str, template: str) -> dict[str, Any]:
+    def workflow(self, name: str) -> dict[str, Any]:
         """A Workflow of the WorkflowTemplate. Raises BadRequest for what that does not take."""
+        template = self.template or PIPELINE
         if template == EMBEDDINGS and (len(self.datasets) != 1 or self.dry_run):
             raise BadRequest(
                 f"`{template}` takes one dataset, and no dry run",
@@ -80,11 +89,12 @@ class Asked:
         for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
             for container in group["template"]["spec"]["containers"]:
                 container["image"] = image
-                for one in container["env"]:
+                for one in container.get("env", ()):
                     if one["name"] in chosen:
                         one["value"] = chosen[one["name"]]
-        (head,) = cluster["headGroupSpec"]["template"]["spec"]["containers"]
-        head["env"].insert(0, {"name": SUBMISSION, "value": f"{Kind.RAYJOB}/{name}"})
+        for group in cluster["workerGroupSpecs"]:  # where the entrypoint runs
+            for container in group["template"]["spec"]["containers"]:
+                container["env"].insert(0, {"name": SUBMISSION, "value": f"{Kind.RAYJOB}/{name}"})
         return job
 
     def _metadata(self, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -97,5 +107,7 @@ class Asked:
     @property
     def digest(self) -> str:
         """The same for the same request, and for no other."""
-        text = json.dumps(self.chosen, sort_keys=True)
+        where = {"template": self.template, "image": self.image, "repo": self.repo}
+        said = {key: value for key, value in where.items() if value is not None}
+        text = json.dumps(self.chosen | said, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,6 +11,9 @@ from typing import Any
 
 CODES = (1, 2, 3)  # what dreg ends with when it does not end well
 STOPPED = ("Stop", "Terminate")
+EXITED = re.compile(
+    r"failed with exit code (\d+)"
+)  # Ray's message on a job, of which KubeRay tells no more
 
 
 class State(StrEnum):
@@ -72,9 +76,12 @@ class Progress:
         """A RayJob. Its job has ended well only when its cluster is known to be gone as well."""
         status = rayjob.get("status") or {}
         job, deployment = status.get("jobStatus") or "", status.get("jobDeploymentStatus") or ""
-        said = str(status.get("message") or status.get("reason") or "")
+        message = str(status.get("message") or "")
+        said = _fact(message) or str(status.get("reason") or "")
         if deployment in ("Failed", "ValidationFailed") or job == "FAILED":
-            return cls(State.FAILED, said, exit_code=3)
+            exited = EXITED.search(message)
+            code = int(exited[1]) if exited else 3
+            return cls(State.FAILED, said, exit_code=code if code in CODES else 3)
         if job == "STOPPED":
             return cls(State.CANCELLED, said)
         if job == "SUCCEEDED" and deployment == "Complete":
@@ -94,9 +101,13 @@ class Progress:
         state = states.get(str(job.get("status")), State.FAILED)
         code = job.get("driver_exit_code")
         failed = state is State.FAILED
-        # Ray goes on with the job's last lines, which `dreg submit logs` has all of.
-        said = str(job.get("message") or "").partition("\n")[0].partition(", last available")[0]
+        said = _fact(str(job.get("message") or ""))
         return cls(state, said, exit_code=(code if code in CODES else 3) if failed else None)
+
+
+def _fact(message: str) -> str:
+    """Ray goes on with the job's last lines, which `dreg submit logs` has all of."""
+    return message.partition("\n")[0].partition(", last available")[0]
 
 
 def _last_tries(nodes: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
