@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -19,7 +20,7 @@ from dreg.vectors.loading import load
 from dreg.vectors.searching import search
 from tests import in_process, small_model
 from tests.done import Done
-from tests.passages import NAME, WORDS, Shelf, passages, vectors
+from tests.passages import NAME, VIEW, WORDS, Shelf, passages, vectors
 from tests.small_model import needs_torch
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -117,6 +118,73 @@ def test_a_version_that_is_loaded_may_be_searched_beside_the_served_one(served):
         ask("gpu", version="2.0.0")
 
 
+@pytest.fixture
+def reader(served, monkeypatch):
+    """A user who has no rights yet, and searches from now on."""
+    role = f"reader_{os.getpid()}"
+    served.postgres.do(f"create role {role} login")
+    monkeypatch.setenv("PGVECTOR_USER", role)
+    yield role
+    served.postgres.do(f"drop owned by {role}")
+    served.postgres.do(f"drop role {role}")
+
+
+def test_who_may_read_the_view_may_search_and_still_may_when_another_version_is_served(
+    served, reader
+):
+    served.postgres.do(f"grant select on {VIEW} to {reader}")
+    assert ask("gpu").passages[0].text == TEXTS[0]
+    assert ask("gpu", exact=True).passages[0].text == TEXTS[0]
+    texts = ["A gpu, and nothing else."]
+    served.release("1.1.0", table=passages(Words().encode(texts), texts))
+    served.load()
+    assert [p.text for p in ask("gpu").passages] == texts
+
+
+def test_who_may_not_read_is_told_what_a_reader_needs(served, reader):
+    with pytest.raises(DregError) as caught:
+        ask("gpu")
+    assert caught.value.fact == (
+        f"Postgres does not let `{reader}` read `public.{VIEW}`: permission denied for view {VIEW}"
+    )
+    assert caught.value.hint == (
+        "have its owner grant SELECT on it, and USAGE on the schema `public`; "
+        "or use another PGVECTOR_USER"
+    )
+    served.postgres.do(f"grant select on {VIEW} to {reader}")
+    with pytest.raises(DregError, match=r"read `public.readme_vectors_v1_0_0`: permission denied"):
+        ask("gpu", version="1.0.0")
+
+
+def test_who_may_read_the_served_table_may_read_the_next_and_nobody_may_write_to_it(served, reader):
+    table = "readme_vectors_v1_0_0"
+    served.postgres.do(f"grant select, insert, delete on {table} to {reader}")
+    assert ask("gpu", version="1.0.0").version == "1.0.0"
+    texts = ["A gpu, and nothing else."]
+    served.release("1.1.0", table=passages(Words().encode(texts), texts))
+    served.load()
+    assert [p.text for p in ask("gpu", version="1.1.0").passages] == texts
+    rights = "select string_agg(privilege_type, ' ') from information_schema.role_table_grants where grantee = %s and table_name = %s"
+    assert served.postgres.one(rights, reader, "readme_vectors_v1_1_0") == "SELECT"
+
+
+def test_what_is_served_meanwhile_is_searched_with_a_query_of_its_own_model(served):
+    """The query was embedded for 1.0.0, of nine dimensions; by then 2.0.0 is served, of five."""
+    texts = ["A gpu, and nothing else."]
+    served.release("2.0.0", table=passages(Words(5).encode(texts), texts), model="acme/other@1")
+    asked = []
+
+    def embedding(queries, record):
+        asked.append(record.version)
+        if len(asked) == 1:
+            served.load(NAME, "--allow-major")
+        return Words(record.dimension).encode(queries)
+
+    found = search(NAME, "gpu", embedding=embedding)
+    assert (asked, found.version, found.model) == (["1.0.0", "2.0.0"], "2.0.0", "acme/other@1")
+    assert [passage.text for passage in found.passages] == texts
+
+
 def test_a_query_is_embedded_by_the_model_of_what_is_searched(served):
     asked = []
 
@@ -157,6 +225,13 @@ def test_what_serves_nothing_cannot_be_searched(shelf):
 def test_another_dataset_is_not_what_the_view_serves(served):
     done = served.dreg("search", "other", "gpu")
     assert (done.code, f"serves {NAME} 1.0.0, not `other`" in done.stderr) == (2, True)
+    assert f"hint: ask for `{NAME}`, or set PGVECTOR_TABLE_NAME to the view" in done.stderr
+
+
+def test_where_another_dataset_is_loaded_a_name_that_is_not_is_told_which(served):
+    done = served.dreg("search", "nope", "gpu", PGVECTOR_TABLE_NAME="")
+    assert (done.code, "`public.nope` at " in done.stderr) == (2, True)
+    assert f"hint: loaded there: {NAME}; another, if `dreg list` has it" in done.stderr
 
 
 @pytest.mark.parametrize("query", ["", "  \n"])

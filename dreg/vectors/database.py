@@ -39,17 +39,21 @@ class Database:
 
     def serving(self, dataset: str) -> tuple[str, Record]:
         """The table of the dataset that is served now. Raises BadRequest when none is."""
-        table = self.served()
-        record = self.tables().get(table) if table else None
+        table, tables = self.served(), self.tables()
+        record = tables.get(table) if table else None
         if table is None or record is None:
+            others = {one.dataset for one in tables.values() if one.complete} - {dataset}
             raise BadRequest(
                 f"`{self.schema}.{self.view}` at {self.place} serves nothing yet",
-                hint=f"dreg vectors load {dataset}",
+                hint=f"loaded there: {', '.join(sorted(others))}; another, if `dreg list` has it: "
+                f"dreg vectors load {dataset}"
+                if others
+                else f"dreg vectors load {dataset}, if `dreg list` has it",
             )
         if record.dataset != dataset:
             raise BadRequest(
                 f"`{self.schema}.{self.view}` serves {record.called}, not `{dataset}`",
-                hint=f"set {TABLE} to the view of `{dataset}`",
+                hint=f"ask for `{record.dataset}`, or set {TABLE} to the view of `{dataset}`",
             )
         return table, record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dreg.core.vectors import Record, of_version, versions
 from dreg.core.version import parse_version
@@ -13,6 +13,9 @@ from dreg.errors import BadRequest
 from dreg.output import count
 from dreg.vectors.database import Database, opened
 from dreg.vectors.model import Embedding, by_declared_model, embed
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WIDTH, LINES = 96, 4  # of a passage, for people
 
@@ -74,23 +77,18 @@ def search(
 ) -> Searched:
     """The `k` passages nearest to the query, of what is served, or of a `version` that is loaded.
 
-    Raises BadRequest for an empty query, and for what is not loaded; Outside when server or model
-    fail.
+    What is served is read through the view, as other readers do. Raises BadRequest for an empty query,
+    and for what is not loaded; Outside when server or model fail, and for who may not read it.
     """
     if not query.strip():
         raise BadRequest("the query is empty", hint=f'dreg search {name} "what you look for"')
     with opened(name, embedded) as database:
-        from dreg.adapters.postgres.searching import nearest
-
-        table, record = _meant(database, name, version)
-        rows = nearest(
-            database.connection,
-            (database.schema, table),
-            record.column,
-            embed(query, record, embedding),
-            k,
-            exact=exact,
-        )
+        if version is None:
+            record, rows = _of_the_view(database, name, query, k, exact, embedding)
+        else:
+            table, record = _loaded(database, name, version)
+            vector = embed(query, record, embedding)
+            rows = _nearest(database, table, record, vector, k, exact)
     return Searched(
         dataset=record.dataset,
         version=record.version,
@@ -102,9 +100,32 @@ def search(
     )
 
 
-def _meant(database: Database, name: str, version: str | None) -> tuple[str, Record]:
-    if version is None:
-        return database.serving(name)
+def _of_the_view(
+    database: Database, name: str, query: str, k: int, exact: bool, embedding: Embedding
+) -> tuple[Record, list[dict[str, Any]]]:
+    """What is served and its nearest rows, through the view; anew if another is served meanwhile: to
+    embed the query takes seconds, and another version may be of another model."""
+    from dreg.adapters.postgres.searching import held
+
+    while True:
+        table, record = database.serving(name)
+        vector = embed(query, record, embedding)
+        with held(database.connection, (database.schema, database.view)):
+            if database.served() == table:
+                return record, _nearest(database, database.view, record, vector, k, exact)
+
+
+def _nearest(
+    database: Database, where: str, record: Record, vector: np.ndarray, k: int, exact: bool
+) -> list[dict[str, Any]]:
+    from dreg.adapters.postgres.searching import nearest
+
+    place = database.schema, where
+    return nearest(database.connection, place, record.column, vector, k, exact=exact)
+
+
+def _loaded(database: Database, name: str, version: str) -> tuple[str, Record]:
+    """The table of a version. Raises BadRequest where it is not loaded."""
     tables = database.tables()
     found = of_version(tables, name, parse_version(version))
     if found is None:

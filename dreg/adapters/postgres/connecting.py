@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ HOST, TABLE = "PGVECTOR_HOST", "PGVECTOR_TABLE_NAME"
 PATIENCE = 10  # seconds to connect
 # A build of an index sends nothing for long, and what is between us and the server may forget us.
 KEPT_ALIVE = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10}
+# Libpq tells of each address where it tried, and goes on with a question below the fact.
+TOLD = re.compile(r"connection to server [^\n]*? failed: (?:[A-Z]+: +)?([^\n]+)")
 
 
 @dataclass(frozen=True)
@@ -156,9 +159,8 @@ def _said(error: Any) -> str:
 
 
 def _unreachable(error: Any, place: Place) -> DregError:
-    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
-    said = (lines[-1] if lines else type(error).__name__).rstrip(".")
     text = str(error)
+    said = _of_connecting(text) or type(error).__name__
     if "password" in text or "authentication" in text or "pg_hba.conf" in text:
         return Outside(
             f"Postgres at {place} refused access: {said}",
@@ -173,3 +175,12 @@ def _unreachable(error: Any, place: Place) -> DregError:
         f"Postgres at {place} cannot be reached: {said}",
         hint=f"check that it runs, and {HOST} and PGVECTOR_PORT",
     )
+
+
+def _of_connecting(text: str) -> str:
+    """The fact in what libpq tells of a connection that it did not get: of the first address, where it
+    tried several."""
+    if (told := TOLD.search(text)) is not None:
+        return " ".join(told[1].split()).rstrip(".")
+    first = next(iter(text.strip().splitlines()), "").removeprefix("connection failed: ")
+    return " ".join(first.split()).rstrip(".")

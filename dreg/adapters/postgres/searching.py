@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from dreg.errors import BadRequest
+from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +16,35 @@ if TYPE_CHECKING:
 # How many the index looks at is its trade of time for recall: 40 by default, at most 1000.
 LOOKED_AT, MOST = 200, 1000
 SHOWN = ("key", "repo", "path", "commit", "chunk", "h1", "h2", "h3", "text")
+
+
+@contextmanager
+def held(connection: Connection, view: tuple[str, str]) -> Iterator[None]:
+    """What the view serves stays what it serves, until the rows are read. Raises Outside for who may
+    not read it."""
+    from psycopg import sql
+
+    with connection.transaction():
+        with _readable(connection, view):
+            connection.execute(sql.SQL("select from {} limit 0").format(sql.Identifier(*view)))
+        yield
+
+
+@contextmanager
+def _readable(connection: Connection, table: tuple[str, str]) -> Iterator[None]:
+    """Raises Outside with what a reader needs, which is less than a loader does."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        schema, name = table
+        raise Outside(
+            f"Postgres does not let `{connection.info.user}` read `{schema}.{name}`: "
+            f"{error.diag.message_primary}",
+            hint=f"have its owner grant SELECT on it, and USAGE on the schema `{schema}`; "
+            "or use another PGVECTOR_USER",
+        ) from error
 
 
 def nearest(
@@ -29,7 +60,8 @@ def nearest(
 
     By the index more candidates are found than are wanted, in half precision, and put in order by
     what was released; `exact` compares with every row. Equal ones are in the order of their keys.
-    Raises BadRequest for a table without passages.
+    `table` may be a view of one. Raises BadRequest for a table without passages, Outside for who may
+    not read it.
     """
     import psycopg
     from pgvector.psycopg import register_vector
@@ -56,7 +88,7 @@ def nearest(
     ).format(**parts, candidates=candidates)
     looked_at = min(MOST, max(LOOKED_AT, 4 * k))
     try:
-        with connection.transaction():
+        with _readable(connection, table), connection.transaction():
             connection.execute("set transaction read only")
             connection.execute(
                 sql.SQL("set local hnsw.ef_search = {}").format(sql.Literal(looked_at))

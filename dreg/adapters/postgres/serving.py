@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 from dreg.adapters.postgres.tables import mark, records
 from dreg.core.json_text import parse_json
@@ -15,6 +15,8 @@ from dreg.errors import Outside, Refused
 if TYPE_CHECKING:
     from dreg.adapters.postgres.tables import Connection
 
+# A privilege, the role as SQL writes it (None: everybody), and whether it may be handed on.
+Grant = tuple[LiteralString, LiteralString | None, bool]
 # Who waits for a lock has everybody behind it wait as well: readers stand still no longer than that.
 STANDSTILL = "500ms"
 PAUSE = 0.5  # seconds between two tries
@@ -120,7 +122,8 @@ def _swap(
     connection.execute(
         "select pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"dreg view {schema}.{view}",)
     )
-    check(served(connection, schema, view))
+    before = served(connection, schema, view)
+    check(before)
     called, new = sql.Identifier(schema, view), _shape(connection, schema, table)
     names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in new)
     select = sql.SQL("as select {} from {}").format(names, sql.Identifier(schema, table))
@@ -133,6 +136,8 @@ def _swap(
     connection.execute(sql.SQL("comment on view {} is {}").format(called, text))
     record = records(connection, schema)[table]
     mark(connection, schema, table, served_now(record, time.time()))
+    if before is not None:
+        _let_read_on(connection, schema, before, table)
 
 
 def _make_anew(connection: Connection, schema: str, view: str, select: Any) -> None:
@@ -141,9 +146,7 @@ def _make_anew(connection: Connection, schema: str, view: str, select: Any) -> N
     from psycopg import sql
 
     called = sql.Identifier(schema, view)
-    granted: Sequence[tuple[str, str | None, bool]] = connection.execute(
-        GRANTS, (schema, view)
-    ).fetchall()
+    granted = _grants(connection, schema, view)
     try:
         connection.execute(sql.SQL("drop view {}").format(called))
     except psycopg.errors.DependentObjectsStillExist as error:
@@ -153,12 +156,32 @@ def _make_anew(connection: Connection, schema: str, view: str, select: Any) -> N
             hint="drop those first, and make them again afterwards",
         ) from error
     connection.execute(sql.SQL("create view {} {}").format(called, select))
+    _grant(connection, (schema, view), granted)
+
+
+def _let_read_on(connection: Connection, schema: str, before: str, table: str) -> None:
+    """Who may read the table that was served may read the one that is: `dreg search --version` does.
+
+    Nobody is given the right to write to it.
+    """
+    there = _grants(connection, schema, table)
+    reading = [one for one in _grants(connection, schema, before) if one[0] == "SELECT"]
+    _grant(connection, (schema, table), [one for one in reading if one not in there])
+
+
+def _grants(connection: Connection, schema: str, name: str) -> list[Grant]:
+    return connection.execute(GRANTS, (schema, name)).fetchall()
+
+
+def _grant(connection: Connection, called: tuple[str, str], granted: Sequence[Grant]) -> None:
+    from psycopg import sql
+
     for privilege, who, on in granted:
         # regrole's text is quoted as SQL has it already; privileges are words of Postgres.
         connection.execute(
             sql.SQL("grant {} on {} to {}{}").format(
                 sql.SQL(privilege),
-                called,
+                sql.Identifier(*called),
                 sql.SQL(who or "public"),
                 sql.SQL(" with grant option" if on else ""),
             )
