@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from dreg.adapters.github import Absent, Api, blob, readme, repositories
+from dreg.adapters.github import Absent, Api, Declined, blob, readme, repositories
 from dreg.adapters.sources import Cache, Mirrors
 from dreg.core.sources import GitHubBlob, Local, Source, parse_sources
 from dreg.errors import BadRequest, Outside
@@ -128,9 +129,46 @@ def test_a_short_pause_is_kept_and_a_long_one_is_told(github):
     assert pauses == [2.0, 2.0]
 
 
+SECONDARY = (
+    "You have exceeded a secondary rate limit.\nPlease wait a few minutes before you try again."
+)
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_without_a_time_is_told_in_the_servers_words_and_when_to_ask_again(github, status):
+    github.says, github.troubles = SECONDARY, [(status, {})]
+    before = datetime.now(UTC).replace(microsecond=0)
+    with pytest.raises(Declined) as caught:
+        names(Api())
+    said = " ".join(SECONDARY.split())
+    assert caught.value.fact == f"GitHub answers no more requests for now: {said}"
+    when = re.fullmatch(
+        r"try again after (\d\d:\d\d:\d\d) UTC, or set GITHUB_TOKEN, which may ask more often",
+        caught.value.hint,
+    )
+    pause = datetime.strptime(when[1], "%H:%M:%S") - datetime.strptime(
+        f"{before:%H:%M:%S}", "%H:%M:%S"
+    )
+    assert 60 <= pause.total_seconds() % 86_400 < 90, "GitHub asks for a minute at least"
+
+
+def test_what_is_not_shown_is_told_in_the_servers_words(github, monkeypatch):
+    github.says, github.troubles = "Resource protected by\x1b[31m organization SSO", [(403, {})] * 2
+    with pytest.raises(Declined) as caught:
+        names(Api())
+    assert caught.value.fact == (
+        "GitHub does not show /orgs/acme/repos: Resource protected by\\x1b[31m organization SSO"
+    )
+    assert caught.value.hint == "set GITHUB_TOKEN to one that may read it"
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    with pytest.raises(Declined) as caught:
+        names(Api())
+    assert caught.value.hint == "check what GITHUB_TOKEN may read"
+
+
 def test_a_server_that_stays_broken_is_told(github):
     github.troubles = [(503, {})] * 3
-    with pytest.raises(Outside, match="answers oddly: 503"):
+    with pytest.raises(Outside, match="answers oddly: 503 Service Unavailable: trouble"):
         names(Api(sleep=lambda _: None))
     assert github.asked() == [503] * 3
 
@@ -194,6 +232,7 @@ def test_a_used_up_limit_is_asked_about_once(github, tmp_path):
         with pytest.raises(Outside) as caught:
             mirrors.place(source(content), tmp_path)
         assert "answers no more requests without a token until" in caught.value.details[0]
+        assert caught.value.hint == "try again then, or set GITHUB_TOKEN, which may ask more often"
     assert github.asked() == [403]
 
 

@@ -210,7 +210,8 @@ def test_why_a_local_mirror_gave_nothing(tmp_path, monkeypatch):
     )
 
     missing.write_bytes(CONTENT[:-1] + b"!")
-    assert reason(tmp_path, Local("wine.csv")).startswith("its bytes don't match: sha256 ")
+    wrong = reason(tmp_path, Local("wine.csv"))
+    assert wrong.startswith(f"`{missing}`: its bytes don't match: sha256 ")
 
     missing.write_bytes(CONTENT + b"!")
     assert "more than the 22,000 bytes" in reason(tmp_path, Local("wine.csv"))
@@ -230,7 +231,8 @@ def test_a_mirror_that_fails_is_told_and_the_next_is_tried(tmp_path, monkeypatch
 
     assert origin == "local good.csv"
     [note] = notes
-    assert note.startswith("wine.csv: local bad.csv: its bytes don't match")
+    wrong = tmp_path / "bad.csv"
+    assert note.startswith(f"wine.csv: local bad.csv: `{wrong}`: its bytes don't match")
 
 
 def test_the_cache_is_where_the_environment_says(tmp_path, monkeypatch):
@@ -462,8 +464,52 @@ def test_the_stage_ends_with_a_reason_for_each_mirror_and_no_traceback(tmp_path)
         "  local wine.csv: DREG_MIRROR is not set\n"
         "  file wine.csv: cannot read `wine.csv`: No such file or directory\n"
         "\n"
-        "hint: go online, or put the file into a folder and name that: DREG_MIRROR=FOLDER\n"
+        "hint: go online, or put it into a folder as wine.csv and name that: DREG_MIRROR=FOLDER\n"
     )
+
+
+def test_where_the_mirrors_folder_is_named_the_place_in_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+    with pytest.raises(Outside) as caught:
+        get(tmp_path, Local("wines/wine.csv"))
+    place = tmp_path / "mirror/wines/wine.csv"
+    assert caught.value.hint == f"go online, or put the file where DREG_MIRROR has it: {place}"
+
+
+def test_another_file_at_the_mirror_is_named_with_how_to_take_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path))
+    wrong = tmp_path / "wine.csv"
+    wrong.write_bytes(b"other wines")
+    with pytest.raises(Outside) as caught:
+        get(tmp_path, PipelineFile("absent.csv"), Local("wine.csv"))
+    assert caught.value.details[1].startswith(f"local wine.csv: `{wrong}`: its bytes don't match")
+    assert caught.value.hint == (
+        f"put the right file in place of `{wrong}`; or where upstream has changed, and that is wanted, "
+        f"declare the new file's sha256 and size in params.yaml: sha256sum {wrong}"
+    )
+
+
+def test_the_stage_names_the_file_that_declares_what_upstream_changed(tmp_path):
+    sample = tmp_path / "pipelines/wines/wine.csv"
+    sample.parent.mkdir(parents=True)
+    sample.write_bytes(CONTENT + b"1;1\n")
+    listed = LISTED | {"mirrors": [{"local": "wine.csv"}, {"file": "wine.csv"}]}
+
+    done = run_download(tmp_path, {"sources": {"wine.csv": listed}})
+
+    assert done.returncode == 3
+    assert "file wine.csv: `wine.csv`: it has more than the 22,000 bytes" in done.stderr
+    assert "declare the new file's sha256 and size in pipelines/wines/params.yaml" in done.stderr
+    assert "go online" not in done.stderr
+
+
+def test_what_a_script_lists_it_lists_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path))
+    (tmp_path / "wine.csv").write_bytes(b"other wines")
+    mirrors = Mirrors(Cache(tmp_path / "cache"), lambda _: None, "pipelines/wines/sources.yaml")
+    with pytest.raises(Outside) as caught:
+        mirrors.place(source(Local("wine.csv")), tmp_path / "raw")
+    assert caught.value.hint.endswith("write it anew: python scripts/refresh.py")
 
 
 def test_the_stage_tells_a_mistake_in_params(tmp_path):

@@ -420,7 +420,9 @@ def test_without_a_network_a_host_is_given_up_at_once_and_for_all_its_files(down
     assert refused == f"http {url}: Connection refused"
     assert again.endswith("again.bin: Connection refused")
     assert unknown.startswith("http http://nowhere.invalid/f: ")
-    assert caught.value.hint.endswith("DREG_MIRROR=FOLDER")
+    assert caught.value.hint == (
+        "go online, or name another mirror in params.yaml: `- local: PATH` is below DREG_MIRROR"
+    )
 
 
 def test_two_runs_at_once_download_a_file_once(server, downloads):

@@ -14,10 +14,14 @@ SOURCES_FILE = "sources.yaml"
 
 def declared_sources(layout: Layout) -> tuple[Source, ...]:
     """The sources of the dataset's download stage. Raises BadRequest when none are declared."""
-    own = (layout.pipeline / SOURCES_FILE).is_file()
-    file = SOURCES_FILE if own else PARAMS_FILE
-    values = read_yaml(layout.pipeline / file)
-    where = f"pipelines/{layout.name}/{file}"
+    where = declared_in(layout)
+    values = read_yaml(layout.root / where)
     if not isinstance(values, dict):
         raise BadRequest(f"`{where}` is not a mapping", hint="write it as `key: value` lines")
     return parse_sources(values.get(SOURCES), where)
+
+
+def declared_in(layout: Layout) -> str:
+    """The file that lists the sources, relative to the registry."""
+    own = (layout.pipeline / SOURCES_FILE).is_file()
+    return f"pipelines/{layout.name}/{SOURCES_FILE if own else PARAMS_FILE}"

@@ -8,7 +8,7 @@ files are had as well, into dreg's cache: they are no part of the data.
 from __future__ import annotations
 
 from dreg.adapters.declared_model import declared_model
-from dreg.adapters.declared_sources import SOURCES, SOURCES_FILE, declared_sources
+from dreg.adapters.declared_sources import SOURCES, SOURCES_FILE, declared_in, declared_sources
 from dreg.adapters.embedding.model_files import model_folder
 from dreg.adapters.making import record_mirrors
 from dreg.adapters.sources import Cache, Mirrors
@@ -27,7 +27,7 @@ def run() -> None:
     workspace = here()
     model = declared_model(workspace)
     sources = declared_sources(workspace) if model is None or lists_sources(workspace) else ()
-    mirrors = Mirrors(Cache.of_user(), note=say)
+    mirrors = Mirrors(Cache.of_user(), note=say, where=declared_in(workspace))
     for source in sources:
         with Progress(source.path, source.size) as progress:
             origin = mirrors.place(source, workspace.raw, progress.at)

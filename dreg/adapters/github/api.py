@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,11 +22,14 @@ import requests
 
 from dreg.adapters.cache import cache_place
 from dreg.adapters.written import written
+from dreg.core.wording import printable
 from dreg.errors import Outside
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 TRIES = 3
 LONGEST_WAIT = 30.0  # seconds; who is to wait longer is told so
+LEAST_PAUSE = timedelta(minutes=1)  # that GitHub asks for where it names no time
+LONGEST_MESSAGE = 300  # characters of what the server says
 AGAIN_LATER = (500, 502, 503, 504)
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -34,6 +37,10 @@ TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
 class Absent(Outside):
     """The server has no such thing, or doesn't show it to us."""
+
+
+class Declined(Outside):
+    """The server answers, and does not let us ask: for now, or with this token. The hint says what helps."""
 
 
 class Api:
@@ -120,7 +127,7 @@ class Api:
             ) from error
 
     def judge(self, answer: requests.Response) -> None:
-        """Raises Absent or Outside for an answer that is none."""
+        """Raises Absent, Declined or Outside for an answer that is none."""
         status = answer.status_code
         if status == http.HTTPStatus.OK:
             return
@@ -130,20 +137,33 @@ class Api:
                 hint="check the name; what is private needs GITHUB_TOKEN",
             )
         if status == http.HTTPStatus.UNAUTHORIZED:
-            raise Outside(
+            raise Declined(
                 "GitHub does not accept the token",
                 hint="renew GITHUB_TOKEN; public repositories can be read without one",
             )
-        if (until := resets_at(answer.headers, datetime.now(UTC))) is not None:
-            minutes = max(1, round((until - datetime.now(UTC)).total_seconds() / 60))
+        now, said = datetime.now(UTC), message(answer)
+        more = "" if self.token else ", or set GITHUB_TOKEN, which may ask more often"
+        if (until := resets_at(answer.headers, now)) is not None:
+            minutes = max(1, round((until - now).total_seconds() / 60))
             kind = "with this token" if self.token else "without a token"
-            raise Outside(
+            raise Declined(
                 f"GitHub answers no more requests {kind} until {until:%Y-%m-%d %H:%M} UTC, "
                 f"in {minutes:,} min",
-                hint="try again then"
-                + ("" if self.token else ", or set GITHUB_TOKEN, which may ask more often"),
+                hint=f"try again then{more}",
             )
-        raise self.odd(f"{status} {answer.reason or ''}".strip())
+        if status == http.HTTPStatus.TOO_MANY_REQUESTS or "rate limit" in said.lower():
+            raise Declined(
+                f"GitHub answers no more requests for now: {said or status}",
+                hint=f"try again after {now + LEAST_PAUSE:%H:%M:%S} UTC{more}",
+            )
+        if status == http.HTTPStatus.FORBIDDEN:
+            raise Declined(
+                f"GitHub does not show {urlsplit(answer.url).path}: {said or status}",
+                hint="check what GITHUB_TOKEN may read"
+                if self.token
+                else "set GITHUB_TOKEN to one that may read it",
+            )
+        raise self.odd(f"{status} {answer.reason or ''}".strip() + (f": {said}" if said else ""))
 
     def soon(self, answer: requests.Response) -> float:
         """For how many seconds the server wants to be left alone, if they are few; else 0."""
@@ -171,6 +191,16 @@ class Api:
         # By who asks, too: one token may see what another doesn't.
         who = hashlib.sha256(f"{self.token or ''}\0{url}".encode()).hexdigest()
         return cache_place("github") / f"{who}.json"
+
+
+def message(answer: requests.Response) -> str:
+    """What the server says in words, on one line; empty if it says nothing."""
+    try:
+        told = answer.json()
+    except ValueError:
+        return ""
+    said = told.get("message") if isinstance(told, dict) else None
+    return printable(" ".join(said.split()))[:LONGEST_MESSAGE] if isinstance(said, str) else ""
 
 
 def resets_at(headers: Mapping[str, str], now: datetime) -> datetime | None:

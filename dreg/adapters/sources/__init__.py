@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-from dreg.adapters.github import Absent, Api, blob
+from dreg.adapters.github import Absent, Api, Declined, blob
 from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.http import Web
 from dreg.adapters.sources.packages import from_deb, from_wheel
-from dreg.adapters.sources.unavailable import Unavailable
+from dreg.adapters.sources.unavailable import (
+    Mismatch,
+    Unavailable,
+    local_file,
+    what_helps,
+)
 from dreg.adapters.written import written
 from dreg.core.sources import Deb, GitHubBlob, Http, Local, Mirror, PipelineFile, Source, Wheel
+from dreg.core.stages import PARAMS_FILE
 from dreg.errors import DregError, Outside
 
 __all__ = ["Cache", "Mirrors"]
@@ -24,13 +29,15 @@ Position = Callable[[int], None]
 class Mirrors:
     """Gets the sources of one download stage."""
 
-    def __init__(self, cache: Cache, note: Note) -> None:
-        """`note` is called with a line when a mirror fails, or takes a while to answer."""
+    def __init__(self, cache: Cache, note: Note, where: str = PARAMS_FILE) -> None:
+        """`note` is called with a line when a mirror fails, or takes a while to answer; `where` is the
+        file that declares the sources."""
         self.cache = cache
         self.note = note
+        self.where = where
         self.web = Web()
         self.github = Api()
-        self.unasked = ""
+        self.unasked: DregError | None = None
 
     def place(self, source: Source, folder: Path, position: Position = lambda _: None) -> str:
         """Put `source` below `folder`, checked; returns where it came from.
@@ -41,13 +48,13 @@ class Mirrors:
         with self.cache.locked(source.sha256):
             if self.cache.copy(source.sha256, target):
                 return "the download cache"
-            failures = []
+            failures: list[tuple[Mirror, Unavailable]] = []
             for mirror in source.mirrors:
                 try:
                     self.ask(mirror, source, position)
                 except Unavailable as error:
                     self.note(f"{source.path}: {mirror}: {error}")
-                    failures.append(f"{mirror}: {error}")
+                    failures.append((mirror, error))
                     continue
                 with written(self.cache.note(source.sha256)) as note:
                     note.write(mirror.kind.encode())
@@ -59,8 +66,8 @@ class Mirrors:
                 )
         raise Outside(
             f"no mirror gave `{source.path}`",
-            hint="go online, or put the file into a folder and name that: DREG_MIRROR=FOLDER",
-            details=failures,
+            hint=what_helps(source, failures, self.where),
+            details=[f"{mirror}: {error}" for mirror, error in failures],
         )
 
     def ask(self, mirror: Mirror, source: Source, position: Position) -> None:
@@ -74,20 +81,18 @@ class Mirrors:
                 from_deb(mirror, source, self.cache, self.note)
             case GitHubBlob():
                 self.read_blob(mirror, source)
-            case Local():
-                self.read(below_mirror_folder(mirror), source)
-            case PipelineFile():
-                self.read(Path(mirror.path), source)  # a stage runs in its pipeline's folder
+            case Local() | PipelineFile():
+                self.read(local_file(mirror), source)
 
     def read_blob(self, mirror: GitHubBlob, source: Source) -> None:
         if self.unasked:  # one repository answers no better than the other
-            raise Unavailable(self.unasked)
+            raise untold(self.unasked)
         try:
             content = blob(self.github, mirror.repository, mirror.blob)
         except DregError as error:
             if not isinstance(error, Absent):
-                self.unasked = error.fact
-            raise Unavailable(error.fact) from error
+                self.unasked = error
+            raise untold(error) from error
         self.cache.keep(source.sha256, source.size, [content])
 
     def read(self, path: Path, source: Source) -> None:
@@ -96,11 +101,12 @@ class Mirrors:
         except OSError as error:
             raise Unavailable(f"cannot read `{path}`: {error.strerror}") from error
         with stream:
-            self.cache.keep(source.sha256, source.size, chunks(stream))
+            try:
+                self.cache.keep(source.sha256, source.size, chunks(stream))
+            except Mismatch as error:
+                raise Mismatch(f"`{path}`: {error}") from error
 
 
-def below_mirror_folder(mirror: Local) -> Path:
-    folder = os.environ.get("DREG_MIRROR")
-    if not folder:
-        raise Unavailable("DREG_MIRROR is not set")
-    return Path(folder) / mirror.path
+def untold(error: DregError) -> Unavailable:
+    """What GitHub said instead; where it will answer again, that is what helps."""
+    return Unavailable(error.fact, hint=error.hint if isinstance(error, Declined) else "")

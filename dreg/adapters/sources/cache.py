@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from dreg.adapters.cache import cache_place
 from dreg.adapters.cache_entries import used
-from dreg.adapters.sources.unavailable import Unavailable
+from dreg.adapters.sources.unavailable import Mismatch, Unavailable
 from dreg.adapters.written import written
 from dreg.errors import Outside
 
@@ -95,7 +95,7 @@ class Cache:
         return True
 
     def keep(self, sha256: str, size: int | None, content: Iterable[bytes]) -> None:
-        """Keep `content`. Raises Unavailable when it isn't the file with that checksum and size."""
+        """Keep `content`. Raises Mismatch when it isn't the file with that checksum and size."""
         keep_checked(content, sha256, size, self.at(sha256))
 
 
@@ -108,20 +108,20 @@ def chunks(stream: BinaryIO) -> Iterator[bytes]:
 def keep_checked(content: Iterable[bytes], sha256: str, size: int | None, target: Path) -> None:
     """Write `content` to `target`, which appears only when all is there and right.
 
-    Raises Unavailable when it has another checksum, or grows past `size`.
+    Raises Mismatch when it has another checksum, or grows past `size`.
     """
     seen, digest = 0, hashlib.sha256()
     with written(target) as file:
         for chunk in content:
             seen += len(chunk)
             if size is not None and seen > size:
-                raise Unavailable(f"it has more than the {size:,} bytes that are declared")
+                raise Mismatch(f"it has more than the {size:,} bytes that are declared")
             digest.update(chunk)
             file.write(chunk)
         check(digest.hexdigest(), sha256)
 
 
 def check(found: str, sha256: str) -> None:
-    """Raises Unavailable unless the checksum `found` is the one that is wanted."""
+    """Raises Mismatch unless the checksum `found` is the one that is wanted."""
     if found != sha256:
-        raise Unavailable(f"its bytes don't match: sha256 {found[:12]}..., not {sha256[:12]}...")
+        raise Mismatch(f"its bytes don't match: sha256 {found[:12]}..., not {sha256[:12]}...")

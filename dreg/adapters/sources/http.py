@@ -14,7 +14,7 @@ import requests
 import urllib3
 
 from dreg.adapters.sources.cache import CHUNK, Cache, check
-from dreg.adapters.sources.unavailable import Unavailable
+from dreg.adapters.sources.unavailable import Mismatch, Unavailable
 from dreg.core.sources import Source
 
 CONNECT_SECONDS = 5.0  # a machine without internet learns it soon, and goes on to the next mirror
@@ -43,10 +43,6 @@ class Interrupted(Exception):
 
 class Unreachable(Unavailable):
     """There is no connection to the host; another file of it needs no try."""
-
-
-class Mismatch(Unavailable):
-    """All bytes came, and they are not the ones that were asked for."""
 
 
 class Web:
@@ -113,9 +109,9 @@ class Download:
             self.file.flush()
             try:
                 check(self.digest.hexdigest(), self.source.sha256)
-            except Unavailable as error:
+            except Mismatch:
                 self.part.unlink()
-                raise Mismatch(*error.args) from None
+                raise
             self.part.replace(self.cache.at(self.source.sha256))
 
     def ask_until_complete(self) -> None:
@@ -192,14 +188,14 @@ class Download:
                 raise Interrupted(answer, pause=_seconds(sent.get("Retry-After", "")))
             raise Unavailable(answer)
         if total.isdigit() and int(total) != self.source.size and "Content-Encoding" not in sent:
-            raise Unavailable(f"it has {int(total):,} bytes, not {self.source.size:,}")
+            raise Mismatch(f"it has {int(total):,} bytes, not {self.source.size:,}")
         tag = sent.get("ETag", "")
         self.validator = None if tag.startswith("W/") else tag or sent.get("Last-Modified")
 
     def take(self, chunk: bytes) -> None:
         if self.done + len(chunk) > self.source.size:
             self.start_over()
-            raise Unavailable(f"it has more than the {self.source.size:,} bytes that are declared")
+            raise Mismatch(f"it has more than the {self.source.size:,} bytes that are declared")
         self.file.write(chunk)
         self.digest.update(chunk)
         self.done += len(chunk)
