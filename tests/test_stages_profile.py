@@ -481,6 +481,13 @@ def test_an_empty_split(wines):
         f"split `val` is empty: no row in `{wines.processed / 'val.parquet'}`"
     )
     assert not (wines.data / "metadata.json").exists()
+    assert refused().hint == "see how scripts/process.py splits; then: dreg run wines"
+    params = {"sources": {"usr/share": {}}, "process": {"validation_share": 0.01}}
+    (wines.root / "pipelines/wines/params.yaml").write_text(yaml.safe_dump(params))
+    assert refused().hint == (
+        "change `process.validation_share` (0.01) in pipelines/wines/params.yaml, or add rows; "
+        "then: dreg run wines"
+    )
 
 
 @pytest.mark.parametrize("name", ["processed/absent.parquet", "processed/part-*.parquet"])

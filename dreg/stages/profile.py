@@ -24,6 +24,7 @@ from dreg.core.file_formats import format_of
 from dreg.core.numbers import rounded
 from dreg.core.profile import Number, Profile, Prompt, Published, Split
 from dreg.core.snapshot import INDEX, File, Snapshot, check_path
+from dreg.core.stages import PARAMS_FILE
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside, Refused
 from dreg.stages.progress import say
@@ -65,7 +66,7 @@ def write(
     with SampleIndex(contract.key) as index:
         for name, samples, found in measure(given, contract, index, engines.engine(by)):
             if samples.count == 0:
-                raise empty(name, files[name])
+                raise empty(workspace, name, files[name])
             features = merged(features, found)
             splits[name] = Split(
                 num_samples=samples.count,
@@ -178,11 +179,27 @@ def the_prompt(asked: Asked | None) -> Prompt | None:
 ASK = 'give it as profile.write(prompt={"name": "caption", "version": "2", "text": "Describe ..."})'
 
 
-def empty(name: str, files: list[Path]) -> Outside:
+def empty(workspace: Workspace, name: str, files: list[Path]) -> Outside:
+    """A split without a row: where there are few, a share of them may be none."""
+    params = workspace.params if (workspace.pipeline / PARAMS_FILE).is_file() else {}
+    shares = [f"`{key}` ({value})" for key, value in named_shares(params)]
+    again = f"dreg run {workspace.name}"
     return Outside(
         f"split `{name}` is empty: no row in {', '.join(f'`{shown(file)}`' for file in files)}",
-        hint="see how scripts/process.py splits: few rows may need another share in params.yaml",
+        hint=f"change {' or '.join(shares)} in pipelines/{workspace.name}/params.yaml, or add rows; "
+        f"then: {again}"
+        if shares
+        else f"see how scripts/process.py splits; then: {again}",
     )
+
+
+def named_shares(params: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
+    """The shares among a pipeline's parameters, by their dotted names."""
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            yield from named_shares(value, f"{above}{key}.")
+        elif str(key).endswith("share") and isinstance(value, float | int):
+            yield f"{above}{key}", value
 
 
 def merged(features: Features, found: Features) -> Features:
