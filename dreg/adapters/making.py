@@ -9,15 +9,12 @@ running a pipeline again changes nothing in git.
 from __future__ import annotations
 
 import json
-import platform
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from dreg import __version__
 from dreg.adapters.layout import Layout
+from dreg.adapters.surroundings import surroundings
 from dreg.adapters.written import written
 from dreg.core.about import Surroundings, parse_surroundings, surroundings_json
 
@@ -65,25 +62,7 @@ def record_surroundings(layout: Layout, snapshot: str) -> None:
     """Keep where the data with that digest is made, unless that is known."""
     before = read_making(layout)
     if before.snapshot != snapshot or before.made is None:
-        _write(layout, before, Making(before.mirrors, snapshot, surroundings()))
-
-
-def surroundings() -> Surroundings:
-    """Here and now. No names of the machine or its user."""
-    return Surroundings(
-        dreg=__version__,
-        python=platform.python_version(),
-        platform=f"{platform.system().lower()}-{platform.machine()}",
-        packages=dict(sorted(dict(_installed()).items())),
-    )
-
-
-def _installed() -> Iterator[tuple[str, str]]:
-    """Names and versions by the names of folders: reading the metadata takes a hundred times as long."""
-    for entry in reversed(sys.path):  # the first on the path is the one that is imported
-        for folder in Path(entry or ".").glob("*.dist-info"):
-            name, _, version = folder.name.removesuffix(".dist-info").partition("-")
-            yield name.lower().replace("_", "-"), version
+        _write(layout, before, Making(before.mirrors, snapshot, surroundings(layout)))
 
 
 def _write(layout: Layout, before: Making, now: Making) -> None:

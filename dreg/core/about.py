@@ -56,7 +56,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where the data was made: versions of dreg and Python, the platform, installed packages."""
+    """Where the data was made: versions of dreg and Python, the platform, the packages that made it."""
 
     dreg: str
     python: str

@@ -101,7 +101,7 @@ def _provenance() -> Schema:
             "python": _said("Python's version.", TEXT),
             "platform": _said("System and processor, such as linux-x86_64.", TEXT),
             "packages": _said(
-                "Versions of the installed packages, by name.",
+                "Versions of the packages that made it, by name: what dreg needs for pipelines, what the scripts import, and what those need.",
                 {"type": "object", "additionalProperties": TEXT},
             ),
         }

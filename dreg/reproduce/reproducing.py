@@ -16,9 +16,9 @@ from pathlib import Path
 
 from dreg.adapters import dvc, git
 from dreg.adapters.git.scratch_tree import check_out
-from dreg.adapters.making import surroundings
 from dreg.adapters.objects import Store, Stores
 from dreg.adapters.scratch import scratch_folder
+from dreg.adapters.surroundings import all_surroundings
 from dreg.catalog import choose
 from dreg.core.about import Surroundings
 from dreg.core.manifest import Manifest
@@ -94,7 +94,7 @@ def reproduce(
         )
         if not different:
             return answer
-        other = tuple(_other_versions(wanted.manifest, surroundings()))
+        other = tuple(_other_versions(wanted.manifest, all_surroundings()))
         answer = replace(answer, different=different, surroundings=other)
         before = profile_of(Dataset(registry.root, release.dataset), release)
         samples = _samples(wanted, before, again, scratch)
@@ -196,7 +196,7 @@ def _other_versions(manifest: Manifest, now: Surroundings) -> Iterator[OtherVers
     for what in ("dreg", "python", "platform"):
         if getattr(then, what) != getattr(now, what):
             yield OtherVersion(what, getattr(then, what), getattr(now, what))
-    for name in sorted({*then.packages, *now.packages}):
+    for name in sorted(then.packages):  # what else is installed now made nothing of it
         before, after = then.packages.get(name), now.packages.get(name)
         if before != after and name != "dreg":
             yield OtherVersion(name, before, after)
