@@ -16,7 +16,7 @@ from dreg.scaffold.updating import update
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY = Registry(ROOT)
 STAGES = ("download", "process", "analyze")
-MOST_LINES = 65  # of a script; what several need is in dreg.stages
+MOST_LINES = 60  # of a script; what several need is in dreg.stages
 
 
 def made(name: str, file: str) -> str:

@@ -47,17 +47,14 @@ def samples(images_path, labels_path):
         for start in range(0, count, AT_ONCE):
             rows = min(AT_ONCE, count - start)
             pixels = as_bytes(read_exactly(images, rows * SIDE * SIDE))
-            tensors = pa.FixedSizeListArray.from_arrays(pixels, SIDE * SIDE)
+            flat = pa.FixedSizeListArray.from_arrays(pixels, SIDE * SIDE)
+            tensors = pa.ExtensionArray.from_storage(IMAGE, flat)
             classes = as_bytes(read_exactly(labels, rows)).cast(pa.int64())
-            yield pa.record_batch(
-                [pa.ExtensionArray.from_storage(IMAGE, tensors), classes], schema=SCHEMA
-            )
+            yield pa.record_batch([tensors, classes], schema=SCHEMA)
 
 
 work = here()
 for split, upstream in (("train", "train"), ("val", "t10k")):
-    batches = samples(
-        work.raw / f"{upstream}-images-idx3-ubyte.gz",
-        work.raw / f"{upstream}-labels-idx1-ubyte.gz",
-    )
-    write_parquet(batches, work.processed / f"{split}.parquet", SCHEMA)
+    images = work.raw / f"{upstream}-images-idx3-ubyte.gz"
+    labels = work.raw / f"{upstream}-labels-idx1-ubyte.gz"
+    write_parquet(samples(images, labels), work.processed / f"{split}.parquet", SCHEMA)
