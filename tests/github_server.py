@@ -30,6 +30,7 @@ class Repository:
     fork: bool = False
     private: bool = False
     commits: int = 1  # that changed the README
+    path: str = "README.md"
 
     @property
     def commit(self) -> str:
@@ -51,7 +52,7 @@ class Request(BaseHTTPRequestHandler):
             return
         if github.troubles:
             status, headers = github.troubles.pop(0)
-            self.answer(status, {"message": "trouble"}, **headers)
+            self.answer(status, {"message": github.says}, **headers)
             return
         body, following = github.body(self.path)
         etag = f'W/"{hashlib.sha256(json.dumps(body).encode()).hexdigest()}"'
@@ -98,6 +99,7 @@ class GitHub(ThreadingHTTPServer):
         self.left: dict[str | None, int] = {}  # requests that are still answered, by Authorization
         self.reset = int(time.time()) + 1920
         self.troubles: list[tuple[int, dict[str, str]]] = []  # what the next requests get instead
+        self.says = "trouble"  # with that
         self.seen: list[tuple[int, str, str | None]] = []
 
     def add(self, name: str, readme: bytes | None, **more: Any) -> None:
@@ -134,7 +136,7 @@ class GitHub(ThreadingHTTPServer):
             return None, None
         if found[2] == "readme":
             return encoded(
-                repository.readme, path="README.md", sha=git_hash(repository.readme)
+                repository.readme, path=repository.path, sha=git_hash(repository.readme)
             ), None
         return [{"sha": repository.commit}], None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from dreg.adapters.making import read_making
 from dreg.errors import BadRequest, Outside
 from dreg.stages import readmes
 from tests.github_server import GitHub, git_hash
@@ -72,6 +74,7 @@ def test_the_pipeline_itself_asks_nobody_which_there_are(hub):
     hub.github.asked()
     hub.github.add("later", b"# later\n")
     hub.make()
+    assert set(read_making(hub.dataset.dataset).mirrors.values()) == {"github"}
     assert hub.github.asked() == [], "the bytes are in the download cache"
     assert "acme/later" not in hub.index()
 
@@ -161,6 +164,71 @@ def test_a_folder_of_readmes_will_do_and_says_that_no_commit_is_known(hub, tmp_p
     assert hub.published()["readmes/tools.md"] == b"# tools in May\n"
     kinds = [next(iter(mirror)) for mirror in hub.sources["sources"]["tools.md"]["mirrors"]]
     assert kinds == ["github", "local"]
+    assert set(read_making(hub.dataset.dataset).mirrors.values()) == {"local"}
+
+
+def test_of_the_same_bytes_a_folder_keeps_what_was_known(hub, tmp_path, monkeypatch):
+    readmes.refresh([])
+    folder = tmp_path / "mirror/of-may"
+    folder.mkdir(parents=True)
+    (folder / "tools_README.md").write_bytes(hub.github.repositories["tools"].readme)
+    (folder / "docs_README.md").write_text("# docs in May\n")
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+    readmes.refresh(["--local", "of-may"])
+    hub.make()
+    index, known = hub.index(), hub.github.repositories
+    assert (index["acme/tools"]["commit"], index["acme/tools"]["licence"]) == (
+        known["tools"].commit,
+        "MIT",
+    )
+    told = index["acme/docs"]
+    assert (told["commit"], told["licence"]) == (None, "Apache-2.0"), "of other bytes no commit"
+
+
+def test_a_licence_that_the_owner_noted_is_told_where_nobody_else_knows_one(
+    hub, tmp_path, monkeypatch
+):
+    folder = tmp_path / "mirror/of-may"
+    folder.mkdir(parents=True)
+    for name in ("tools", "attic"):
+        (folder / f"{name}_README.md").write_text(f"# {name}\n")
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+    hub.dataset.change("params.yaml", licences={"tools": "ISC", "bare": "0BSD"})
+    readmes.refresh(["--local", "of-may"])
+    hub.make()
+    licences = {name: told["licence"] for name, told in hub.index().items()}
+    assert licences == {"acme/tools": "ISC", "acme/attic": None}
+
+    hub.github.add("bare", b"# bare\n", licence=None)
+    readmes.refresh([])
+    hub.make()
+    licences = {name: told["licence"] for name, told in hub.index().items()}
+    assert licences == {"acme/tools": "MIT", "acme/docs": "Apache-2.0", "acme/bare": "0BSD"}
+
+
+@pytest.mark.parametrize("noted", [["MIT"], {"tools": None}, "MIT"])
+def test_a_note_of_licences_that_is_none_is_refused(hub, noted):
+    hub.dataset.change("params.yaml", licences=noted)
+    with pytest.raises(BadRequest, match=r"`licences` in .*params.yaml` has something else"):
+        readmes.refresh([])
+
+
+@pytest.mark.parametrize(
+    ("path", "file"),
+    [("README.rst", "tools.rst"), ("docs/README.MD", "tools.md"), ("README", "tools.txt")],
+)
+def test_a_readme_keeps_the_ending_that_says_what_it_is(hub, path, file):
+    hub.github.repositories["tools"].path = path
+    readmes.refresh([])
+    hub.make()
+    assert f"readmes/{file}" in hub.published()
+    assert hub.index()["acme/tools"]["path"] == path
+
+
+def test_a_list_of_no_documents_is_written_anew(hub):
+    hub.sources_file.write_text("sources: {}\n")
+    readmes.refresh([])
+    assert set(hub.sources["documents"]) == {"docs.md", "tools.md"}
 
 
 @pytest.mark.parametrize("arguments", [["--local"], ["v1"], ["--local", "a", "b"], ["--help"]])
@@ -195,3 +263,6 @@ def test_the_latest_kept_snapshot_gives_the_committed_bytes(tmp_path, monkeypatc
     dataset.from_mirror()
     dataset.holds_what_is_committed()
     assert dataset.metadata["splits"]["all"]["num_samples"] == 12
+    text = (dataset.data / "processed/index.jsonl").read_text()
+    licences = [json.loads(line)["licence"] for line in text.splitlines()]
+    assert Counter(licences) == {"Apache-2.0": 9, "MIT": 1, None: 2}

@@ -14,17 +14,18 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
 
 from dreg.adapters.declared_sources import SOURCES_FILE
-from dreg.adapters.github import Api, Repo, last_change, readme, repositories
+from dreg.adapters.github import Api, last_change, readme, repositories
 from dreg.adapters.github.repositories import git_hash
 from dreg.adapters.sources import Cache
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml
+from dreg.core.sources import GitHubBlob, Local
 from dreg.errors import BadRequest, Outside
 from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here
@@ -69,6 +70,14 @@ def documents(workspace: Workspace) -> tuple[Document, ...]:
         ) from error
 
 
+def known_before(workspace: Workspace) -> tuple[Document, ...]:
+    """The READMEs as they were listed last; none where nothing that can be read was listed."""
+    try:
+        return documents(workspace)
+    except BadRequest:
+        return ()
+
+
 def refresh(arguments: Sequence[str] | None = None) -> None:
     """Write sources.yaml anew, and say what is new, other or gone.
 
@@ -78,11 +87,11 @@ def refresh(arguments: Sequence[str] | None = None) -> None:
     workspace = here()
     given = list(sys.argv[1:] if arguments is None else arguments)
     owner = organisation(workspace)
+    known, licences = known_before(workspace), noted_licences(workspace)
     if not given:
-        known = documents(workspace) if (workspace.pipeline / SOURCES_FILE).is_file() else ()
-        found = list(on_github(Api(), owner, known))
+        found = list(on_github(Api(), owner, known, licences))
     elif len(given) == 2 and given[0] == "--local":
-        found = list(below_mirror(owner, given[1]))
+        found = list(below_mirror(owner, given[1], known, licences))
     else:
         raise BadRequest(
             f"`{' '.join(given)}` is no way to refresh",
@@ -108,8 +117,11 @@ def organisation(workspace: Workspace) -> str:
     return name
 
 
-def on_github(api: Api, owner: str, known: Iterable[Document]) -> Iterator[Found]:
-    """The READMEs of the owner's public repositories. Which commit changed one is asked of new ones."""
+def on_github(
+    api: Api, owner: str, known: Iterable[Document], licences: Mapping[str, str]
+) -> Iterator[Found]:
+    """The READMEs of the owner's public repositories. Which commit changed one is asked of new ones;
+    where GitHub knows no licence, it is as `licences` has it."""
     before = {document.repository: document for document in known}
     for repo in repositories(api, owner):
         now = readme(api, repo.name)
@@ -119,36 +131,58 @@ def on_github(api: Api, owner: str, known: Iterable[Document]) -> Iterator[Found
         same = old is not None and (old.path, old.blob) == (now.path, now.blob)
         commit = old.commit if same and old else None
         commit = commit or last_change(api, repo.name, now.path)
-        yield Found(
-            Document(file_of(repo), repo.name, now.path, now.blob, commit, repo.licence),
-            now.content,
-        )
+        file = file_of(repo.name, now.path)
+        licence = repo.licence or licences.get(repo.name.partition("/")[2])
+        document = Document(file, repo.name, now.path, now.blob, commit, licence)
+        yield Found(document, now.content)
 
 
-def below_mirror(owner: str, folder: str) -> Iterator[Found]:
-    """The files `<repository>_README.md` in a folder below $DREG_MIRROR, whose commits nobody noted."""
+def below_mirror(
+    owner: str, folder: str, known: Iterable[Document], licences: Mapping[str, str]
+) -> Iterator[Found]:
+    """The files `<repository>_README.md` in a folder below $DREG_MIRROR.
+
+    Commit and licence are what is `known` of the same bytes. Of others nobody noted the commit, and the
+    licence is the one that the repository was known to have, else as `licences` has it.
+    """
     mirror = os.environ.get("DREG_MIRROR")
     if not mirror:
         raise BadRequest(
             "DREG_MIRROR names no folder to look in", hint="DREG_MIRROR=FOLDER, then again"
         )
+    before = {document.repository: document for document in known}
     for path in sorted((Path(mirror) / folder).glob(f"*{SUFFIX}")):
-        repo = Repo(f"{owner}/{path.name.removesuffix(SUFFIX)}", None)
-        content = path.read_bytes()
-        document = Document(file_of(repo), repo.name, "README.md", git_hash(content), None, None)
+        name = path.name.removesuffix(SUFFIX)
+        repo, content = f"{owner}/{name}", path.read_bytes()
+        blob, old = git_hash(content), before.get(repo)
+        commit = old.commit if old and old.blob == blob else None
+        licence = (old.licence if old else None) or licences.get(name)
+        document = Document(file_of(repo, "README.md"), repo, "README.md", blob, commit, licence)
         yield Found(document, content, f"{folder.strip('/')}/{path.name}")
 
 
-def file_of(repo: Repo) -> str:
+def noted_licences(workspace: Workspace) -> Mapping[str, str]:
+    """Licences by repository's name, as the owner noted them in params.yaml. Raises BadRequest for
+    what is no such note."""
+    noted = workspace.params.get("licences") or {}
+    if isinstance(noted, dict) and all(isinstance(x, str) for x in (*noted, *noted.values())):
+        return noted
+    raise BadRequest(
+        f"`licences` in `pipelines/{workspace.name}/params.yaml` has something else than names",
+        hint="write `licences: {REPOSITORY: SPDX-IDENTIFIER}`",
+    )
+
+
+def file_of(repository: str, path: str) -> str:
     """A name that says what it is, and no time: what stays the same stays where it is."""
-    return f"{repo.name.partition('/')[2]}.md"
+    return f"{repository.partition('/')[2]}{PurePosixPath(path).suffix.lower() or '.txt'}"
 
 
 def record(workspace: Workspace, found: Iterable[Found]) -> None:
     """Write sources.yaml; a README that has not changed keeps the mirrors that it had."""
     path = workspace.pipeline / SOURCES_FILE
     old = read_yaml(path) if path.is_file() else {}
-    before: Entries = (old or {}).get("sources") or {}
+    before: Entries = (old.get("sources") if isinstance(old, dict) else None) or {}
     sources: Entries = {}
     listed: Entries = {}
     for one in sorted(found, key=lambda one: one.document.file):
@@ -156,7 +190,7 @@ def record(workspace: Workspace, found: Iterable[Found]) -> None:
         file = told.pop("file")
         listed[file] = told
         sources[file] = source(one, before.get(file))
-        keep(one.content)
+        keep(one)
     for line in news(before, sources):
         say(line)
     text = yaml.safe_dump({"sources": sources, "documents": listed}, sort_keys=False, width=200)
@@ -178,12 +212,14 @@ def source(one: Found, before: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"sha256": sha256, "size": len(one.content), "mirrors": mirrors}
 
 
-def keep(content: bytes) -> None:
-    """Into the download cache: the next run needs not ask for it again."""
-    cache, sha256 = Cache.of_user(), hashlib.sha256(content).hexdigest()
+def keep(one: Found) -> None:
+    """Into the download cache, with the kind of mirror: the next run needs not ask for it again."""
+    cache, sha256 = Cache.of_user(), hashlib.sha256(one.content).hexdigest()
     with cache.locked(sha256):
         if not cache.holds(sha256):
-            cache.keep(sha256, len(content), [content])
+            cache.keep(sha256, len(one.content), [one.content])
+            with written(cache.note(sha256)) as note:
+                note.write((Local if one.local else GitHubBlob).kind.encode())
 
 
 def news(before: Entries, now: Entries) -> Iterator[str]:
