@@ -409,6 +409,12 @@ def test_one_column_is_a_list_too(training):
     assert raised.value.hint == "write columns=['id']"
 
 
+@pytest.mark.parametrize("columns", [["id", 1], [None], 5])
+def test_a_column_is_named(training, columns):
+    with pytest.raises(BadRequest, match="`columns`"):
+        dreg.load("words").to_pandas("train", columns=columns)
+
+
 def test_pandas_has_tensors_as_arrays(training):
     frame = dreg.load("digits").to_pandas("train")
     assert list(frame.columns) == ["image", "label"]

@@ -228,10 +228,31 @@ def test_a_corrupt_list_of_a_folder(cats):
 
 
 def test_a_list_with_a_path_that_leaves_the_folder(cats):
-    path = folder_object(cats)
-    hostile = json.loads(path.read_bytes())
+    hostile = json.loads(folder_object(cats).read_bytes())
     hostile[0]["relpath"] = "../../../x"
-    text = json.dumps(hostile).encode()
+    list_instead(cats, json.dumps(hostile).encode())
+    assert "unsafe path 'processed/../../../x'" in refused(cats, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "its list of files is no JSON ("),
+        ("7", "its list of files has something else than paths and md5s"),
+        ('{"relpath": 1}', "its list of files has something else than paths and md5s"),
+        ('["a"]', "its list of files has something else than paths and md5s"),
+        ('[{"relpath": "a", "md5": 7}]', "its list of files has something else than paths and md5s"),
+        ('[{"relpath": "a", "md5": "7"}]', "its list of files has something else than paths and md5s"),
+    ],
+)  # fmt: skip
+def test_a_list_in_another_shape(cats, text, words):
+    list_instead(cats, text.encode())
+    assert words in refused(cats, 1)
+
+
+def list_instead(cats, text: bytes) -> None:
+    """The folder at the tag has another list of files, which has the checksum that it should have."""
+    path = folder_object(cats)
     md5 = hashlib.md5(text).hexdigest()
     (cats.store / "files" / "md5" / md5[:2]).mkdir(exist_ok=True)
     (cats.store / "files" / "md5" / md5[:2] / f"{md5[2:]}.dir").write_bytes(text)
@@ -241,7 +262,6 @@ def test_a_list_with_a_path_that_leaves_the_folder(cats):
     cats.git("tag", "-d", "cats-v1.0.0")
     cats.git("push", "-q", "origin", ":cats-v1.0.0")
     cats.tag("cats-v1.0.0", None)
-    assert "unsafe path 'processed/../../../x'" in refused(cats, 1)
 
 
 def test_a_missing_object(cats):

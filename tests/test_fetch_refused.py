@@ -631,6 +631,16 @@ def test_a_full_disk(wine, tiny_disk):
     assert wine.fetch("wine@1.0.0", "-o", str(tiny_disk / "wine"))["changed"]
 
 
+def test_a_disk_that_turns_out_to_be_full_is_named(wine, tiny_disk):
+    pages = shutil.disk_usage(tiny_disk).free // 4096 - 1  # one is for the folder
+    # With metadata.json there are bytes enough, but a page too few.
+    wine.release("1.1.0", {"processed/large.bin": bytes((pages - 1) * 4096 + 1)})
+    said = refused(wine, 3, "wine", "-o", str(tiny_disk / "wine"))
+    assert said.startswith(f"error: the disk is full at `{tiny_disk}")
+    assert "are needed" not in said
+    assert not (tiny_disk / "wine").exists()
+
+
 def test_a_typo_in_the_name_of_what_is_in_the_folder(wine):
     wine.fetch("wine", "-o", "data/here")
     assert "hint: did you mean `wine`?" in refused(wine, 2, "wien@^1", "-o", "data/here")

@@ -6,7 +6,8 @@ import errno
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dreg.adapters.cache import cache_root
@@ -95,6 +96,18 @@ IN_WORDS: Mapping[int, tuple[str, str]] = {
         "see the limit and what uses it up: ulimit -u; ps -eLf | wc -l",
     ),
 }
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """What the operating system refuses is about `path`, where it does not say: writing to an open file
+    fails without a name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def in_disguise(error: Exception) -> OSError | None:

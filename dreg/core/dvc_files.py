@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -68,13 +67,16 @@ def outs(data: Any, where: str) -> Iterator[Out]:
 def children(out: Out, text: bytes) -> Iterator[Out]:
     """The files that a folder's `.dir` object lists. Raises Refused when it is malformed."""
     try:
-        for item in parse_json(text):
-            path, md5 = item["relpath"], item["md5"]
-            if not isinstance(path, str) or not re.fullmatch(MD5, md5):
-                raise ValueError(f"{path!r} with md5 {md5!r}")
-            yield Out(f"{out.path}/{path}", md5, out.legacy)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _unreadable(out.path, f"{type(error).__name__}: {error}") from error
+        items = parse_json(text)
+    except ValueError as error:
+        raise _unreadable(out.path, f"its list of files is no JSON ({error})") from error
+    for item in items if isinstance(items, list) else [items]:
+        path, md5 = (
+            (item.get(key) for key in ("relpath", "md5")) if isinstance(item, dict) else "??"
+        )
+        if not isinstance(path, str) or not isinstance(md5, str) or not MD5.fullmatch(md5):
+            raise _unreadable(out.path, "its list of files has something else than paths and md5s")
+        yield Out(f"{out.path}/{path}", md5, out.legacy)
 
 
 def _unreadable(where: str, what: str) -> Refused:

@@ -145,10 +145,20 @@ class Subset:
 
 
 def listed(columns: Sequence[str] | None) -> tuple[str, ...] | None:
-    """The columns, None for all. Raises BadRequest for a text, whose letters are none."""
-    if isinstance(columns, str):
-        raise BadRequest("`columns` is a list", hint=f"write columns=[{columns!r}]")
-    return None if columns is None else tuple(columns)
+    """The columns, None for all. Raises BadRequest for a text, whose letters are none, and for what
+    has other things than names in it."""
+    if columns is None:
+        return None
+    if isinstance(columns, str) or not isinstance(columns, Iterable):
+        raise BadRequest("`columns` is a list", hint=f"write columns=[{str(columns)!r}]")
+    names = tuple(columns)
+    for one in names:
+        if not isinstance(one, str):
+            raise BadRequest(
+                f"{one!r} in `columns` is no name",
+                hint="name them as the data does: columns=['label']",
+            )
+    return names
 
 
 def is_parquet(file: File) -> bool:

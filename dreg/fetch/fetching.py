@@ -13,6 +13,7 @@ from pathlib import Path
 from dreg.adapters.dvc_config import Remotely
 from dreg.adapters.git import Signers
 from dreg.adapters.lock_file import read_lock, write_pin
+from dreg.adapters.os_errors import naming
 from dreg.adapters.placing import Contents, Staging, inspect
 from dreg.adapters.receipt_file import write_receipt
 from dreg.core.lock import Pin
@@ -150,7 +151,7 @@ def place(request: Request, found: Found, target: Path, force: bool) -> _Placeme
     check_placeable(found.files)
     digest = found.snapshot.published.digest()
     waiting = functools.partial(out.note, f"another dreg is filling {request.output}; waiting")
-    with Staging(target).locked(waiting) as staging:
+    with naming(target), Staging(target).locked(waiting) as staging:
         contents = inspect(target)
         if contents.changes and not force:
             raise _changed(request, contents)
