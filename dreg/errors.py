@@ -56,5 +56,17 @@ class Lasting(Outside):
     """It would be the same again: a pipeline's own script failed, or dreg does."""
 
 
+class Interrupted(DregError):
+    """Somebody pressed Ctrl-C, or a job was cancelled, which is SIGINT (exit code 130)."""
+
+    exit_code = 130
+
+
+class Terminated(DregError):
+    """The machine or a scheduler wanted it ended, which is SIGTERM (exit code 143)."""
+
+    exit_code = 143
+
+
 def _again(kind: type[DregError], fact: str, hint: str, details: tuple[str, ...]) -> DregError:
     return kind(fact, hint=hint, details=details)

@@ -8,6 +8,7 @@ import pytest
 from dreg.core.ci.compute import COMPUTE_TYPES
 from dreg.core.ci.result_schema import result_schema
 from dreg.core.manifest import trailers
+from tests import git_server
 from tests.ci_jobs import job, states
 from tests.small_registry import NAME
 from tests.test_release import tag_message
@@ -168,6 +169,53 @@ def test_what_somebody_else_changed_meanwhile_is_run_again_from_there(registry):
     assert tip(registry) == released
     assert registry.git("rev-parse", "HEAD", folder=behind.path) == released
     assert registry.git("status", "--porcelain", folder=behind.path) == ""
+
+
+def test_what_is_made_from_what_was_run_again_is_made_and_released_too(registry):
+    registry.ok("new", "child", "--kind", "tabular")
+    registry.edit("pipelines/child/dataset.yaml", "^title: .*", "title: Child\nupstream: [toy]")
+    push(registry)
+    behind = job(registry, "behind")
+    change(registry)
+    job(registry, "ahead").run(NAME)
+    assert states(behind.run()) == {NAME: "unchanged", "child": "changed"}
+    assert registry.remote_tags() == ["child-v1.0.0", "toy-v1.0.0"]
+
+
+BUSY = """\
+#!/bin/sh
+unset GIT_DIR GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES
+[ -n "$NESTED" ] && exit 0
+export NESTED=1
+echo x >> {count}
+rm -rf {clone} && git clone -q "$PWD" {clone} && cd {clone} || exit 1
+sed -i "s/validation_share: .*/validation_share: 0.1$(wc -l < {count})/" pipelines/toy/params.yaml
+git commit -qam "by somebody" && git push -q >&2
+"""
+
+
+@pytest.mark.slow
+def test_what_others_change_at_every_attempt_is_stale_and_no_success(registry):
+    """Each push finds that somebody has just pushed another change of the same dataset."""
+    count = registry.home / "count"
+    hook = registry.remote / "hooks" / "pre-receive"
+    hook.write_text(BUSY.format(count=count, clone=registry.home / "somebody"))
+    hook.chmod(0o755)
+    registry.git("config", "http.receivepack", "true", folder=registry.remote)
+    ran = job(registry)
+    with git_server.serving(registry.home) as server:
+        address = f"http://{git_server.USER}:{git_server.PASSWORD}@{server}/registry.git"
+        registry.git("remote", "set-url", "origin", address, folder=ran.path)
+        result = ran.run(code=1)
+    jsonschema.validate(result, result_schema())
+    assert (states(result), result["exit_code"]) == ({NAME: "stale"}, 1), one(result)["details"]
+    assert one(result)["why"]
+    assert one(result)["hint"]
+    assert "stale" in ran.summary
+    assert len(count.read_text().split()) == 3, "it was tried again"
+    assert registry.remote_tags() == []
+    hook.unlink()
+    assert states(job(registry, "calm").run()) == {NAME: "changed"}
 
 
 def test_a_checkout_that_a_person_changed_is_stale_and_keeps_the_change(registry):

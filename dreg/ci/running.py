@@ -1,177 +1,99 @@
-"""An automated run: pipelines, checks, bytes, tags, of many datasets, as one step.
-
-What is not new costs little: a dataset whose pipeline is as it was released is released first, which
-finds that out from git and fetches no data. Only the rest runs, and gets what it needs from the remote.
-"""
+"""An automated run: pipelines, checks, bytes, tags, of many datasets, as one step that tells what it did however it ends."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence, Set
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc_config import remote_of
+from dreg.adapters.ending import Asked, AskedToEnd, asked_to_end
 from dreg.adapters.git import Repository
 from dreg.adapters.step_files import tell_outputs, tell_summary
 from dreg.adapters.written import written
-from dreg.ci.answer import Outcome, Result, failed, result, settled
+from dreg.ci.answer import Result, result
 from dreg.ci.cloning import Cloned
-from dreg.ci.following import follow
+from dreg.ci.work import Work
 from dreg.core.choices import Choices
 from dreg.core.ci.automation import Automation
-from dreg.core.ci.compute import USUAL, ComputeType, compute_type
-from dreg.core.freshness import State
-from dreg.errors import BadRequest, DregError, Lasting, Outside, Refused, Stale
-from dreg.freshness import state_of
+from dreg.core.ci.compute import USUAL, compute_type
+from dreg.core.wording import numbered
+from dreg.errors import BadRequest, DregError, Interrupted, Lasting, Outside, Terminated
 from dreg.output import harmless, jsonable, out
-from dreg.registry import Dataset, Registry
+from dreg.registry import Registry
 from dreg.release.manner import Manner
-from dreg.release.releasing import release_each, upstream_first
-from dreg.release.unchanged import surely_unchanged
-from dreg.remote import check as check_remote
-from dreg.run.running import carried_out, needs
-from dreg.upstream import upstream
+from dreg.release.releasing import upstream_first
 
-ATTEMPTS = 3
 FILE = "result.json"
 
 
 @dataclass
-class Work:
-    """The datasets of one run, and what became of them so far."""
+class Run:
+    """One automated run: what was asked, what is known of it so far, and whether it was told.
 
-    registry: Registry
-    choices: Choices
-    manner: Manner
-    compute: ComputeType
-    force: bool = False
-    wait: float | None = None
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    errors: dict[str, DregError] = field(default_factory=dict)
+    `place` is where result.json goes. `work` and `order`, the names of all datasets, are known once the registry is there.
+    """
 
-    def carry_out(self, datasets: Sequence[Dataset]) -> None:
-        """Bring each dataset to a release, or tell what keeps it from one."""
-        for attempt in range(ATTEMPTS):
-            rest = [dataset for dataset in datasets if dataset.name not in self.outcomes]
-            rest = self._quickly(rest)
-            if not rest:
-                return
-            check_remote(self.registry)  # before what may take hours
-            self._run(rest)
-            stale = [d for d in datasets if isinstance(self.errors.get(d.name), Stale)]
-            if not stale or self.manner.dry_run or attempt == ATTEMPTS - 1:
-                return
-            for dataset in stale:
-                if follow(dataset, self.wait):
-                    out.note(f"`{dataset.name}` was changed meanwhile; running it again from there")
-                    del self.outcomes[dataset.name], self.errors[dataset.name]
+    automation: Automation | None
+    compute: str
+    dry_run: bool
+    place: Path | None
+    commit: str | None = None
+    work: Work | None = None
+    order: tuple[str, ...] = ()
+    _told: bool = False
+    _telling: threading.Lock = field(default_factory=threading.Lock)
 
-    def _quickly(self, datasets: Sequence[Dataset]) -> list[Dataset]:
-        """Release what needs no run, nor anything that it is made from; the rest."""
-        rest: list[Dataset] = []
-        if self.force:
-            return list(datasets)
-        needed: Mapping[str, set[str]] = {}
-        try:
-            needed = needs(self.registry, [dataset.name for dataset in datasets])
-        except DregError:
-            return list(datasets)  # the run tells
-        asked = {dataset.name for dataset in datasets}
-        known = surely_unchanged(self.registry, datasets, self.choices, self.manner)
-        self.outcomes |= {name: settled(released) for name, released in known.items()}
-        for dataset in datasets:
-            if dataset.name in known:
-                continue
-            waits = needed[dataset.name] & {d.name for d in rest}
-            other = needed[dataset.name] - asked
-            if waits or not all(map(self._fresh, [dataset.name, *other])):
-                rest.append(dataset)
-                continue
-            (tried,) = self._released([dataset])
-            if isinstance(tried, DregError):
-                rest.append(dataset)
-            else:
-                self.outcomes[dataset.name] = tried
-        return rest
-
-    def _fresh(self, name: str) -> bool:
-        """Whether its pipeline has nothing to do; its data need not be here."""
-        try:
-            state = state_of(self.registry.dataset(name)).state
-        except DregError:
-            return False
-        return state in (State.UP_TO_DATE, State.MISSING)
-
-    def _run(self, datasets: Sequence[Dataset]) -> None:
-        names = [dataset.name for dataset in datasets]
-        runs, errors = carried_out(
-            self.registry,
-            names,
-            force=self.force,
-            jobs=self.compute.cpus,
-            wait=self.wait,
-            environment=self.compute.environment(),
+    def ended(self, by: signal.Signals) -> DregError:
+        """The error for a run that a signal ended."""
+        kind = Interrupted if by is signal.SIGINT else Terminated
+        done = len(self.work.outcomes) if self.work else 0
+        left = [name for name in self.order if self.work and name not in self.work.outcomes]
+        return kind(
+            f"{by.name} ended the run, when {done} of {numbered(len(self.order), 'dataset')} were done"
+            if self.order
+            else f"{by.name} ended the run before it looked at any dataset",
+            hint=f"run the rest again, it takes up where this was: dreg ci run {' '.join(left)}".rstrip(),
         )
-        ran = {one.name: one for one in runs.datasets}
-        ready = []
-        for dataset in datasets:
-            one = ran[dataset.name]
-            if error := errors.get(one.name):
-                self._fail(one.name, error)
-            elif one.state == "skipped":
-                # It may need one that was skipped itself.
-                near = (errors[n] for n in ran if n in errors and n in one.why)
-                culprit = next(near, None) or next(iter(errors.values()))
-                kind = Lasting if isinstance(culprit, Lasting) else Outside
-                self._fail(one.name, kind(one.why, hint=culprit.hint, details=[culprit.fact]))
-            else:
-                ready.append(dataset)
-        needed = needs(self.registry, [dataset.name for dataset in ready])
-        for dataset in ready:
-            try:
-                self._refuse_unreleased(dataset, needed[dataset.name])
-                (tried,) = self._released([dataset])
-                if isinstance(tried, DregError):
-                    raise tried
-                self.outcomes[dataset.name] = tried
-            except DregError as error:
-                self._fail(dataset.name, error)
-        for name in self.outcomes.keys() & ran.keys():
-            one = ran[name]
-            self.outcomes[name] = replace(
-                self.outcomes[name], stages=one.stages, seconds=one.seconds, log=one.log
+
+    def tell(self, error: DregError | None, by: signal.Signals | None = None) -> Result:
+        """Write result.json, and tell the job, once; `by` is the signal that ended it."""
+        with self._telling:
+            outcomes = dict(self.work.outcomes) if self.work else {}
+            whole = bool(self.order) and outcomes.keys() >= set(self.order)
+            if by is not None and self.work is not None:
+                for name in self.order:
+                    outcomes.setdefault(name, self.work.interrupted(name, by.name))
+            answer = result(
+                tuple(outcomes[name] for name in self.order if name in outcomes),
+                automated=str(self.automation) if self.automation else None,
+                commit=self.commit,
+                compute_type=self.compute,
+                dry_run=self.dry_run,
+                error=error,
+                complete=whole and by is None,
             )
+            if not self._told:
+                _write(answer, self.place)
+                self._told = True
+        return answer
 
-    def _refuse_unreleased(self, dataset: Dataset, needed: Set[str]) -> None:
-        """Raises Outside or Refused for what is made from bytes that were not released, in this run or before."""
-        if name := next((name for name in sorted(needed) if name in self.errors), None):
-            error = self.errors[name]
-            kind = next(k for k in (Refused, Lasting, Outside, DregError) if isinstance(error, k))
-            raise kind(f"needs {name}", hint=error.hint, details=[error.fact])
-        if self.manner.dry_run:  # then nothing is released that it could be made from
-            return
-        read = Pipeline(dataset.root, dataset.name).reads()
-        for pin in upstream(dataset) if read - {dataset.name} else ():
-            if pin.dataset in read and pin.version is None:
-                raise Refused(
-                    f"`{dataset.name}` is made from bytes of `{pin.dataset}` that no release has",
-                    hint=f"release them first: dreg ci run {pin.dataset} {dataset.name}",
-                )
-
-    def _released(self, datasets: Sequence[Dataset]) -> list[Outcome | DregError]:
-        each = release_each(self.registry, datasets, self.choices, self.manner, self.wait)
-        return [one if isinstance(one, DregError) else settled(one) for _, one in each]
-
-    def _fail(self, name: str, error: DregError) -> None:
-        self.errors[name] = error
-        self.outcomes[name] = failed(name, error)
+    def tell_at_last(self, by: signal.Signals) -> None:
+        """What can still be said when there is no more time to end in good order."""
+        error = self.ended(by)
+        error.answer = self.tell(error, by)
+        out.error(error)
+        sys.stdout.flush()
 
 
 def ci_run(
-    registry: Registry,
+    where: AbstractContextManager[Registry],
     names: list[str] | None = None,
     *,
     choices: Choices,
@@ -184,50 +106,62 @@ def ci_run(
 ) -> Result:
     """Run, check and release the named datasets, or all, on a compute type; `results` is the folder for result.json.
 
-    One that fails stops only those made from it. Raises what went wrong, with each one's outcome as
-    its answer; the result is written, and the job told, in any case.
+    The registry is `where`'s, as long as the run takes. One that fails stops only those made from it. Raises what went
+    wrong, with each one's outcome as its answer: Interrupted or Terminated for a signal, and then what it was in the
+    midst of is told as failed. The result is written, and the job told, in any case.
     """
-    automation = Automation.of(os.environ)
-    _identify(registry, automation)
     place = None if results is None else results.expanduser().absolute() / FILE
     if place:
         place.unlink(missing_ok=True)  # nobody must take an old one for this run's
-    said = str(automation) if automation else ""
+    run = Run(Automation.of(os.environ), compute, dry_run, place)
+    said = str(run.automation) if run.automation else ""
     manner = Manner(dry_run=dry_run, branch=branch, automated=said)
     # What is given to all of a run's datasets is not meant for one that it would be an error for.
     choices = replace(choices, named=False)
-    outcomes: dict[str, Outcome] = {}
-    error: DregError | None = None
-    commit = Repository(registry.root).head()
-    order: list[str] = []
-    try:
-        asked = registry.datasets(names) if names or registry.names else ()
-        datasets = upstream_first(registry, asked)
-        order = [dataset.name for dataset in datasets]
-        _refuse_passing_disk(registry, automation)
-        given = compute_type(compute)
-        work = Work(registry, choices, manner, given, force, wait, outcomes)
-        work.carry_out(datasets)
-        error = _summary(work.errors, len(order))
-    except DregError as whole:
-        error = whole
-    answer = result(
-        tuple(outcomes[name] for name in order if name in outcomes),
-        automated=said or None,
-        commit=commit,
-        compute_type=compute,
-        dry_run=dry_run,
-        error=error,
-        complete=bool(order) and outcomes.keys() >= set(order),
-    )
-    _tell(answer, place)
+    with asked_to_end(run.tell_at_last) as asked:
+        error, by = _carried_out(run, asked, where, names, choices, manner, force, wait)
+        answer = run.tell(error, by)
     if error:
         error.answer = answer
         raise error
     return answer
 
 
-def _tell(answer: Result, place: Path | None) -> None:
+def _carried_out(
+    run: Run,
+    asked: Asked,
+    where: AbstractContextManager[Registry],
+    names: list[str] | None,
+    choices: Choices,
+    manner: Manner,
+    force: bool,
+    wait: float | None,
+) -> tuple[DregError | None, signal.Signals | None]:
+    """What went wrong, and the signal that ended it."""
+    error: DregError | None = None
+    try:
+        try:
+            with where as registry:
+                _identify(registry, run.automation)
+                run.commit = Repository(registry.root).head()
+                found = registry.datasets(names) if names or registry.names else ()
+                datasets = upstream_first(registry, found)
+                run.order = tuple(dataset.name for dataset in datasets)
+                _refuse_passing_disk(registry, run.automation)
+                given = compute_type(run.compute)
+                run.work = Work(registry, choices, manner, given, force, wait)
+                run.work.carry_out(datasets)
+                error = _summary(run.work.errors, len(datasets))
+                asked.over()
+        except DregError as whole:
+            asked.over()
+            error = whole
+    except AskedToEnd as ended:
+        return run.ended(ended.number), ended.number
+    return error, None
+
+
+def _write(answer: Result, place: Path | None) -> None:
     if place:
         with written(place) as file:
             file.write(f"{harmless(json.dumps(jsonable(answer), indent=2))}\n".encode())

@@ -24,8 +24,9 @@ def result_schema() -> Schema:
             {
                 "format": _said("Raised when readers would be misled.", {"const": FORMAT}),
                 "exit_code": _said(
-                    "0 done, 1 refused, 2 bad request, 3 something outside failed.",
-                    {"enum": [0, 1, 2, 3]},
+                    "0 done, 1 refused, 2 bad request, 3 something outside failed; 130 (Ctrl-C, a job that is "
+                    "cancelled) and 143 (a machine that goes, a time that is up) where a signal ended the run.",
+                    {"enum": [0, 1, 2, 3, 130, 143]},
                 ),
                 "automated": _said(
                     "Which automated run it was, as in the tag's `Dreg-Automated`; null for a person's.",
@@ -41,7 +42,7 @@ def result_schema() -> Schema:
                     {"type": "array", "items": _outcome()},
                 ),
                 "error": _said(
-                    "What kept the run from looking at any dataset; else null.",
+                    "What kept the run from looking at all datasets, or ended it; else null.",
                     _or_null(
                         _object(
                             {
@@ -64,7 +65,7 @@ def _outcome() -> Schema:
             "state": _said(
                 "`changed`: a new release. `unchanged`: the release that is there. `stale`: somebody else "
                 "changed it meanwhile. `refused`: it would break a promise. `failed`: a pipeline or a "
-                "neighbour did.",
+                "neighbour did, or a signal ended the run before this was done.",
                 {"enum": list(STATES)},
             ),
             "version": _said("The release's version.", _or_null(TEXT)),
