@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dreg.core.ci.touched import Reach, gone, jobs, touched
@@ -114,6 +116,33 @@ def test_a_commit_that_the_checkout_lacks_is_got_from_the_remote(three):
     three.git("push", "-q")
     done = job(three).dreg("ci", "plan", "--json", "--changed-since", before)
     assert why(done.json) == {"other": ["parameters"]}
+
+
+def test_a_commit_that_a_push_by_force_took_away_is_told_with_what_helps(three):
+    edited(three, "pipelines/other/params.yaml")
+    three.git("push", "-q")
+    before = three.git("rev-parse", "HEAD")
+    three.git("reset", "-q", "--hard", "HEAD~1")
+    edited(three, "pipelines/toy/params.yaml")
+    three.git("push", "-q", "--force")
+    three.git("gc", "-q", "--prune=now", folder=three.remote)
+    ran = job(three)
+    for command in (("plan", "--changed-since"), ("review", "--base")):
+        done = ran.dreg("ci", *command, before)
+        assert (done.code, done.stdout) == (2, "")
+        assert f"error: there is no commit `{before}` here, and `origin` gives none" in done.stderr
+        (hint,) = re.findall("hint: (.*)", done.stderr)
+        assert "push by force" in hint
+        assert "git fetch" not in hint, "it was tried"
+    assert "with nothing, which is every dataset: dreg ci plan" in hint
+    assert ran.dreg("ci", "plan", "--json").json["any"] is True
+
+
+def test_a_commit_that_nobody_can_be_asked_for_is_no_bad_request(three):
+    ran = job(three)
+    three.git("remote", "set-url", "origin", "git://127.0.0.1:9/registry.git", folder=ran.path)
+    done = ran.dreg("ci", "plan", "--changed-since", "f" * 40)
+    assert (done.code, "the git server cannot be reached" in done.stderr) == (3, True)
 
 
 @pytest.mark.parametrize(
