@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import subprocess
@@ -10,12 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dreg.ci.rendering import FROM_INDEX, workflows
+from dreg.ci.rendering import FROM_INDEX, for_cluster, workflows
 from dreg.core.ci.compute import COMPUTE_TYPES
-from dreg.core.ci.workflows import ACTIONS, BACKEND, RUN_INPUTS, filled
+from dreg.core.ci.workflows import ACTIONS, BACKEND, DATASET, RUN_INPUTS, filled
 from dreg.core.manifest import trailers
 from dreg.errors import BadRequest
 from dreg.registry import Registry
+from tests import git_server
 from tests.ci_jobs import states
 from tests.comments_server import TOKEN
 from tests.kubernetes_server import TOKEN as KUBERNETES_TOKEN
@@ -116,6 +118,29 @@ def test_only_who_needs_them_has_secrets_and_rights():
         assert ("pull-requests" in writes) == (name == "data-review-comment")
 
 
+@names
+def test_keys_are_in_the_step_that_needs_them_and_in_no_other(path):
+    for job in jobs(path).values():
+        assert not re.search(r"secrets\.|github\.token", json.dumps(job.get("env", {})))
+        for step in job["steps"]:
+            given = json.dumps(step.get("env", {}))
+            if re.search(r"secrets\.|github\.token", given):
+                assert re.match(r"(exec )?dreg |\(umask 077 && printenv", step["run"]), step["run"]
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_nights_are_off_the_hour_and_embeddings_and_clusters_begin_when_others_are_through():
+    data, embeddings = (
+        on(f".github/workflows/run-{name}.yaml")["schedule"][0]["cron"]
+        for name in ("data-pipelines", "embeddings-pipeline")
+    )
+    (cluster,) = yaml.safe_load(for_cluster()["deploy/argo/nightly.yaml"])["spec"]["schedules"]
+    times = [tuple(map(int, one.split()[1::-1])) for one in (data, cluster, embeddings)]
+    assert times == sorted(set(times)), "one after the other"
+    assert all(minute not in (0, 30) for _, minute in times)
+
+
 # What linters say
 
 
@@ -183,6 +208,83 @@ def test_at_night_what_is_new_is_released_and_then_nothing(on_s3):
     assert not registry.store.exists()
 
 
+SPY = """\
+import json, os, pathlib
+
+def seen():
+    pathlib.Path({seen!r}).write_text(json.dumps(dict(os.environ)))
+
+def get_requires_for_build_wheel(config_settings=None):
+    seen()
+    return []
+
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    about = pathlib.Path(folder) / "spy-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\\nName: spy\\nVersion: 1\\n")
+    return about.name
+"""
+
+
+@pytest.mark.slow
+def test_what_is_installed_finds_no_key_and_only_the_releasing_step_may_push(
+    on_s3, s3, monkeypatch
+):
+    """A package that looks at the environment while it is installed, and a git server that wants a token."""
+    registry, act = on_s3
+    seen = registry.home / "seen.json"
+    spy = registry.path / "spy"
+    spy.mkdir()
+    (spy / "spy.py").write_text(SPY.format(seen=str(seen)))
+    (spy / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "spy"\nbackend-path = ["."]\n'
+    )
+    with (registry.path / "requirements.txt").open("a") as file:
+        file.write("./spy\n")
+    registry.commit_all()
+    registry.git("push", "-q")
+    token = "a-token-that-may-push"
+    allowed = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+    monkeypatch.setattr(git_server, "ALLOWED", f"Basic {allowed}")
+    registry.git("config", "http.receivepack", "true", folder=registry.remote)
+    act.secrets = {**act.secrets, "GITHUB_TOKEN": token}
+    with git_server.serving(registry.home) as address:
+        server = f"http://{address}"
+        registry.git("remote", "set-url", "origin", f"{server}/registry.git")
+        act.environment = {"GITHUB_SERVER_URL": server, "PIP_DRY_RUN": "1"}
+        night = act.run("schedule", "run-data-pipelines")
+    assert night.code == 0, night.log
+    assert registry.remote_tags() == ["toy-v1.0.0"]
+    found = json.loads(seen.read_text())
+    assert "GITHUB_JOB" in found, "it was installed in a job"
+    text = json.dumps(found)
+    assert [key for key in (SECRET, token, act.secrets["AWS_ACCESS_KEY_ID"]) if key in text] == []
+    kept = (registry.path / ".git/config").read_text()
+    assert "extraheader" not in kept
+    assert token not in night.log
+
+
+@pytest.mark.slow
+def test_at_night_embeddings_are_released_and_loaded_where_there_is_a_postgres(on_s3):
+    registry, act = on_s3
+    name, path = DATASET.default, "run-embeddings-pipeline.yaml"
+    made = filled((OURS / "dreg/templates/workflows" / path).read_text(), FROM_INDEX)
+    (registry.path / ".github/workflows" / path).write_text(made)
+    registry.ok("new", name, "--kind", "tabular")
+    registry.commit_all()
+    registry.git("push", "-q")
+    night = act.run("schedule", "run-embeddings-pipeline")
+    assert (night.code, registry.remote_tags()) == (0, []), night.log
+    act.variables = {**act.variables, "PGVECTOR_HOST": "127.0.0.1"}
+    night = act.run("schedule", "run-embeddings-pipeline")
+    assert registry.remote_tags() == [f"{name}-v1.0.0"], night.log
+    follow(registry)  # act checks out what is here, and tags are what releases are
+    night = act.run("schedule", "run-embeddings-pipeline")
+    assert states(result(act)) == {name: "unchanged"}
+    loading = night.log.partition("Main dreg vectors load")[2]
+    assert f"{name} 1.0.0 has no column of vectors" in loading, night.log[-2000:]
+
+
 @pytest.mark.slow
 def test_by_hand_the_inputs_are_what_counts(on_s3):
     registry, act = on_s3
@@ -216,7 +318,7 @@ def test_with_the_backend_argo_the_cluster_runs_them_and_the_job_tells_what_was_
         "workflow_dispatch", "run-data-pipelines", pipelines=NAME, backend="argo", bump="minor"
     )
     assert run.code == 0, run.log
-    assert "Main dreg ci" not in run.log, "nothing runs here"
+    assert "Main exec dreg ci" not in run.log, "nothing runs here"
     (workflow,) = (one for (kind, _), one in kubernetes.objects.items() if kind == "workflows")
     given = {one["name"]: one["value"] for one in workflow["spec"]["arguments"]["parameters"]}
     assert (given["pipelines"], given["bump"]) == (NAME, "minor")
@@ -312,15 +414,40 @@ def test_images_are_built_pushed_and_attested_by_their_digest(registry):
     (registry.path / path).write_text(FILES[path])
     registry.commit_all()
     registry.git("tag", "v1.2.0")
-    act.environment = {"GITHUB_REPOSITORY": "acme/registry"}
+    act.environment = {"GITHUB_REPOSITORY": "OpenCloudHub/Data-Registry"}
     run = act.run("push", "image", payload={"ref": "refs/tags/v1.2.0"})
     assert run.code == 0, run.log
     said = (act.home / "said").read_text()
+    name = "ghcr.io/opencloudhub/data-registry"
     for target in ("runtime", "ray"):
-        assert re.search(rf'"tags": "ghcr.io/\S+:{target}-v1.2.0"', said)
+        assert f'"tags": "{name}:{target}-v1.2.0"' in said
         assert f'"target": "{target}"' in said
     assert said.count('"subject-digest": "sha256:cafe"') == 2
-    assert "@sha256:cafe" in run.log
+    assert said.count(f'"subject-name": "{name}"') == 2
+    assert f"{name}@sha256:cafe" in run.log
+    branch = {"ref": "refs/heads/feature/Größe+1"}
+    run = act.run("workflow_dispatch", "image", payload=branch)
+    assert run.code == 0, run.log
+    (tag,) = re.findall(rf'"tags": "{name}:(ray-f\S*)"', (act.home / "said").read_text())
+    assert tag == "ray-feature-Gr----e-1"
+    assert re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", tag), "by the specification of images"
+
+
+@pytest.mark.slow
+def test_embeddings_are_made_in_the_image_of_that_tag_by_the_name_that_images_have(on_s3):
+    """act would start it by docker, which is not here: it says what it would have pulled."""
+    registry, act = on_s3
+    path = "run-embeddings-pipeline.yaml"
+    made = filled((OURS / "dreg/templates/workflows" / path).read_text(), FROM_INDEX)
+    (registry.path / ".github/workflows" / path).write_text(made)
+    registry.commit_all()
+    act.environment = {"GITHUB_REPOSITORY": "OpenCloudHub/Data-Registry"}
+    act.secrets = {**act.secrets, "GITHUB_TOKEN": TOKEN}
+    chosen = {"dataset": NAME, "image_tag": "ray-feature/x", "load": "false"}
+    run = act.run("workflow_dispatch", "run-embeddings-pipeline", **chosen)
+    assert run.code != 0
+    assert "ghcr.io/opencloudhub/data-registry:ray-feature-x" in run.log
+    assert registry.remote_tags() == []
 
 
 @pytest.mark.slow
@@ -342,7 +469,7 @@ def test_embeddings_are_released_and_loaded_or_just_loaded(on_s3):
     run = act.run("workflow_dispatch", "run-embeddings-pipeline", **back)
     assert run.code != 0
     assert "Main dreg vectors load" in run.log
-    assert "Main dreg ci run" not in run.log
+    assert "dreg ci run" not in run.log
     assert "is not a version range" in run.log
     assert (tip(registry), list(registry.home.rglob("pwned"))) == (before, [])
 

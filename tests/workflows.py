@@ -63,7 +63,7 @@ inputs: {name: {description: any}, path: {description: any}, if-no-files-found: 
 runs:
   using: composite
   steps:
-    - run: mkdir -p "$TEST_ARTIFACTS/$NAME" && cp "$PLACE" "$TEST_ARTIFACTS/$NAME/"
+    - run: mkdir -p "$TEST_ARTIFACTS/$NAME" && if [ -d "$PLACE" ]; then PLACE="$PLACE/."; fi && cp -r "$PLACE" "$TEST_ARTIFACTS/$NAME/"
       shell: bash
       env: {NAME: '${{ inputs.name }}', PLACE: '${{ inputs.path }}'}
 """,
@@ -74,7 +74,7 @@ inputs: {name: {description: any}, path: {description: any}, run-id: {descriptio
 runs:
   using: composite
   steps:
-    - run: mkdir -p "$PLACE" && cp "$TEST_ARTIFACTS/$NAME/"* "$PLACE/"
+    - run: mkdir -p "$PLACE" && cp -r "$TEST_ARTIFACTS/$NAME/." "$PLACE/"
       shell: bash
       env: {NAME: '${{ inputs.name }}', PLACE: '${{ inputs.path }}'}
 """,

@@ -16,7 +16,7 @@ from dreg.core.ci.workflows import (
     COMPUTE,
     EMBEDDINGS_INPUTS,
     IMAGE_TAG,
-    NIGHTLY,
+    NIGHTLY_IN_CLUSTER,
     PIPELINES,
     POSTGRES,
     POSTGRES_KEYS,
@@ -128,7 +128,7 @@ def parameter_of(name: str) -> str:
 def _marks() -> dict[str, str]:
     return {
         "written-by": WRITTEN_BY,
-        "nightly": NIGHTLY,
+        "nightly": NIGHTLY_IN_CLUSTER,
         "run-parameters": "\n".join(map(parameter, RUN_INPUTS)),
         "embeddings-parameters": "\n".join(map(parameter, EMBEDDED)),
         "run-chosen": "\n".join(passed(one) for one in RUN_INPUTS if one is not PIPELINES),

@@ -18,7 +18,11 @@ WRITTEN_BY = "# Written by `dreg ci render`; what a job does is `dreg ci ...`, f
 MARK = re.compile(r"<<([a-z-]+)>>")
 RUNNER = "ubuntu-24.04"
 PYTHON = "3.12"
-NIGHTLY = "17 3 * * *"  # off the hour, when fewer others want a runner
+# Off the hour, when fewer others want a runner; embeddings when what they are made from is released, and a
+# cluster's when GitHub's are, as a registry may have both.
+NIGHTLY = "17 3 * * *"
+NIGHTLY_EMBEDDINGS = "17 5 * * *"
+NIGHTLY_IN_CLUSTER = "47 3 * * *"
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,8 @@ ACTIONS = {
 }
 
 # What a job needs to reach the bytes, and Postgres: settings, each with what it is where nobody set it, and keys.
-# On GitHub they are the repository's variables and secrets, in a cluster a ConfigMap's and a Secret's.
+# On GitHub they are the repository's variables and secrets, in a cluster a ConfigMap's and a Secret's. Settings are a
+# job's, keys only that step's which needs them: what is installed before it has none.
 BYTES = {"DREG_REMOTE": "", "AWS_ENDPOINT_URL": "", "AWS_DEFAULT_REGION": "us-east-1"}
 BYTES_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 POSTGRES = {
@@ -107,6 +112,20 @@ POSTGRES = {
     "PGVECTOR_TABLE_NAME": "",
 }
 POSTGRES_KEYS = ("PGVECTOR_PASSWORD",)
+
+# How git gets to push, in that step alone: checked out with its credentials kept, any step could.
+PUSH = """\
+GITHUB_TOKEN: ${{ github.token }}
+GIT_CONFIG_COUNT: 1
+GIT_CONFIG_KEY_0: credential.${{ github.server_url }}.helper
+GIT_CONFIG_VALUE_0: '!f() { echo username=x-access-token; echo "password=$GITHUB_TOKEN"; }; f'"""
+
+# An image's name has no upper-case letters, its tag at most 128 letters, digits, dots, dashes and underscores; of
+# repositories and branches neither is true. A shell's work, as expressions cannot do it.
+IMAGE_NAME = """\
+tag="${TAG//[^A-Za-z0-9_.-]/-}"
+echo "repository=${GITHUB_REPOSITORY,,}" >> "$GITHUB_OUTPUT"
+echo "tag=${tag:0:128}" >> "$GITHUB_OUTPUT\""""
 
 
 def filled(template: str, install: str, install_all: str = "", install_submit: str = "") -> str:
@@ -149,6 +168,7 @@ def _marks() -> dict[str, str]:
         "runner": RUNNER,
         "python": PYTHON,
         "nightly": NIGHTLY,
+        "nightly-embeddings": NIGHTLY_EMBEDDINGS,
         "run-inputs": "\n".join(map(dispatched, (*RUN_INPUTS, BACKEND))),
         "run-environment": "\n".join(given(one) for one in RUN_INPUTS if one is not PIPELINES),
         "pipelines": given(PIPELINES),
@@ -156,16 +176,28 @@ def _marks() -> dict[str, str]:
         "embeddings-environment": "\n".join(
             given(one) for one in EMBEDDINGS_INPUTS if one.variable
         ),
-        "bytes": _reached(BYTES, BYTES_KEYS),
-        "postgres": _reached(POSTGRES, POSTGRES_KEYS),
+        "bytes": _settings(BYTES),
+        "bytes-keys": _keys(BYTES_KEYS),
+        "open-bytes": _settings(BYTES).replace("vars.DREG_REMOTE", "vars.DREG_REVIEW_REMOTE"),
+        "postgres": _settings(POSTGRES),
+        "postgres-keys": _keys(POSTGRES_KEYS),
+        "dataset": f"inputs.dataset || '{DATASET.default}'",
+        "push": PUSH,
+        "image-name": IMAGE_NAME,
         **{name: str(action) for name, action in ACTIONS.items()},
     }
 
 
-def _reached(settings: Mapping[str, str], keys: tuple[str, ...]) -> str:
+def _settings(settings: Mapping[str, str]) -> str:
     """As a job's environment has them."""
-    lines = [f"{name}: ${{{{ vars.{name} || '{usual}' }}}}" for name, usual in settings.items()]
-    return "\n".join([*lines, *(f"{name}: ${{{{ secrets.{name} }}}}" for name in keys)])
+    return "\n".join(
+        f"{name}: ${{{{ vars.{name} || '{usual}' }}}}" for name, usual in settings.items()
+    )
+
+
+def _keys(names: tuple[str, ...]) -> str:
+    """As a step's environment has them."""
+    return "\n".join(f"{name}: ${{{{ secrets.{name} }}}}" for name in names)
 
 
 def dispatched(one: Input) -> str:
