@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from dataclasses import replace
+import threading
+from dataclasses import asdict, replace
 from html import unescape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from hypothesis import given
@@ -268,6 +271,115 @@ def test_what_fits_is_all_there():
     text = comment([replace(reviewed(findings=findings), name=f"d{at}") for at in range(3)])
     for at in range(30):
         assert text.count(f"finding {at} ") == 3
+
+
+# Thumbnails that DVC keeps, in a checkout that has no data
+
+DRAWS = """
+import pathlib
+colour = {colour!r}.encode()
+pathlib.Path("../../data/toy/thumbnails.png").write_bytes(b"png " + colour * 1000)
+"""
+
+
+@pytest.fixture
+def with_thumbnails(registry):
+    """`toy` with thumbnails that its last stage draws and DVC keeps, released in one colour and proposed in another."""
+    analyze = registry.path / "pipelines" / NAME / "scripts" / "analyze.py"
+    own = analyze.read_text()
+    outs = r"^      - \.\./\.\./data/toy/samples\.parquet$"
+    listed = "      - ../../data/toy/samples.parquet\n      - ../../data/toy/thumbnails.png"
+    registry.edit(f"pipelines/{NAME}/dvc.yaml", outs, listed)
+    with (registry.path / "data" / NAME / ".gitignore").open("a") as file:
+        file.write("/thumbnails.png\n")
+    analyze.write_text(own + DRAWS.format(colour="red"))
+    registry.commit_all()
+    registry.git("push", "-q")
+    registry.ok("ci", "run")
+    registry.git("switch", "-q", "-c", "topic")
+    analyze.write_text(own + DRAWS.format(colour="blue"))
+    registry.drop_column("leaf_mm")
+    registry.ok("run", NAME, "--push")
+    registry.commit_all()
+    registry.git("push", "-q", "origin", "topic")
+    return registry
+
+
+def checkout_of(registry):
+    """The pull request's commit as its job has it: git's files and tags, none of DVC's."""
+    ran = job(registry, depth=1000)
+    registry.git("fetch", "-q", "--tags", "origin", "topic", folder=ran.path)
+    registry.git("checkout", "-q", "--detach", "FETCH_HEAD", folder=ran.path)
+    return ran
+
+
+def reviewed_in(checkout, registry, **environment):
+    base = registry.git("rev-parse", "main", folder=registry.remote)
+    done = checkout.dreg(
+        "ci", "review", "--base", base, "--out", "../review", "--json", **environment
+    )
+    assert done.code == 0, done.stderr
+    return done.json["datasets"][0]
+
+
+def test_thumbnails_that_only_the_remote_has_come_from_where_no_key_is_needed(with_thumbnails):
+    """A web server in front of the bytes; of the data itself nothing is asked for."""
+    registry = with_thumbnails
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_request(self, *_):
+            asked.append(self.path)
+
+    registry.store.rename(registry.home / "open")  # nothing is beside the checkout
+    handler = functools.partial(Handler, directory=str(registry.home / "open"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        one = reviewed_in(checkout_of(registry), registry, DREG_REMOTE=address)
+        server.shutdown()
+    assert one["pictures_beside"] == ["pictures/toy-1.0.0.png", "pictures/toy-now.png"]
+    folder = registry.home / "review"
+    assert (folder / "pictures/toy-1.0.0.png").read_bytes() == b"png " + b"red" * 1000
+    assert (folder / "pictures/toy-now.png").read_bytes() == b"png " + b"blue" * 1000
+    assert not [text for text in one["unseen"] if "thumbnails" in text or "samples" in text]
+    assert len(set(asked)) == 4, "two pictures, two sample indexes"
+
+
+def test_thumbnails_that_cannot_be_had_are_told_as_not_seen(with_thumbnails):
+    registry = with_thumbnails
+    registry.store.rename(registry.home / "away")
+    one = reviewed_in(checkout_of(registry), registry)
+    assert one["pictures_beside"] == []
+    assert [text.partition(":")[0] for text in one["unseen"] if "thumbnails" in text] == [
+        "thumbnails (1.0.0) could not be had",
+        "thumbnails (now) could not be had",
+    ]
+    assert not (registry.home / "review/pictures").exists() or not list(
+        (registry.home / "review/pictures").iterdir()
+    )
+
+
+def test_thumbnails_beside_the_review_are_named_with_the_run_that_has_them():
+    one = reviewed(pictures_beside=("pictures/toy-now.png",))
+    run = Place("https://github.com", "acme/registry", "42")
+    text = comment([one], place=run)
+    html, seen = shown(text)
+    assert 'href="https://github.com/acme/registry/actions/runs/42#artifacts"' in html
+    assert "pictures/toy-now.png" in seen
+    hostile = Place("https://github.com", "acme/registry", "42) <img src=x> (")
+    assert "<img" not in comment([one], place=hostile)
+    assert "beside this review" in comment([one])
+
+
+def test_a_review_of_an_older_dreg_has_fewer_keys_and_none_has_more():
+    whole = json.loads(json.dumps(asdict(reviewed())))
+    older = {key: value for key, value in whole.items() if key != "pictures_beside"}
+    assert from_json(Reviewed, older, "x") == from_json(Reviewed, whole, "x") == reviewed()
+    with pytest.raises(BadRequest, match="other keys"):
+        from_json(Reviewed, {**whole, "script": ""}, "x")
+    with pytest.raises(BadRequest, match="other keys"):
+        from_json(Reviewed, {k: v for k, v in whole.items() if k != "name"}, "x")
 
 
 # How it is posted

@@ -33,8 +33,10 @@ class Posted:
         yield f"{self.state} the review of #{self.pull}: {self.url}"
 
 
-def ci_comment(results: Path, *, head: str) -> Posted:
+def ci_comment(results: Path, *, head: str, run: str = "") -> Posted:
     """Post the review in the folder `results` on its pull request, if that is still at commit `head`.
+
+    `run` is the number of the workflow's run that has the review's files.
 
     Raises BadRequest for what is no review, Refused for one of another pull request, Outside when GitHub
     cannot be asked.
@@ -54,7 +56,7 @@ def ci_comment(results: Path, *, head: str) -> Posted:
             f"pull request {review.pull} is not at {head[:12]}",
             hint="nothing was posted; the review of its newest commit will be",
         )
-    place = Place(os.environ.get("GITHUB_SERVER_URL", "https://github.com"), repository)
+    place = Place(os.environ.get("GITHUB_SERVER_URL", "https://github.com"), repository, run)
     text = comment(review.datasets, gone=review.gone, head=head, place=place)
     there = comments.own(review.pull, MARK)
     if there is None:

@@ -17,6 +17,7 @@ from dreg.adapters.git import Repository
 from dreg.adapters.step_files import tell_summary
 from dreg.adapters.written import written
 from dreg.catalog import releases_of
+from dreg.ci.pictures import pictures
 from dreg.ci.planning import planned
 from dreg.core.ci.comment import LIMIT, comment
 from dreg.core.ci.reviewed import (
@@ -24,14 +25,13 @@ from dreg.core.ci.reviewed import (
     Column,
     Downstream,
     InSplit,
-    Picture,
     Reviewed,
     Sample,
     Told,
 )
 from dreg.core.gates import breaches
 from dreg.core.profile import Feature, Profile
-from dreg.core.release import Release, last_final
+from dreg.core.release import last_final
 from dreg.core.violations import violations
 from dreg.diff.review import Difference, compare
 from dreg.errors import DregError
@@ -44,7 +44,6 @@ from dreg.registry import Dataset, Registry
 FILE, TEXT = "review.json", "review.md"
 MOST_SAMPLES = 10
 SUMMARY_LIMIT = 512 * 1024
-PICTURE = "thumbnails.png"
 NOT_SEEN = "single samples could not be compared, and may cost more"
 NOT_READ = "the data is not here, so gates and promises that only it tells were not looked at"
 
@@ -80,7 +79,7 @@ def ci_review(
     pull: int | None = None,
     results: Path | None = None,
 ) -> Review:
-    """What the commits since `base` do to datasets; `results` is the folder for review.json and review.md.
+    """What the commits since `base` do to datasets; `results` is the folder for review.json, review.md and pictures.
 
     `head` is what to call the reviewed commit, if not HEAD: a pull request is checked out as merged.
     Raises BadRequest for a base that is nowhere.
@@ -93,7 +92,10 @@ def ci_review(
         found.since or base,
         head or commit,
         pull,
-        tuple(_reviewed(registry, name, reasons, head or commit) for name, reasons in why.items()),
+        tuple(
+            _reviewed(registry, name, reasons, head or commit, results)
+            for name, reasons in why.items()
+        ),
         found.gone,
     )
     if results is not None:
@@ -107,18 +109,25 @@ def ci_review(
     return review
 
 
-def _reviewed(registry: Registry, name: str, why: tuple[str, ...], head: str) -> Reviewed:
+def _reviewed(
+    registry: Registry, name: str, why: tuple[str, ...], head: str, results: Path | None
+) -> Reviewed:
     try:
         dataset = registry.dataset(name)
         state = str(state_of(dataset).state)
-        return _compared(registry, dataset, why, state, head)
+        return _compared(registry, dataset, why, state, head, results)
     except DregError as error:
         details = error.details[:1]
         return Reviewed(name, why, "broken", error="; ".join([error.fact, *details]))
 
 
 def _compared(
-    registry: Registry, dataset: Dataset, why: tuple[str, ...], state: str, head: str
+    registry: Registry,
+    dataset: Dataset,
+    why: tuple[str, ...],
+    state: str,
+    head: str,
+    results: Path | None,
 ) -> Reviewed:
     name = dataset.name
     profile = dataset.profile()
@@ -128,6 +137,7 @@ def _compared(
     last = last_final(releases_of(registry.root, name))
     before = profile_of(dataset, last) if last else None
     problems, unread = _problems(dataset, profile, before)
+    drawn = pictures(dataset, last, head, results)
     samples = difference.samples
     entries = islice(samples.entries or (), MOST_SAMPLES) if samples else ()
     headers, rows = samples.table() if samples and samples.splits else ((), [])
@@ -135,7 +145,7 @@ def _compared(
         name=name,
         why=why,
         state=state,
-        unseen=(*unseen, *unread),
+        unseen=(*unseen, *unread, *drawn.unseen),
         last=str(difference.old) if difference.old else None,
         next=str(difference.next),
         bump=str(difference.bump),
@@ -152,7 +162,8 @@ def _compared(
             for e in entries
         ),
         more_samples=samples.more if samples else 0,
-        pictures=tuple(_pictures(dataset, last, head)),
+        pictures=drawn.shown,
+        pictures_beside=drawn.beside,
         downstream=tuple(_downstream(registry, name, difference.next)),
     )
 
@@ -204,18 +215,6 @@ def _splits(before: Profile | None, now: Profile) -> Iterator[InSplit]:
     for name in dict.fromkeys([*old, *now.splits]):
         was, is_ = old.get(name), now.splits.get(name)
         yield InSplit(name, was.num_samples if was else None, is_.num_samples if is_ else None)
-
-
-def _pictures(dataset: Dataset, last: Release | None, head: str) -> Iterator[Picture]:
-    """The last release's and the reviewed one's, if git has them and they are not the same."""
-    path = f"{dataset.folders[1]}/{PICTURE}"
-    repository = Repository(dataset.root)
-    now = repository.read("HEAD", path)
-    was = repository.read(last.commit, path) if last else None
-    if was is not None and last is not None and was != now:
-        yield Picture(path, last.commit)
-    if now is not None:
-        yield Picture(path, head)
 
 
 def _downstream(registry: Registry, name: str, following: Version) -> Iterator[Downstream]:

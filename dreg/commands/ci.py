@@ -74,20 +74,19 @@ def run(
     from dreg.core.choices import Choices
     from dreg.core.version import Bump
 
-    with registry_at(repo, branch=branch, logs=results) as registry:
-        out.answer(
-            ci_run(
-                registry,
-                names,
-                choices=Choices(bump=None if bump is BumpName.auto else Bump[bump.name.upper()]),
-                compute=compute_type,
-                force=force,
-                dry_run=dry_run,
-                branch=branch,
-                results=results,
-                wait=wait,
-            )
+    out.answer(
+        ci_run(
+            registry_at(repo, branch=branch, logs=results),
+            names,
+            choices=Choices(bump=None if bump is BumpName.auto else Bump[bump.name.upper()]),
+            compute=compute_type,
+            force=force,
+            dry_run=dry_run,
+            branch=branch,
+            results=results,
+            wait=wait,
         )
+    )
 
 
 @app.command()
@@ -172,7 +171,7 @@ def review(
         typer.Option(
             "--out",
             metavar="DIR",
-            help="Write review.md and review.json there.",
+            help="Write review.md, review.json and pictures/ there.",
             show_default=False,
         ),
     ] = None,
@@ -206,6 +205,17 @@ def comment(
             help="The commit that was reviewed, from a source to be trusted (DREG_HEAD).",
         ),
     ],
+    run: Annotated[
+        int | None,
+        typer.Option(
+            "--run",
+            metavar="NUMBER",
+            envvar="DREG_REVIEW_RUN",
+            show_envvar=False,
+            help="The workflow's run that has the review's files (DREG_REVIEW_RUN).",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Post a review on its pull request, or bring the one that is there up to date.
 
@@ -218,7 +228,7 @@ def comment(
     """
     from dreg.ci.posting import ci_comment
 
-    out.answer(ci_comment(results, head=head))
+    out.answer(ci_comment(results, head=head, run=str(run or "")))
 
 
 @app.command()

@@ -225,7 +225,7 @@ def _refuse_other_numbers(
 
 def _index(dataset: Dataset, release: Release | None) -> Path | None:
     """The sample index of the release, or of the tree, as a file here; None if there is none."""
-    records = _recorded(dataset, release)
+    records = recorded(dataset, release)
     placed = dataset.data / INDEX
     if release is None and placed.is_file() and not _left_behind(dataset, records):
         return placed
@@ -261,7 +261,7 @@ def _left_behind(dataset: Dataset, records: Mapping[str, Record]) -> bool:
     return metadata and not index and f"{dataset.folders[1]}/{INDEX}" in records
 
 
-def _recorded(dataset: Dataset, release: Release | None) -> dict[str, Record]:
+def recorded(dataset: Dataset, release: Release | None) -> dict[str, Record]:
     """What dvc.lock says that stages made, by path relative to the registry."""
     folder = dataset.folders[0]
     path = f"{folder}/dvc.lock"

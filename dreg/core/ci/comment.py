@@ -17,6 +17,7 @@ SPARE = 200  # for what is said of what is left out
 LONGEST = 200  # characters of a name or a sentence
 MOST_ROWS = 40
 MOST_DATASETS = 100
+MOST_PICTURES = 2
 COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 WORDS = {
     "changed": "its pipeline was changed and not run since, so this is of the last run",
@@ -27,10 +28,11 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Place:
-    """The repository on GitHub that a comment is for: `https://github.com`, `owner/name`."""
+    """The repository on GitHub that a comment is for: `https://github.com`, `owner/name`, and the `run` that reviewed."""
 
     server: str
     repository: str
+    run: str = ""
 
 
 def comment(
@@ -149,6 +151,9 @@ def _blocks(one: Reviewed, place: Place | None) -> Iterator[list[str]]:
     for picture in one.pictures if place else ():
         if address := _address(picture, place):
             yield ["", f'<img alt="{quote(picture.path)}" src="{address}">']
+    if one.pictures_beside:
+        files = ", ".join(code(_short(name)) for name in one.pictures_beside[:MOST_PICTURES])
+        yield ["", f"Thumbnails, {_where_files_are(place)}: {files}"]
     if one.downstream:
         made = (
             f"- {code(_short(d.name))} asks for {literal(_short(d.wanted))}: "
@@ -173,6 +178,13 @@ def _address(picture: Picture, place: Place | None) -> str:
     if place is None or inside is None or not COMMIT.fullmatch(picture.commit):
         return ""
     return f"{place.server}/{place.repository}/blob/{picture.commit}/{quote(picture.path)}?raw=true"
+
+
+def _where_files_are(place: Place | None) -> str:
+    if place is None or not re.fullmatch(r"[0-9]+", place.run):
+        return "beside this review"
+    run = f"{place.server}/{place.repository}/actions/runs/{place.run}"
+    return f"in the artifact of [its run]({run}#artifacts)"
 
 
 def _fitting(lines: Sequence[str], limit: int) -> str:

@@ -78,7 +78,8 @@ class Reviewed:
     """One dataset. `state` is its pipeline's: up to date, missing (just not here), changed, never run, broken.
 
     `error` says why it could not be compared, `unseen` what could not be looked at; what that would have told is
-    not in `next`. `problems` are promises and gates that are broken.
+    not in `next`. `problems` are promises and gates that are broken. `pictures` are in git, `pictures_beside` files in
+    the review's folder.
     """
 
     name: str
@@ -97,18 +98,23 @@ class Reviewed:
     samples: tuple[Sample, ...] = ()
     more_samples: int = 0
     pictures: tuple[Picture, ...] = ()
+    pictures_beside: tuple[str, ...] = ()
     downstream: tuple[Downstream, ...] = ()
 
 
 def from_json(kind: type[Kind], data: Any, where: str) -> Kind:
-    """A value of that dataclass from JSON. Raises BadRequest for any other form, naming the place."""
+    """A value of that dataclass from JSON; what has a usual value may be left out, as an older dreg does.
+
+    Raises BadRequest for any other form, naming the place.
+    """
     if not isinstance(data, dict):
         raise _odd(where, "is no object")
     hints = typing.get_type_hints(kind)
-    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    if set(data) != set(names):
+    fields = dataclasses.fields(kind)  # type: ignore[arg-type]
+    needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+    if not needed <= set(data) <= {field.name for field in fields}:
         raise _odd(where, "has other keys than it should")
-    return kind(**{name: _value(hints[name], data[name], f"{where}.{name}") for name in names})
+    return kind(**{name: _value(hints[name], data[name], f"{where}.{name}") for name in data})
 
 
 def _value(kind: Any, data: Any, where: str) -> Any:
