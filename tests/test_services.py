@@ -58,11 +58,20 @@ def test_nothing_has_a_default_and_all_that_is_asked_for_is_in_the_environment_f
 
 
 @each
-def test_each_is_pinned_healthy_before_it_is_used_and_keeps_its_data(name):
+def test_each_image_is_pinned_by_digest_or_it_is_said_why_not_and_how(name):
+    image = SERVICES[name]["image"]
+    if re.fullmatch(r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?@sha256:[0-9a-f]{64}", image):
+        return
+    assert re.fullmatch(r"[\w./-]+:v\d+\.\d+\.\d+", image), "not even a version"
+    said = re.search(rf"((?: +#.*\n)+) +image: {re.escape(image)}\n", COMPOSE.read_text())
+    assert said is not None, f"{name}: neither a digest nor a reason"
+    assert re.search(r"# no digest: \w.{20,}", said[1]), "a reason"
+    assert f"imagetools inspect {image} " in said[1], "and the command that tells the digest"
+
+
+@each
+def test_each_is_healthy_before_it_is_used_and_keeps_its_data(name):
     service = SERVICES[name]
-    assert re.fullmatch(
-        r"[\w./-]+:v?\d+\.\d+(\.\d+)?(-\w+)?(@sha256:[0-9a-f]{64})?", service["image"]
-    )
     assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     (kept,) = service["volumes"]
     assert kept.partition(":")[0] in yaml.safe_load(COMPOSE.read_text())["volumes"]
