@@ -18,6 +18,8 @@ from typing import Any
 
 import yaml
 
+from tests.kubernetes_server import allowed
+
 TAG = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 TERNARY = re.compile(r"\(([^()?]+) \? ([^():]+|'[^']*') : ([^()]+)\)")
 
@@ -149,6 +151,16 @@ class Cluster:
     tries: list[str] = field(default_factory=list)
     befalls: dict[str, list[Ended]] = field(default_factory=dict)
     rayjobs: list[Mapping[str, str]] = field(default_factory=list)
+    rules: list[Mapping[str, Any]] = field(default_factory=lambda: allowed("dreg-pipelines"))
+    asked: set[tuple[str, str]] = field(default_factory=set)
+
+    def _ask(self, resource: str, *verbs: str) -> None:
+        """As Argo's own program in a pod does, with the account of pods."""
+        may = {
+            verb for rule in self.rules if resource in rule["resources"] for verb in rule["verbs"]
+        }
+        assert may >= set(verbs), f"pods may not {verbs} {resource}"
+        self.asked |= {(verb, resource) for verb in verbs}
 
     def run(self, workflow: Mapping[str, Any]) -> None:
         """Carry out a Workflow or what a CronWorkflow makes. Raises Failed."""
@@ -223,6 +235,7 @@ class Cluster:
         retry = template["retryStrategy"]
         for _ in range(int(retry["limit"]) + 1):
             self.tries.append(template["name"])
+            self._ask("workflowtaskresults", "create", "patch")  # what a pod came to
             outputs: dict[str, str] = {}
             if waiting := self.befalls.get(template["name"]):
                 ended = waiting.pop(0)
@@ -241,6 +254,7 @@ class Cluster:
 
         Its entrypoint is a shell's text, run on the node that has what it wants.
         """
+        self._ask("rayjobs", resource["action"], "get")  # until it has ended
         self.manifests.append(resource["manifest"])
         job = yaml.safe_load(resource["manifest"])
         if self.rayjobs:

@@ -37,14 +37,10 @@ KINDS = {
 }
 
 
-def allowed() -> list[Mapping[str, Any]]:
-    """The rules of the role that who submits has."""
+def allowed(name: str = "dreg-submit") -> list[Mapping[str, Any]]:
+    """The rules of a role: that of who submits, or of pods."""
     documents = yaml.safe_load_all(for_cluster()["deploy/argo/access.yaml"])
-    (role,) = (
-        one
-        for one in documents
-        if (one["kind"], one["metadata"]["name"]) == ("Role", "dreg-submit")
-    )
+    (role,) = (one for one in documents if (one["kind"], one["metadata"]["name"]) == ("Role", name))
     return role["rules"]
 
 

@@ -204,6 +204,10 @@ def test_embeddings_are_released_by_a_rayjob_or_only_loaded(registry, argo):
     assert worker.resources == json.loads(TYPES["gpu-small"]), "what pipelines are told they have"
     assert registry.remote_tags() == ["toy-v1.0.0"]
     assert argo.locks == [f"dreg-{NAME}"]
+    may = {
+        (verb, what) for rule in argo.rules for what in rule["resources"] for verb in rule["verbs"]
+    }
+    assert argo.asked == may, "no right is more than is used"
     name = 'toy"; touch ../pwned; echo "$(touch pwned)'
     with pytest.raises(Failed, match="release"):
         argo.run(started("embeddings-pipeline", **{**chosen, "dataset": name}))
