@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 BESIDE = Path(sys.prefix)
 AZURITE = BESIDE / "azurite/node_modules/azurite/dist/src/blob/main.js"
@@ -26,7 +26,7 @@ KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr
 def _up(command: list[str], url: str, log: Path) -> subprocess.Popen[bytes]:
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(url, timeout=1).close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 SERVER = Path(sys.prefix) / "mlflow" / "bin" / "python"
 PATIENCE = 180  # seconds; the first start makes the database

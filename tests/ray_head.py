@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 TOKEN = "a-token-of-more-than-thirty-two-letters-that-may-submit"
 
@@ -77,7 +77,7 @@ def wait_for(address: str, process: subprocess.Popen[bytes], folder: Path) -> No
     request = urllib.request.Request(
         f"{address}/api/jobs/", headers={"Authorization": f"Bearer {TOKEN}"}
     )
-    until = time.monotonic() + 90
+    until = time.monotonic() + 180
     while time.monotonic() < until and process.poll() is None:
         try:
             with urllib.request.urlopen(request, timeout=5):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -83,17 +84,6 @@ def new_bucket(server: S3) -> S3:
     return replace(server, bucket=bucket)
 
 
-def free_ports(number: int) -> list[int]:
-    """Ports nobody listens on now."""
-    sockets = [socket.socket() for _ in range(number)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
-
-
 def start(folder: Path) -> tuple[subprocess.Popen[bytes], S3] | None:
     keys = {"accessKey": KEY, "secretKey": SECRET}
     rights = ["Admin", "Read", "Write", "List", "Tagging"]
@@ -118,7 +108,7 @@ def start(folder: Path) -> tuple[subprocess.Popen[bytes], S3] | None:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([program, *options], stdout=log, stderr=log, env=quiet)
     server = S3(ports["s3"][0], "")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         if _answers(server) and _ready(server):
             return process, server

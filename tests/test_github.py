@@ -15,7 +15,7 @@ from dreg.adapters.sources import Cache, Mirrors
 from dreg.core.sources import GitHubBlob, Local, Source, parse_sources
 from dreg.errors import BadRequest, Outside
 from tests.github_server import TOKEN, git_hash
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 
 @pytest.fixture(autouse=True)

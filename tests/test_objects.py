@@ -15,7 +15,8 @@ import pytest
 from dreg.adapters.objects import Missing, many, open_store
 from dreg.core.remotes import Remote
 from dreg.errors import BadRequest, Outside
-from tests.s3_server import KEY, SECRET, free_ports
+from tests.ports import free_ports
+from tests.s3_server import KEY, SECRET
 
 LARGE = bytes(range(256)) * (80 * 1024)  # 20 MB: in several parts on S3
 

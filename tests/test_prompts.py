@@ -12,7 +12,7 @@ import yaml
 from dreg.errors import BadRequest, DregError, Outside
 from dreg.stages import here
 from dreg.stages.prompts import chosen_prompt
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 
 class Asked:

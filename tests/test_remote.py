@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.hand_made import CONFIG, S3_REMOTE
-from tests.s3_server import SECRET, free_ports
+from tests.ports import free_ports
+from tests.s3_server import SECRET
 
 
 @pytest.fixture

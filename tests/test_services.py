@@ -20,7 +20,7 @@ import yaml
 
 from deploy.services.environment import PORTS, VARIABLES
 from tests.mlflow_server import SERVER
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 from tests.small_registry import NAME
 from tests.workflows import tool
 

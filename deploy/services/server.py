@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -24,6 +26,7 @@ PATIENCE = 180.0  # seconds; MLflow's first start makes a database
 LAST_WISHES = 20.0  # seconds to stop, before it is killed
 OFTEN = 0.1
 LOOPBACK = "127.0.0.1"
+NOT_FOR_CLIENTS = range(20_000, 26_000)  # ports; Linux gives clients those from 32768 on
 
 
 class NotYet(Exception):
@@ -156,12 +159,9 @@ def log(server: Server) -> Path:
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports that nobody has now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for each in sockets:
-            each.bind((LOOPBACK, 0))
-        return [each.getsockname()[1] for each in sockets]
+    """Ports that nobody has now, and that no connection will be made from meanwhile."""
+    chosen = secrets.SystemRandom().sample(NOT_FOR_CLIENTS, len(NOT_FOR_CLIENTS))
+    return list(itertools.islice(filter(_free, chosen), number))
 
 
 def _free(port: int) -> bool:
