@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socketserver
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -83,6 +86,8 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
         if name.startswith(FOREIGN) and name not in OURS:
             del os.environ[name]
     pauses.shorten()
+    # Five may wait, as is usual, until they are let in: the sixth of many at once tries again in a second.
+    socketserver.TCPServer.request_queue_size = 128
     home = tmp_path_factory.mktemp("home")
     (home / "gitconfig").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.com\n"
@@ -102,6 +107,15 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
         NO_COLOR="1",
         COLUMNS="100",
     )
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that every user may look into: pytest closes its own to others, all at every start."""
+    root = os.environ.get("PYTEST_DEBUG_TEMPROOT")
+    with tempfile.TemporaryDirectory(prefix="dreg-", dir=root) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture

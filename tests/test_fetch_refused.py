@@ -16,7 +16,7 @@ from dreg.core.manifest import manifest_key
 from dreg.core.snapshot import File
 from tests.done import Done
 from tests.hand_made import METADATA, WINE, HandMade, file_of, tree
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 from tests.test_objects import tiny_disk
 
 __all__ = ["tiny_disk"]
@@ -26,9 +26,13 @@ TRAIN, VAL = WINE.values()
 
 @pytest.fixture
 def wine(hand_made: HandMade) -> HandMade:
-    hand_made.release("1.0.0")
-    hand_made.environment["DREG_REPO"] = str(hand_made.bare)
-    return hand_made
+    return with_release(hand_made)
+
+
+def with_release(made: HandMade) -> HandMade:
+    made.release("1.0.0")
+    made.environment["DREG_REPO"] = str(made.bare)
+    return made
 
 
 def refused(made: HandMade, code: int, *arguments: str, **environment: str) -> str:
@@ -157,13 +161,17 @@ def test_a_folder_where_a_file_should_be(wine, name):
 
 
 @pytest.fixture
-def nobody(wine, tmp_path):
+def seen(open_folder):
+    """As `wine`, in a folder that others may look into."""
+    return with_release(HandMade(open_folder, {"DREG_CACHE": str(open_folder / "cache")}))
+
+
+@pytest.fixture
+def nobody(seen):
     """Runs `dreg` in the training repository as a user who owns only what is handed over."""
     if os.geteuid() != 0:
         pytest.skip("only root can become somebody else")
-    made = wine
-    for folder in (made.home, *made.home.parents):
-        folder.chmod(folder.stat().st_mode | 0o005)
+    made = seen
     trusting, cache = made.home / "nobodys-gitconfig", made.home / "nobodys-cache"
     trusting.write_text("[safe]\n\tdirectory = *\n")
     cache.mkdir()
@@ -183,29 +191,29 @@ def nobody(wine, tmp_path):
 
 
 @pytest.mark.parametrize("sealed", ["parent", "target", "lock"])
-def test_a_place_that_may_not_be_written_to_is_said_before_anything_travels(wine, nobody, sealed):
-    data = wine.train / "data"
+def test_a_place_that_may_not_be_written_to_is_said_before_anything_travels(seen, nobody, sealed):
+    data = seen.train / "data"
     (data / "wine").mkdir(parents=True)
-    for folder in {"parent": [wine.train], "target": [wine.train, data], "lock": [data, data / "wine"]}[sealed]:  # fmt: skip
+    for folder in {"parent": [seen.train], "target": [seen.train, data], "lock": [data, data / "wine"]}[sealed]:  # fmt: skip
         os.chown(folder, 65534, 65534)
     done = nobody("fetch", "wine")
-    place = {"parent": data, "target": data / "wine", "lock": wine.train}[sealed]
+    place = {"parent": data, "target": data / "wine", "lock": seen.train}[sealed]
     also = ", and `dreg.lock` belongs there" if sealed == "lock" else ""
     assert (done.code, done.stdout) == (3, "")
     assert f"error: `{place}` cannot be written to{also}\n" in done.stderr
-    assert list(wine.train.rglob("*.csv")) == []
+    assert list(seen.train.rglob("*.csv")) == []
 
 
-def test_a_lock_that_may_not_be_written_to_is_said_before_another_part_travels(wine, nobody):
-    wine.fetch("wine@1.0.0", "--metadata-only")
-    data = wine.train / "data"
+def test_a_lock_that_may_not_be_written_to_is_said_before_another_part_travels(seen, nobody):
+    seen.fetch("wine@1.0.0", "--metadata-only")
+    data = seen.train / "data"
     for path in (data, *data.rglob("*")):
         os.chown(path, 65534, 65534)
     done = nobody("fetch", "wine@1.0.0", "--split", "train")
     assert (done.code, done.stdout) == (3, "")
-    assert f"error: `{wine.train}` cannot be written to, and `dreg.lock` belongs" in done.stderr
-    assert f"see why: ls -ld {wine.train}; findmnt -T {wine.train}\n" in done.stderr
-    assert list(wine.train.rglob("*.csv")) == []
+    assert f"error: `{seen.train}` cannot be written to, and `dreg.lock` belongs" in done.stderr
+    assert f"see why: ls -ld {seen.train}; findmnt -T {seen.train}\n" in done.stderr
+    assert list(seen.train.rglob("*.csv")) == []
 
 
 def test_a_file_system_that_is_read_only(wine, tiny_disk):
