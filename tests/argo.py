@@ -348,7 +348,7 @@ class Cluster:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         log = disk / "termination-log"
         code = done.returncode if done.returncode >= 0 else 128 - done.returncode

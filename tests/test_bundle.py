@@ -366,7 +366,7 @@ def test_export_killed_leaves_no_file_of_that_name(released):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     part = released.path / ".b.tar.part"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not part.exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGKILL)

@@ -39,7 +39,7 @@ class Bash:
 
     def wait(self, wanted):
         """The group of the pattern `wanted`, once bash has written what it matches."""
-        said, end = "", time.monotonic() + 60
+        said, end = "", time.monotonic() + 180
         while not (found := re.search(wanted, said, re.MULTILINE)):
             assert time.monotonic() < end, f"no {wanted!r} in {said!r}"
             if select.select([self.ours], [], [], 0.2)[0]:

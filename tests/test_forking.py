@@ -18,7 +18,7 @@ from tests.done import Done
 from tests.pipeline_registry import alive
 
 IMPORTED = ("decimal", "yaml")
-WAIT = 30.0
+WAIT = 120.0
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only on Linux is anything forked")
 

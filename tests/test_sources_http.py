@@ -313,12 +313,12 @@ def test_a_reset_connection_is_tried_again(server, downloads):
 
 
 def test_a_server_that_falls_silent_is_asked_again(server, downloads, monkeypatch):
-    monkeypatch.setattr(http, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(http, "READ_SECONDS", 1.0)
     silence = threading.Event()
 
     def fall_silent(request: Request) -> None:
         request.answer(200, CONTENT[:1000], Content_Length=str(len(CONTENT)))
-        silence.wait(10)
+        silence.wait(60)
 
     server.behaviours = [fall_silent, whole]
 

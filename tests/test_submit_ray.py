@@ -80,7 +80,7 @@ def test_jobs_of_a_ray_cluster(registry, submit, s3):
         registry.commit_all()
         registry.git("push", "-q")
         submit(NAME, *to_ray, "--id", "toy-2", **told)
-        until = time.monotonic() + 60
+        until = time.monotonic() + 180
         while (state := submit("status", "ray/toy-2", "--json", **told).json["state"]) != "running":
             assert state == "waiting" and time.monotonic() < until
         assert submit("cancel", "ray/toy-2", **told).stdout.startswith("ray/toy-2: cancelled")

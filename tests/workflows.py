@@ -140,7 +140,7 @@ class Act:
                 ]
         done = subprocess.run(
             command, cwd=self.path, env={**os.environ, "HOME": str(self.home)}, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=300,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=900,
         )  # fmt: skip
         return Ran(done.returncode, done.stdout)
 

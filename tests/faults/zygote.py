@@ -87,7 +87,7 @@ def _ended(pid: int, begun: float) -> dict[str, Any]:
 
 def _gone(pid: int) -> bool:
     """Wait until nothing of a session is left, at most a few seconds."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
