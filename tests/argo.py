@@ -94,6 +94,7 @@ EVICTED = Ended("Failed", message="The node was low on resource: memory.")
 SHUT_DOWN = Ended("Failed", "143", "Pod was terminated in response to imminent node shutdown.")
 PREEMPTED = Ended("Failed", "137", "main: Error (exit code 137)")
 DELETED = Ended("Error", message="pod deleted")
+NOT_MADE = Ended("Error", message='Post "https://10.0.0.1/api/v1/pods": context deadline exceeded')
 OUT_OF_MEMORY = Ended("Failed", "137", "main: OOMKilled (exit code 137)")
 OUT_OF_TIME = Ended(
     "Failed", message="Pod was active on the node longer than the specified deadline"

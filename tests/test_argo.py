@@ -13,6 +13,7 @@ from tests.argo import (
     DELETED,
     EVICTED,
     HEAD_LOST,
+    NOT_MADE,
     OUT_OF_MEMORY,
     OUT_OF_TIME,
     PREEMPTED,
@@ -159,7 +160,7 @@ def test_a_registry_that_is_away_is_worth_another_try(registry, argo):
 
 @pytest.mark.slow
 def test_pods_that_were_lost_are_made_again(registry, argo):
-    argo.befalls = {"plan": [EVICTED, DELETED], "release": [SHUT_DOWN, PREEMPTED, EVICTED]}
+    argo.befalls = {"plan": [DELETED, NOT_MADE], "release": [SHUT_DOWN, PREEMPTED, EVICTED]}
     argo.run(nightly())
     assert argo.tries == ["plan"] * 3 + ["release"] * 4
     assert registry.remote_tags() == ["toy-v1.0.0"]
