@@ -10,7 +10,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -347,8 +347,10 @@ class KubernetesApi(ThreadingHTTPServer):
 
         threading.Thread(target=play, daemon=True).start()
 
-    def pod(self, name: str, labels: Mapping[str, str], *lines: str) -> None:
-        spec = {"containers": [{"name": "main", "image": "x"}]}
+    def pod(
+        self, name: str, labels: Mapping[str, str], *lines: str, command: Sequence[str] = ()
+    ) -> None:
+        spec = {"containers": [{"name": "main", "image": "x", "command": list(command)}]}
         metadata = {
             "name": name,
             "labels": dict(labels),

@@ -238,6 +238,22 @@ def test_its_pods_are_followed_and_their_logs_kept_together(submit, kubernetes):
     assert kubernetes.containers == {"main"}
 
 
+def test_what_the_job_on_ray_said_is_told_and_not_what_waits_for_it(submit, kubernetes):
+    """Which says again and again what the RayJob looks like."""
+    to_argo(submit, "--template", "embeddings-pipeline")
+    job = rayjob_on("cpu-small")
+    job["metadata"] = {"name": "e-1", "labels": {"dreg/workflow": f"{NAME}-1"}}
+    kubernetes.put("rayjobs", {**job, "status": {"jobStatus": "RUNNING"}})
+    labels = {"workflows.argoproj.io/workflow": f"{NAME}-1"}
+    waits = ("/var/run/argo/argoexec", "emissary", "--", "argoexec", "resource", "create")
+    kubernetes.pod("toy-1-release-1", labels, '{"kind": "RayJob"}', command=waits)
+    kubernetes.pod("toy-1-load-1", labels, "loaded", command=waits[:3])
+    kubernetes.pod("e-1-abc", {"job-name": "e-1"}, "toy  changed")
+    kubernetes.pod("another", {"job-name": "e-2"}, "not ours")
+    done = submit("logs", ID)
+    assert sorted(done.stdout.splitlines()) == ["e-1-abc: toy  changed", "toy-1-load-1: loaded"]
+
+
 def test_a_log_that_breaks_off_is_read_on_and_no_line_told_twice(submit, kubernetes):
     lines = [f"line {number}" for number in range(20)]
     kubernetes.pod("toy-1-plan-1", {"workflows.argoproj.io/workflow": f"{NAME}-1"}, *lines)

@@ -17,10 +17,9 @@ from dreg.core.submission import Asked, Kind, Progress, State, Submission
 from dreg.core.submission.asked import REQUEST, WORKFLOW
 from dreg.errors import BadRequest, Outside
 from dreg.submit.patience import Patience
-from dreg.submit.pods import Gone, said_by
+from dreg.submit.pods import Gone, Pod, said_by
 
-PODS = {Kind.WORKFLOW: "workflows.argoproj.io/workflow", Kind.RAYJOB: "job-name"}
-MAIN = {Kind.WORKFLOW: "main", Kind.RAYJOB: None}
+OF_WORKFLOW, JOB = "workflows.argoproj.io/workflow", "job-name"  # labels of pods
 
 
 class Deleted(Outside):
@@ -105,26 +104,45 @@ class InKubernetes:
             progress = Progress(State.CANCELLED)
         if submission.kind is Kind.WORKFLOW and _template(there) != PIPELINE:
             # A Workflow that is ended leaves them as they are.
-            for made in self.cluster.labelled(Kind.RAYJOB, {WORKFLOW: submission.name}):
+            for made in self._made_by(submission):
                 if not Progress.of_rayjob(made).over:
                     with suppress(Absent):
                         self.cluster.stop(Kind.RAYJOB, str(made["metadata"]["name"]))
         return progress
 
+    def _made_by(self, submission: Submission) -> list[dict[str, Any]]:
+        """The RayJobs of a Workflow."""
+        return self.cluster.labelled(Kind.RAYJOB, {WORKFLOW: submission.name})
+
+    def _pods(self, submission: Submission) -> dict[str, Pod]:
+        """By name those of the submission, and those that submit the jobs of its RayJobs, and say what these say."""
+        if submission.kind is Kind.RAYJOB:
+            return self._labelled(JOB, submission.name, None)
+        pods = self._labelled(OF_WORKFLOW, submission.name, "main")
+        if self._makes_rayjobs(submission):
+            for made in self._made_by(submission):
+                pods |= self._labelled(JOB, str(made["metadata"]["name"]), None)
+        return pods
+
+    def _labelled(self, label: str, name: str, container: str | None) -> dict[str, Pod]:
+        found = self.cluster.pods({label: name})
+        return {pod: Pod(phase, container) for pod, phase in found.items()}
+
+    def _makes_rayjobs(self, submission: Submission) -> bool:
+        return _template(self.cluster.get(submission.kind, submission.name)) != PIPELINE
+
     def log(self, submission: Submission, *, follow: bool) -> Iterator[str]:
         """What its pods have said; with `follow`, until it is over. Raises Absent, and Gone where all of them are gone."""
-        labels = {PODS[submission.kind]: submission.name}
         said = False
         for line in said_by(
             self.cluster,
-            labels,
-            MAIN[submission.kind],
+            lambda: self._pods(submission),
             over=lambda: not follow or self.progress(submission).over,
             follow=follow,
         ):
             said = True
             yield line
-        if not said and self.progress(submission).over and not self.cluster.pods(labels):
+        if not said and self.progress(submission).over and not self._pods(submission):
             raise Gone(
                 f"`{submission}` is over, and its pods are gone with all that they said",
                 hint=f"dreg submit status {submission}{self.options} tells what became of it; what pods said is where the "

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from dreg.adapters.kubernetes import Absent, Cluster, Passing
 from dreg.errors import BadRequest, DregError
@@ -16,19 +17,25 @@ LOOK_SECONDS = 2.0  # between looks for pods that are new
 Lines = SimpleQueue[tuple[str, str] | None]
 
 
+class Pod(NamedTuple):
+    """Its phase, and the container that is listened to; None: the only one."""
+
+    phase: str
+    container: str | None
+
+
 class Gone(BadRequest):
     """What was said is not kept any more."""
 
 
 def said_by(
     cluster: Cluster,
-    labels: Mapping[str, str],
-    container: str | None,
+    pods: Callable[[], Mapping[str, Pod]],
     *,
     over: Callable[[], bool],
     follow: bool,
 ) -> Iterator[str]:
-    """The lines of all pods with these labels, of several each behind its pod's name.
+    """The lines of all these pods, by name, of several each behind its pod's name.
 
     With `follow` as they come, until it is `over` and all have ended; an API that is away for a while is borne with.
     """
@@ -43,18 +50,18 @@ def said_by(
             try:
                 # First: pods that come later are seen once more.
                 last = over()
-                pods = cluster.pods(labels)
+                found = pods()
                 patience.well()
                 next_look = time.monotonic() + LOOK_SECONDS
             except Passing as error:
-                last, pods = False, {}
+                last, found = False, {}
                 next_look = time.monotonic() + patience.rest(error)
-            for pod, phase in pods.items():
-                if pod not in known and phase not in ("Pending", "Unknown", ""):
-                    known.add(pod)
+            for name, pod in found.items():
+                if name not in known and pod.phase not in ("Pending", "Unknown", ""):
+                    known.add(name)
                     reading += 1
                     reader = _read if follow else _read_once
-                    arguments = (cluster, pod, container, lines)
+                    arguments = (cluster, name, pod.container, lines)
                     threading.Thread(target=reader, args=arguments, daemon=True).start()
         if last and not reading:
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 from dreg.adapters.extras import needed
@@ -133,7 +134,8 @@ class Cluster:
         return None if value is None else str(value)
 
     def pods(self, labels: Mapping[str, str]) -> dict[str, str]:
-        """The pods with these labels, oldest first, each with its phase."""
+        """The pods with these labels, oldest first, each with its phase; without those that wait for an object of
+        the cluster, which say what it is like again and again."""
         from lightkube.resources.core_v1 import Pod
 
         found = self._patiently(
@@ -141,7 +143,9 @@ class Cluster:
         )
         found.sort(key=lambda pod: str(pod.metadata.creationTimestamp or ""))
         return {
-            str(pod.metadata.name): str((pod.status and pod.status.phase) or "") for pod in found
+            str(pod.metadata.name): str((pod.status and pod.status.phase) or "")
+            for pod in found
+            if not _waits(pod)
         }
 
     def log(self, pod: str, container: str | None, *, follow: bool) -> Iterator[str]:
@@ -161,3 +165,13 @@ class Cluster:
                     raise
             self.sleep(0.5 * 2.0**again)
         raise odd(self.at, "nothing")
+
+
+def _waits(pod: Any) -> bool:
+    """Whether it is one of Argo's `resource` templates."""
+    words = [
+        word
+        for container in (pod.spec and pod.spec.containers) or ()
+        for word in (*(container.command or ()), *(container.args or ()))
+    ]
+    return ("argoexec", "resource") in pairwise(words)
