@@ -10,12 +10,13 @@ INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pyth
 # UV_FIND_LINKS is passed through for machines that keep wheels of their own.
 WORKERS ?= auto
 
-.PHONY: help demo services services-stop neighbours test faults check format docs bench scale constraints clean
+.PHONY: help demo services services-stop neighbours test test-k8s faults check format docs bench scale constraints clean
 
 help:
 	@echo "make demo         the whole loop on real data, in a scratch folder; KEEP=DIR keeps it"
 	@echo "make services     S3, Postgres with pgvector and MLflow on this machine, without docker; services-stop stops them"
 	@echo "make test         every test"
+	@echo "make test-k8s     \`dreg submit\` against a real Kubernetes API server, built from Debian's source in minutes"
 	@echo "make neighbours   torch, sentence-transformers, MLflow's server, pyright, clouds' stores and act, for the tests that need them"
 	@echo "make faults       kills before every step, and all other faults; writes README's table"
 	@echo "make check        formatting, lint, types, import directions, generated docs"
@@ -103,6 +104,13 @@ services-stop: $(VENV)/.services
 test: $(VENV)/.dev
 	@$(BIN)/python -m compileall -q dreg tests
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+$(VENV)/kubernetes/kube-apiserver: tests/kube-apiserver.sh
+	@echo "building kube-apiserver into $(VENV)/kubernetes: some minutes"
+	@tests/kube-apiserver.sh $(VENV)/kubernetes
+
+test-k8s: $(VENV)/.dev $(VENV)/kubernetes/kube-apiserver
+	@DREG_KUBE_APISERVER=$(abspath $(VENV))/kubernetes/kube-apiserver $(BIN)/python -m pytest tests/test_real_kubernetes.py
 
 faults: $(VENV)/.dev
 	@$(BIN)/python -m compileall -q dreg tests
