@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -523,6 +525,61 @@ def test_an_interrupted_run_leaves_nothing_running_and_the_next_one_works(
     assert sorted(p.name for p in (registry.root / "data/alpha/processed").iterdir()) == [
         "train.csv"
     ]
+
+
+def test_ctrl_c_ends_what_a_stage_started_and_that_ignores_it(
+    registry: PipelineRegistry, tmp_path: Path
+) -> None:
+    """The stage itself ends at once; what a cluster of its own consists of may well not."""
+    pid_file = tmp_path / "started"
+    script(
+        "alpha",
+        "process",
+        "import os, pathlib, subprocess, sys, time\n"
+        "ignoring = 'import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); time.sleep(600)'\n"
+        "other = subprocess.Popen([sys.executable, '-c', ignoring], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+        "status = lambda: pathlib.Path(f'/proc/{other.pid}/status').read_text()\n"
+        "while int(status().partition('SigIgn:')[2].split()[0], 16) & 2 == 0: time.sleep(0.02)\n"
+        f"tmp = pathlib.Path({str(pid_file)!r} + '.tmp'); tmp.write_text(str(other.pid))\n"
+        f"tmp.rename({str(pid_file)!r})\n"
+        "time.sleep(600)\n",
+    )(registry)
+    process = registry.start("run", "alpha")
+    try:
+        until(pid_file.exists)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=WAIT)
+        until(lambda: not alive(int(pid_file.read_text())))
+    finally:
+        stop(process)
+
+
+def test_a_stage_has_no_terminal_to_wait_at(registry: PipelineRegistry, tmp_path: Path) -> None:
+    """What reads one in the background is stopped, and waits for ever."""
+    told = tmp_path / "told"
+    script(
+        "alpha",
+        "process",
+        "import pathlib\n"
+        "try: told = open('/dev/tty').readline()\n"
+        "except OSError as error: told = error.strerror\n"
+        f"pathlib.Path({str(told)!r}).write_text(told)\n"
+        "raise SystemExit(7)\n",
+    )(registry)
+    ours, theirs = pty.openpty()
+    code = "import os, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+    dreg = [sys.executable, "-m", "dreg", "run", "alpha"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *dreg], cwd=registry.root, env=registry.environment, stdin=theirs, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        assert process.wait(WAIT) == 3
+    finally:
+        process.kill()
+        os.close(ours)
+        os.close(theirs)
+    assert told.read_text() == "No such device or address"
 
 
 def test_ctrl_c_ends_a_stage_that_ignores_it(registry: PipelineRegistry, tmp_path: Path) -> None:

@@ -134,7 +134,8 @@ class Processes:
         """End all of them with everything they started, and start no more."""
         with self._lock:
             self._stopping = True
-            running = list(self._running)
+            leaders = list(self._running)
+        running = leaders
         # DVC ignores SIGINT while a stage runs, and tidies up when the stage ends by it.
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if not (running := [process for process in running if process.poll() is None]):
@@ -142,7 +143,7 @@ class Processes:
             for process in running:
                 _signal(process, number)
             _wait(running)
-        for process in self._running:
+        for process in leaders:
             _signal(process, signal.SIGKILL)  # what a leader that has ended left behind
 
     def close(self) -> None:

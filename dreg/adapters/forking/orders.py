@@ -36,7 +36,7 @@ class Server:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                start_new_session=True,
+                process_group=0,  # no session of its own: what one forks may join a group of another's
             )
 
     def end(self) -> None:

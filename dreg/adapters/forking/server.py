@@ -12,6 +12,7 @@ The server only ever imports. What starts threads is not for it to import: a for
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import gc
 import json
 import os
@@ -20,6 +21,7 @@ import signal
 import socket
 import struct
 import sys
+import termios
 import types
 import warnings
 from dataclasses import dataclass
@@ -49,6 +51,7 @@ class Order:
 
 def main() -> None:
     """Import, then fork until nobody is left to give orders."""
+    _leave_the_terminal()
     orders = socket.socket(fileno=int(sys.argv[1]))
     at_start = dict(os.environ)
     for name in sys.argv[2:]:
@@ -59,6 +62,14 @@ def main() -> None:
     if order is None:
         os._exit(0)  # without taking down all that was imported
     _obey(order, at_start)
+
+
+def _leave_the_terminal() -> None:
+    """Who asks for a password finds nobody to ask, and is not stopped, as what is in the background would be."""
+    with contextlib.suppress(OSError):
+        terminal = os.open(os.ctermid(), os.O_RDWR | os.O_NOCTTY)
+        fcntl.ioctl(terminal, termios.TIOCNOTTY)
+        os.close(terminal)
 
 
 def _serve(orders: socket.socket) -> Order | None:
