@@ -72,12 +72,15 @@ def listing(repo: str | None = None) -> Listing:
 
 def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing:
     tags = list(tags)
+    messages = {tag.name: tag.message for tag in tags}
     by_name: dict[str, list[Release]] = {name: [] for name in names}
-    for release in releases_in(tags):
+    # Of all but the newest it does not matter what they say.
+    for release in releases_in(tags, said=False):
         by_name.setdefault(release.dataset, []).append(release)
     rows = []
     for name, releases in sorted(by_name.items()):
         last = newest(usable(releases))
+        last = Release.of(last.tag, last.commit, messages[last.tag]) if last else None
         rows.append(
             Listed(
                 name=name,
@@ -94,10 +97,15 @@ def _listed(repo: str, names: Iterable[str], tags: Iterable[git.Tag]) -> Listing
     return Listing(repo, tuple(rows), odd)
 
 
-def releases_in(tags: Iterable[git.Tag]) -> list[Release]:
-    """The releases among all of a repository's tags: annotated ones, marked where yanked."""
+def releases_in(tags: Iterable[git.Tag], *, said: bool = True) -> list[Release]:
+    """The releases among all of a repository's tags: annotated ones, marked where yanked; without what their
+    messages have `said`, if that is not asked for."""
     tags = list(tags)
-    found = (Release.of(tag.name, tag.commit, tag.message) for tag in tags if tag.annotated)
+    found = (
+        Release.of(tag.name, tag.commit, tag.message if said else None)
+        for tag in tags
+        if tag.annotated
+    )
     return marked((release for release in found if release), [tag.name for tag in tags])
 
 

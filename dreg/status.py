@@ -11,6 +11,7 @@ from dreg.adapters.dvc import Pipeline
 from dreg.adapters.git import Repository
 from dreg.catalog import warn_of_tags_elsewhere
 from dreg.core.freshness import State, Verdict
+from dreg.core.release import order
 from dreg.core.version import parse_tag
 from dreg.core.yank import records
 from dreg.errors import BadRequest, DregError
@@ -106,7 +107,8 @@ class _Releases:
             name, version = parsed
             self.here[name].add(version)
             if tag not in yanked:
-                newest[name] = max(newest.get(name, (version, commit)), (version, commit))
+                before = newest.get(name, (version, commit))
+                newest[name] = max(before, (version, commit), key=lambda one: order(one[0]))
         wanted = [(commit, path) for name, (_, commit) in newest.items() for path in _told_by(name)]
         then = dict(zip(wanted, repository.read_all(wanted), strict=True))
         self.last = {name: str(version) for name, (version, _) in newest.items()}

@@ -145,6 +145,9 @@ def yaml_text(value: Any) -> str:
 
 def shown(path: Path) -> str:
     """`path` as the user would write it: relative to where they are, if below."""
+    text, here = path.as_posix(), f"{Path.cwd().as_posix()}/"
+    if text.startswith(here) and ".." not in text:
+        return text[len(here) :]  # asked of every file that is read: links need not be followed
     try:
         return path.resolve().relative_to(Path.cwd()).as_posix()
     except ValueError:

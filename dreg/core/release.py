@@ -96,11 +96,11 @@ def _listed(text: str) -> tuple[str, ...]:
 def newest(releases: Iterable[Release]) -> Release | None:
     """The release with the highest version; a prerelease only if there is nothing else."""
     return max(
-        releases, key=lambda r: (r.version.prerelease is None, *_order(r.version)), default=None
+        releases, key=lambda r: (r.version.prerelease is None, *order(r.version)), default=None
     )
 
 
-def _order(version: Version) -> tuple[tuple[int, ...], Version]:
+def order(version: Version) -> tuple[tuple[int, ...], Version]:
     """Numbers first: comparing those takes a tenth of what comparing versions does."""
     return (version.major, version.minor, version.patch), version
 

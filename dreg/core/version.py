@@ -89,6 +89,11 @@ def tag_of(name: str, version: Version) -> str:
     return f"{name}-v{version}"
 
 
+@functools.lru_cache(maxsize=1 << 12)  # each has many tags
+def _can_be_a_name(name: str) -> bool:
+    return bool(NAME.fullmatch(name)) and not ENDS_LIKE_A_VERSION.search(name)
+
+
 @functools.lru_cache(maxsize=1 << 16)  # of 20,000 tags each is asked about several times
 def parse_tag(tag: str) -> tuple[str, Version] | None:
     """Dataset and version of a release's tag, or None for a tag of another kind.
@@ -98,7 +103,7 @@ def parse_tag(tag: str) -> tuple[str, Version] | None:
     """
     for match in reversed(list(re.finditer(r"-v(?=\d)", tag))):
         name, text = tag[: match.start()], tag[match.end() :]
-        if NAME.fullmatch(name) and not ENDS_LIKE_A_VERSION.search(name):
+        if _can_be_a_name(name):
             try:
                 version = Version.parse(text)
             except ValueError:
