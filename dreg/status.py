@@ -13,7 +13,7 @@ from dreg.catalog import warn_of_tags_elsewhere
 from dreg.core.freshness import State, Verdict
 from dreg.core.release import order
 from dreg.core.version import parse_tag
-from dreg.core.yank import records
+from dreg.core.yank import records, tags_about
 from dreg.errors import BadRequest, DregError
 from dreg.freshness import ask_dvc, native_state
 from dreg.output import table
@@ -98,7 +98,9 @@ class _Releases:
         repository = Repository(root)
         newest: dict[str, tuple[Version, str]] = {}
         self.here: dict[str, set[Version]] = {name: set() for name in names}
-        tags = repository.tags()
+        # Git looks through all tags for each pattern, so of many datasets one asks for all.
+        asked = [pattern for name in names for pattern in tags_about(name)]
+        tags = repository.tags(*asked) if 0 < len(names) <= FEW else repository.tags()
         yanked = {tag for tag, about in records(tags).items() if about.yanked}
         for tag, commit in tags.items():
             parsed = parse_tag(tag)

@@ -29,12 +29,12 @@ class Repository:
         """Git's own folder of this work tree, which has its index."""
         return Path(self.ask("rev-parse", "--absolute-git-dir"))
 
-    def tags(self) -> dict[str, str]:
-        """Local tags: name -> commit."""
+    def tags(self, *patterns: str) -> dict[str, str]:
+        """Local tags, those that match a pattern (default: all): name -> commit."""
         listed = self.ask(
             "for-each-ref",
             "--format=%(refname:strip=2)%00%(objectname)%00%(*objectname)",
-            "refs/tags/",
+            *(f"refs/tags/{pattern}" for pattern in patterns or ("",)),
         )
         rows = (line.split("\0") for line in listed.split("\n") if line)
         return {name: commit or oid for name, oid, commit in rows}
