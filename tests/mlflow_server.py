@@ -1,13 +1,19 @@
-"""A real MLflow server for tests, one per test process, and a local store beside it."""
+"""A real MLflow server for tests, one per test process, and a local store beside it.
+
+What a test did is forgotten after it: who uses a release is looked for among all runs that there are.
+"""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,9 +24,16 @@ SERVER = Path(sys.prefix) / "mlflow" / "bin" / "python"
 PATIENCE = 180  # seconds; the first start makes the database
 
 
+@dataclass(frozen=True)
+class Started:
+    """The server, and the database that it keeps everything in, as a file."""
+
+    url: str
+    database: Path
+
+
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The server's URL."""
+def mlflow_started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     if not SERVER.exists():
         pytest.skip("MLflow's server is not installed: make neighbours")
     folder = tmp_path_factory.mktemp("mlflow")
@@ -45,13 +58,24 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             if process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"MLflow did not start:\n{(folder / 'log').read_text()[-3000:]}")
             time.sleep(0.2)
-        yield url
+        yield Started(url, folder / "mlflow.db")
     finally:
         os.killpg(process.pid, 15)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
+
+
+@pytest.fixture
+def mlflow_server(mlflow_started: Started) -> Iterator[str]:
+    """The server's URL. It knows of nothing."""
+    with closing(sqlite3.connect(":memory:")) as before:
+        with closing(sqlite3.connect(mlflow_started.database)) as now:
+            now.backup(before)
+        yield mlflow_started.url
+        with closing(sqlite3.connect(mlflow_started.database)) as now:
+            before.backup(now)
 
 
 def _answers(url: str) -> bool:
