@@ -40,6 +40,9 @@ COMMANDS = {
     "gc that deletes": Command("marked", ("gc", "--older-than", "0d"), 8),
     "reproduce": Command("reproducible", ("reproduce", f"{NAME}@1.0.0"), 4, one_in=8),
     "fetch": Command("released", ("fetch", NAME, "-o", "data"), 8, "training"),
+    "fetch --force": Command(
+        "changed", ("fetch", NAME, "-o", "data", "--force"), 8, "training", one_in=2
+    ),
 }
 
 

@@ -145,6 +145,20 @@ def yanked_world(
 
 
 @pytest.fixture(scope="session")
+def changed_world(
+    released_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """One in which who trains has changed a file of what was fetched, and added one."""
+    world = released_world.copy(tmp_path_factory.mktemp("changed-world"))
+    assert zygote.run(world, "fetch", NAME, "-o", "data", folder="training").code == 0
+    there = world.home / "training" / "data"
+    with (there / "metadata.json").open("a") as file:
+        file.write(" ")
+    (there / "mine.txt").write_text("mine\n")
+    return world
+
+
+@pytest.fixture(scope="session")
 def littered_world(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
     """One with a folder of two files on its remote that nobody needs, and a file."""
     world = released_world.copy(tmp_path_factory.mktemp("littered-world"))

@@ -58,7 +58,7 @@ def test_killed_before_a_step(killed, undisturbed, name, part):
 @pytest.mark.parametrize("part", range(2))
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_any_moment(killed, undisturbed, name, part):
-    chance = random.Random(f"{name} {part}")
+    chance = random.Random(f"{name} {part} 14")
     for turn in range(COMMANDS[name].moments // (2 if ALL else 4)):
         after = chance.uniform(0.0, 1.1) * undisturbed(name).seconds
         killed(name, "kill -9 at any moment", after=after, everything=turn % 2 == 1)
