@@ -167,6 +167,24 @@ def test_a_folder_of_readmes_will_do_and_says_that_no_commit_is_known(hub, tmp_p
     assert set(read_making(hub.dataset.dataset).mirrors.values()) == {"local"}
 
 
+@pytest.mark.parametrize("folder", ["/elsewhere", "../elsewhere", "nope"])
+def test_a_folder_that_is_not_below_the_mirror_is_refused(hub, folder, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/tools_README.md").write_text("# tools\n")
+    (tmp_path / "mirror").mkdir()
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+    with pytest.raises(BadRequest, match="below DREG_MIRROR"):
+        readmes.refresh(
+            [
+                "--local",
+                folder.replace("/elsewhere", f"{tmp_path}/elsewhere", 1)
+                if folder.startswith("/")
+                else folder,
+            ]
+        )
+    assert not hub.sources_file.exists()
+
+
 def test_of_the_same_bytes_a_folder_keeps_what_was_known(hub, tmp_path, monkeypatch):
     readmes.refresh([])
     folder = tmp_path / "mirror/of-may"

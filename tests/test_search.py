@@ -168,6 +168,27 @@ def test_who_may_read_the_served_table_may_read_the_next_and_nobody_may_write_to
     assert served.postgres.one(rights, reader, "readme_vectors_v1_1_0") == "SELECT"
 
 
+def test_readers_of_the_view_read_on_when_another_user_loads_the_next_version(served, reader):
+    """The view is its first loader's, and reads with that one's rights; the next table is another's."""
+    loader = f"loader_{os.getpid()}"
+    served.postgres.do(f"create role {loader} login")
+    try:
+        for what in (VIEW, "readme_vectors_v1_0_0"):
+            kind = "view" if what == VIEW else "table"
+            served.postgres.do(f"alter {kind} {what} owner to {loader}")
+        served.postgres.do(f"grant select on {VIEW} to {reader}")
+        assert ask("gpu").passages[0].text == TEXTS[0]
+        texts = ["A gpu, and nothing else."]
+        served.release("1.1.0", table=passages(Words().encode(texts), texts))
+        served.load()
+        assert [p.text for p in ask("gpu").passages] == texts
+        done = served.dreg("vectors", "load", f"{NAME}@1.0.0", PGVECTOR_USER=reader)
+        assert done.code == 3
+    finally:
+        served.postgres.do(f"drop owned by {loader} cascade")
+        served.postgres.do(f"drop role {loader}")
+
+
 def test_what_is_served_meanwhile_is_searched_with_a_query_of_its_own_model(served):
     """The query was embedded for 1.0.0, of nine dimensions; by then 2.0.0 is served, of five."""
     texts = ["A gpu, and nothing else."]

@@ -464,7 +464,7 @@ def test_the_stage_ends_with_a_reason_for_each_mirror_and_no_traceback(tmp_path)
         "  local wine.csv: DREG_MIRROR is not set\n"
         "  file wine.csv: cannot read `wine.csv`: No such file or directory\n"
         "\n"
-        "hint: go online, or put it into a folder as wine.csv and name that: DREG_MIRROR=FOLDER\n"
+        "hint: put it into a folder as wine.csv and name that: DREG_MIRROR=FOLDER\n"
     )
 
 
@@ -473,7 +473,7 @@ def test_where_the_mirrors_folder_is_named_the_place_in_it_is_told(tmp_path, mon
     with pytest.raises(Outside) as caught:
         get(tmp_path, Local("wines/wine.csv"))
     place = tmp_path / "mirror/wines/wine.csv"
-    assert caught.value.hint == f"go online, or put the file where DREG_MIRROR has it: {place}"
+    assert caught.value.hint == f"put the file where DREG_MIRROR has it: {place}"
 
 
 def test_another_file_at_the_mirror_is_named_with_how_to_take_it(tmp_path, monkeypatch):

@@ -143,15 +143,27 @@ def below_mirror(
     """The files `<repository>_README.md` in a folder below $DREG_MIRROR.
 
     Commit and licence are what is `known` of the same bytes. Of others nobody noted the commit, and the
-    licence is the one that the repository was known to have, else as `licences` has it.
+    licence is the one that the repository was known to have, else as `licences` has it. Raises
+    BadRequest for what is no folder below it.
     """
     mirror = os.environ.get("DREG_MIRROR")
     if not mirror:
         raise BadRequest(
             "DREG_MIRROR names no folder to look in", hint="DREG_MIRROR=FOLDER, then again"
         )
+    place = Path(mirror) / folder
+    if Path(folder).is_absolute() or ".." in Path(folder).parts:
+        raise BadRequest(
+            f"`{folder}` is no folder below DREG_MIRROR, which others have elsewhere",
+            hint=f"name it as it is below {mirror}",
+        )
+    if not place.is_dir():
+        raise BadRequest(
+            f"there is no folder `{folder}` below DREG_MIRROR",
+            hint=f"see what is there: ls {mirror}",
+        )
     before = {document.repository: document for document in known}
-    for path in sorted((Path(mirror) / folder).glob(f"*{SUFFIX}")):
+    for path in sorted(place.glob(f"*{SUFFIX}")):
         name = path.name.removesuffix(SUFFIX)
         repo, content = f"{owner}/{name}", path.read_bytes()
         blob, old = git_hash(content), before.get(repo)

@@ -124,9 +124,12 @@ def explained(place: Place) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.InsufficientPrivilege as error:
+        said = _said(error)
         raise Outside(
-            f"Postgres at {place} does not let this user do that: {_said(error)}",
-            hint="have its owner grant USAGE and CREATE on the schema, or use another PGVECTOR_USER",
+            f"Postgres at {place} does not let this user do that: {said}",
+            hint="use the PGVECTOR_USER who owns it, or have that one grant its role to this user"
+            if said.startswith("must be owner of")
+            else "have its owner grant USAGE and CREATE on the schema, or use another PGVECTOR_USER",
         ) from error
     except psycopg.errors.DiskFull as error:
         raise Outside(

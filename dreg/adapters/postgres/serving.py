@@ -34,6 +34,10 @@ GRANTS = """
     from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) a
     where n.nspname = %s and c.relname = %s and a.grantee <> c.relowner
 """
+OWNER = """
+    select c.relowner::regrole::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = %s and c.relname = %s
+"""
 HOLDERS = """
     select a.pid, coalesce(nullif(a.application_name, ''), a.usename, '?') from pg_locks l
     join pg_stat_activity a on a.pid = l.pid join pg_class c on c.oid = l.relation
@@ -138,6 +142,7 @@ def _swap(
     mark(connection, schema, table, served_now(record, time.time()))
     if before is not None:
         _let_read_on(connection, schema, before, table)
+    _let_the_view_read(connection, schema, view, table)
 
 
 def _make_anew(connection: Connection, schema: str, view: str, select: Any) -> None:
@@ -167,6 +172,23 @@ def _let_read_on(connection: Connection, schema: str, before: str, table: str) -
     there = _grants(connection, schema, table)
     reading = [one for one in _grants(connection, schema, before) if one[0] == "SELECT"]
     _grant(connection, (schema, table), [one for one in reading if one not in there])
+
+
+def _let_the_view_read(connection: Connection, schema: str, view: str, table: str) -> None:
+    """A view reads with its owner's rights, and another user may have loaded the table."""
+    from psycopg import sql
+
+    owner = _owner(connection, schema, view)
+    if owner != _owner(connection, schema, table):
+        _grant(connection, (schema, table), [("SELECT", owner, False)])
+    # What nobody could read is not served: the swap is undone, and the old table stays.
+    connection.execute(sql.SQL("select from {} limit 0").format(sql.Identifier(schema, view)))
+
+
+def _owner(connection: Connection, schema: str, name: str) -> LiteralString:
+    found: tuple[LiteralString] | None = connection.execute(OWNER, (schema, name)).fetchone()
+    assert found is not None
+    return found[0]
 
 
 def _grants(connection: Connection, schema: str, name: str) -> list[Grant]:

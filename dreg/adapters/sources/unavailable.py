@@ -58,10 +58,12 @@ def _if_wrong(wrong: Sequence[Mirror], where: str) -> Iterator[str]:
 
 
 def _if_missing(source: Source, where: str) -> str:
+    online = any(not isinstance(mirror, Local | PipelineFile) for mirror in source.mirrors)
+    way = "go online, or " if online else ""  # where there is no upstream, that helps nobody
     path = next((mirror.path for mirror in source.mirrors if isinstance(mirror, Local)), None)
     if path is None:
-        return f"go online, or name another mirror in {where}: `- local: PATH` is below DREG_MIRROR"
+        return f"{way}name another mirror in {where}: `- local: PATH` is below DREG_MIRROR"
     folder = os.environ.get("DREG_MIRROR")
     if folder:
-        return f"go online, or put the file where DREG_MIRROR has it: {Path(folder) / path}"
-    return f"go online, or put it into a folder as {path} and name that: DREG_MIRROR=FOLDER"
+        return f"{way}put the file where DREG_MIRROR has it: {Path(folder) / path}"
+    return f"{way}put it into a folder as {path} and name that: DREG_MIRROR=FOLDER"
