@@ -113,6 +113,14 @@ def test_a_disk_that_is_gone_with_the_runner_is_refused(registry):
     assert registry.remote_tags() == []
 
 
+def test_a_summary_that_cannot_be_written_is_told_and_fails_nothing(registry):
+    work = job(registry)
+    done = work.dreg("ci", "run", NAME, GITHUB_STEP_SUMMARY="/dev/full")
+    assert done.code == 0, done.stderr
+    assert "warning: the job's summary cannot be written: No space left on device" in done.stderr
+    assert work.outputs["changed"] is True
+
+
 def test_one_that_is_refused_keeps_no_other_from_its_release(registry):
     registry.ok("new", "other", "--kind", "tabular")
     contract = registry.path / "pipelines" / NAME / "dataset.yaml"

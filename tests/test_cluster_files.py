@@ -274,6 +274,16 @@ def test_no_pod_waits_for_ever_and_only_what_may_be_well_is_tried_again(name):
 
 
 @each_template
+def test_pods_of_what_failed_stay_until_their_logs_are_read(name):
+    assert spec(name)["podGC"] == {"strategy": "OnWorkflowSuccess"}
+
+
+def test_a_night_that_is_not_over_yet_has_no_second_beside_it():
+    (night,) = [one for _, one in ARGO if one["kind"] == "CronWorkflow"]
+    assert night["spec"]["concurrencyPolicy"] == "Forbid"
+
+
+@each_template
 def test_what_releases_a_dataset_is_alone_with_it(name):
     locks = {
         one["name"]: one["synchronization"]["mutexes"][0]["name"]

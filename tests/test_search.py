@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
-from dreg.adapters.postgres.searching import nearest
+from dreg.adapters.postgres.searching import held, nearest
 from dreg.core.embedding_model import parse_model
 from dreg.errors import DregError
 from dreg.vectors.loading import load
@@ -204,6 +205,17 @@ def test_what_is_served_meanwhile_is_searched_with_a_query_of_its_own_model(serv
     found = search(NAME, "gpu", embedding=embedding)
     assert (asked, found.version, found.model) == (["1.0.0", "2.0.0"], "2.0.0", "acme/other@1")
     assert [passage.text for passage in found.passages] == texts
+
+
+def test_what_is_served_stays_so_while_its_rows_are_read(served):
+    with (
+        served.postgres.connect() as reader,
+        held(reader, ("public", VIEW)),
+        served.postgres.connect() as loader,
+    ):
+        loader.execute("set lock_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            loader.execute(f"create or replace view {VIEW} as select * from readme_vectors_v1_0_0")
 
 
 def test_a_query_is_embedded_by_the_model_of_what_is_searched(served):

@@ -43,6 +43,28 @@ def on(path):
     return read(path)[True]  # YAML takes `on` for yes
 
 
+def test_one_dataset_that_fails_ends_no_other_one_s_job():
+    matrices = {
+        (path, name): job["strategy"]["fail-fast"]
+        for path in FILES
+        for name, job in jobs(path).items()
+        if "strategy" in job
+    }
+    assert any("run-data-pipelines" in path for path, _ in matrices)
+    assert not any(matrices.values())
+
+
+@names
+def test_what_releases_or_comments_is_never_cancelled_by_a_later_run(path):
+    """GitHub keeps one run waiting in a group and drops the others: releases are in none."""
+    group = read(path).get("concurrency")
+    if Path(path).name.startswith("run-"):
+        assert group is None
+    elif group is not None:
+        reads = "comment" not in path
+        assert group["cancel-in-progress"] is reads
+
+
 # What they are written from
 
 

@@ -165,7 +165,6 @@ def _write(answer: Result, place: Path | None) -> None:
     if place:
         with written(place) as file:
             file.write(f"{harmless(json.dumps(jsonable(answer), indent=2))}\n".encode())
-    tell_summary(harmless(line) for line in answer.markdown())
     changed = answer.of("changed")
     tell_outputs(
         {
@@ -174,6 +173,10 @@ def _write(answer: Result, place: Path | None) -> None:
             "states": {outcome.dataset: outcome.state for outcome in answer.datasets},
         }
     )
+    try:
+        tell_summary(harmless(line) for line in answer.markdown())
+    except OSError as error:  # what it would say is in result.json, and done is done
+        out.warn(f"the job's summary cannot be written: {error.strerror}")
 
 
 def _identify(registry: Registry, automation: Automation | None) -> None:
