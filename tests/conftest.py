@@ -64,8 +64,15 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first, lest one worker has it left when the others are done."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """What takes long begins first, lest one worker has it left when the others are done.
+
+    Then what needs MLflow, side by side: one worker imports it and starts its server, and not each.
+    """
+    items.sort(key=lambda item: (item.get_closest_marker("slow") is None, not needs_mlflow(item)))
+
+
+def needs_mlflow(item: pytest.Item) -> bool:
+    return not {"tracking", "mlflow_server"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def is_roomy(place: Path) -> bool:
