@@ -112,7 +112,7 @@ def test_what_was_done_and_what_was_not_is_told_and_the_next_run_takes_it_up(
     assert running.process.returncode == result["exit_code"] == code
     assert states(result) == {"other": "unchanged", NAME: "failed"}
     assert of(result, NAME)["why"] == f"{number.name} ended the run while pipelines ran"
-    assert result["error"]["fact"] == f"{number.name} ended the run, when 1 of 2 datasets were done"
+    assert result["error"]["fact"] == f"{number.name} ended the run, with 1 of 2 datasets done"
     assert f"error: {number.name} ended the run" in running.noted
     assert (
         f"hint: run the rest again, it takes up where this was: dreg ci run {NAME}" in running.noted

@@ -134,7 +134,7 @@ def test_a_run_that_fails_ends_the_command_as_it_would_have_ended_itself(
     kubernetes.plays = [RUNNING, {"phase": "Failed", "message": "child failed", "nodes": nodes}]
     done = to_argo(submit, "--wait")
     assert done.code == int(code)
-    assert f"error: `{ID}` failed: child failed\n\nhint: dreg submit logs {ID}\n" in done.stderr
+    assert f"error: `{ID}` failed: child failed\n\nhint: dreg submit logs {ID}; to try again, submit it with another --id\n" in done.stderr
     assert "its gates" in done.stdout
 
 
@@ -157,6 +157,16 @@ def test_submitted_again_by_the_same_name_it_is_the_same(submit, kubernetes):
         in (other.stderr)
     )
     assert len(made(kubernetes)) == 1
+
+
+def test_asking_again_for_what_has_failed_is_no_new_try(submit, kubernetes):
+    assert to_argo(submit).code == 0
+    failed = {"phase": "Failed", "message": "no luck"}
+    kubernetes.change("workflows", f"{NAME}-1", status=failed)
+    again = to_argo(submit)
+    assert (again.code, len(made(kubernetes))) == (3, 1)
+    assert f"error: `{ID}` failed: no luck\n" in again.stderr
+    assert "to try again, submit it with another --id" in again.stderr
 
 
 def test_what_it_runs_in_and_by_which_template_is_part_of_what_was_asked(submit, kubernetes):
@@ -314,7 +324,7 @@ def test_what_pods_said_is_gone_with_them(submit, kubernetes):
 def test_hints_go_on_where_it_was_asked(submit, kubernetes):
     kubernetes.plays = [{"phase": "Failed"}]
     done = to_argo(submit, "--wait", "--namespace", NAMESPACE, "--context", "here")
-    assert f"hint: dreg submit logs {ID} --namespace {NAMESPACE} --context here\n" in done.stderr
+    assert f"hint: dreg submit logs {ID} --namespace {NAMESPACE} --context here; to try again, " in done.stderr
 
 
 def test_what_is_not_there_is_told(submit):

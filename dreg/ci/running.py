@@ -56,7 +56,7 @@ class Run:
         done = len(self.work.outcomes) if self.work else 0
         left = [name for name in self.order if self.work and name not in self.work.outcomes]
         return kind(
-            f"{by.name} ended the run, when {done} of {numbered(len(self.order), 'dataset')} were done"
+            f"{by.name} ended the run, with {done} of {numbered(len(self.order), 'dataset')} done"
             if self.order
             else f"{by.name} ended the run before it looked at any dataset",
             hint=f"run the rest again, it takes up where this was: dreg ci run {' '.join(left)}".rstrip(),

@@ -79,9 +79,14 @@ def judged(answer: Submitted, options: str) -> Submitted:
     said = f": {answer.message}" if answer.message else ""
     error: DregError
     if answer.state == State.CANCELLED:
-        error = Outside(f"`{answer.id}` was cancelled{said}", hint="submit it again")
+        error = Outside(
+            f"`{answer.id}` was cancelled{said}", hint="submit it again, with another --id"
+        )
     else:
         kind = {1: Refused, 2: BadRequest}.get(answer.exit_code or 3, Outside)
-        error = kind(f"`{answer.id}` failed{said}", hint=f"dreg submit logs {answer.id}{options}")
+        error = kind(
+            f"`{answer.id}` failed{said}",
+            hint=f"dreg submit logs {answer.id}{options}; to try again, submit it with another --id",
+        )
     error.answer = replace(answer)
     raise error

@@ -76,7 +76,7 @@ def submit(
     """Hand it over; with `wait`, until it is over; with `follow`, telling meanwhile what it says.
 
     What was submitted by that name and asked the same is that submission. Raises Refused if it asked something else,
-    BadRequest, Outside; and with `wait` what the run ended with.
+    BadRequest, Outside; and with `wait`, or where that one is over, what the run ended with.
     """
     kind = _kind(to, place)
     _check(asked, kind)
@@ -92,9 +92,12 @@ def submit(
         )
     out.note(f"{submission} {'is there already' if there else 'is submitted'}: {backend.where}")
     existed = there is not None
-    if not wait and not follow:
-        return submitted(submission, backend.where, backend.progress(submission), existed=existed)
     options = place.options(kind)
+    if not wait and not follow:
+        progress = backend.progress(submission)
+        now = submitted(submission, backend.where, progress, existed=existed)
+        # Who asks again for what has failed must not take it for a new try.
+        return judged(now, options) if existed and progress.over else now
     try:
         if follow:
             _follow(backend, submission)
