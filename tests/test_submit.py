@@ -134,7 +134,10 @@ def test_a_run_that_fails_ends_the_command_as_it_would_have_ended_itself(
     kubernetes.plays = [RUNNING, {"phase": "Failed", "message": "child failed", "nodes": nodes}]
     done = to_argo(submit, "--wait")
     assert done.code == int(code)
-    assert f"error: `{ID}` failed: child failed\n\nhint: dreg submit logs {ID}; to try again, submit it with another --id\n" in done.stderr
+    assert (
+        f"error: `{ID}` failed: child failed\n\nhint: dreg submit logs {ID}; to try again, submit it with another --id\n"
+        in done.stderr
+    )
     assert "its gates" in done.stdout
 
 
@@ -324,7 +327,10 @@ def test_what_pods_said_is_gone_with_them(submit, kubernetes):
 def test_hints_go_on_where_it_was_asked(submit, kubernetes):
     kubernetes.plays = [{"phase": "Failed"}]
     done = to_argo(submit, "--wait", "--namespace", NAMESPACE, "--context", "here")
-    assert f"hint: dreg submit logs {ID} --namespace {NAMESPACE} --context here; to try again, " in done.stderr
+    assert (
+        f"hint: dreg submit logs {ID} --namespace {NAMESPACE} --context here; to try again, "
+        in done.stderr
+    )
 
 
 def test_what_is_not_there_is_told(submit):
