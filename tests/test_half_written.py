@@ -35,7 +35,7 @@ while True:
     half_written.tidy(folder)
 """
 BEGINS = """
-for number in range(25):
+for number in range(3):
     with half_written.half_written(folder) as (part, file):
         time.sleep(0.005)
         part.rename(folder.parent / "done")
