@@ -127,6 +127,9 @@ class ThroughDvc:
     def read_range(self, key: str, start: int, length: int, etag: str = "") -> None:
         return None
 
+    def stream_range(self, key: str, start: int, length: int) -> None:
+        return None
+
     def write(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         with self._speaking():
             self._files.put_file(_Stream(chunks), self._path(key), size=size)

@@ -95,16 +95,14 @@ class Bucket:
         except (FileNotFoundError, BaseError) as error:
             raise self._unread(key, error) from error
 
-    def read_range(
-        self, key: str, start: int, length: int, etag: str = ""
-    ) -> Iterator[Buffer] | None:
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> Buffer | None:
         if length == 0:
-            return iter(())  # there is no way to ask for nothing
-        asked: GetOptions = {"range": (start, start + length)}
-        if etag:
-            asked["if_match"] = f'"{etag}"'
+            return b""  # there is no way to ask for nothing
         try:
-            return self._chunks(key, obstore.get(self._store, key, options=asked))
+            if etag:
+                only: GetOptions = {"range": (start, start + length), "if_match": f'"{etag}"'}
+                return memoryview(obstore.get(self._store, key, options=only).bytes().to_bytes())
+            return memoryview(obstore.get_range(self._store, key, start=start, length=length))
         except NotSupportedError:
             return None
         except PreconditionError as error:
@@ -112,6 +110,15 @@ class Bucket:
                 f"the object `{key}` on {self.location} was replaced while it was read",
                 hint="objects of releases never change; tell the registry's owner",
             ) from error
+        except (FileNotFoundError, BaseError) as error:
+            raise self._unread(key, error) from error
+
+    def stream_range(self, key: str, start: int, length: int) -> Iterator[Buffer] | None:
+        asked: GetOptions = {"range": (start, start + length)}
+        try:
+            return self._chunks(key, obstore.get(self._store, key, options=asked))
+        except NotSupportedError:
+            return None
         except (FileNotFoundError, BaseError) as error:
             raise self._unread(key, error) from error
 

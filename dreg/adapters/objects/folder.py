@@ -66,7 +66,11 @@ class Folder:
                 ) from error
             raise missing(key, self.location) from error
 
-    def read_range(self, key: str, start: int, length: int, etag: str = "") -> Iterator[bytes]:
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> bytes:
+        with self._opened(key) as file:
+            return os.pread(file.fileno(), length, start)
+
+    def stream_range(self, key: str, start: int, length: int) -> Iterator[bytes]:
         with self._opened(key) as file:
             for at in range(start, start + length, CHUNK):
                 yield os.pread(file.fileno(), min(CHUNK, start + length - at), at)

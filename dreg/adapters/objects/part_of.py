@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from dreg.adapters.objects.checksums import corrupt
 from dreg.adapters.objects.patience import patiently
-from dreg.adapters.objects.place import Advance, missing
+from dreg.adapters.objects.place import Advance, Buffer, missing
 from dreg.errors import Outside
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class PartsOf:
         self._store, self._wanted, self._etag = store, wanted, found.etag
         self._advance = advance
 
-    def read(self, start: int, length: int) -> bytes:
+    def read(self, start: int, length: int) -> Buffer:
         """Some bytes. Raises Outside where there are no parts to be had, or the object was replaced."""
         store, wanted = self._store, self._wanted
         data = patiently(lambda: store.read_range(wanted.key, start, length, self._etag))

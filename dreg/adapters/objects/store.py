@@ -109,19 +109,16 @@ class Store(Downloads):
         """The object's bytes as they come, not verified. Raises Missing."""
         return self._place.read(key)
 
-    def stream_range(
-        self, key: str, start: int, length: int, etag: str = ""
-    ) -> Iterator[Buffer] | None:
-        """Bytes of a part as they come, fewer at the object's end; None where the store has no ranges.
+    def read_range(self, key: str, start: int, length: int, etag: str = "") -> Buffer | None:
+        """Bytes of a part, fewer at the object's end; None where the store has no ranges.
 
         With an `etag`, of that object only: Outside is raised for one that took its place.
         """
         return self._place.read_range(key, start, length, etag)
 
-    def read_range(self, key: str, start: int, length: int, etag: str = "") -> bytes | None:
-        """Bytes of a part, as `stream_range` has them, all at once."""
-        found = self.stream_range(key, start, length, etag)
-        return None if found is None else b"".join(found)
+    def stream_range(self, key: str, start: int, length: int) -> Iterator[Buffer] | None:
+        """Bytes of a part as they come: a large one needs no memory of its own."""
+        return self._place.stream_range(key, start, length)
 
     def get_bytes(self, key: str, limit: int) -> bytes:
         """The whole object. Raises Missing, and Outside if it has more than `limit` bytes."""

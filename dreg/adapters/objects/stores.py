@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from dreg.adapters.objects.checksums import Corrupt
 from dreg.adapters.objects.credentials import TRAVELS
 from dreg.adapters.objects.patience import patiently
-from dreg.adapters.objects.place import Advance, Missing
+from dreg.adapters.objects.place import Advance, Buffer, Missing
 from dreg.adapters.objects.store import Store, open_store
 from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
 from dreg.core.remotes import Remote
@@ -113,6 +113,6 @@ class Stores(Downloads):
     def fetch(self, wanted: Wanted, advance: Advance, parts: Path | None = None) -> str:
         return self.first(lambda store: fetch_one(store, wanted, advance, parts))
 
-    def read_range(self, key: str, start: int, length: int) -> bytes | None:
+    def read_range(self, key: str, start: int, length: int) -> Buffer | None:
         """Bytes of a part, fewer at the object's end; None where the store has no ranges."""
         return self.first(lambda store: patiently(lambda: store.read_range(key, start, length)))
