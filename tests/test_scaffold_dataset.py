@@ -15,9 +15,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreg.adapters.templates import dataset_kinds, quoted, read_template, render
+from dreg.adapters.templates import dataset_kinds, read_template, render
 from dreg.core.contract import Contract
 from dreg.core.sources import parse_sources
+from dreg.core.yaml_text import quoted
 from dreg.errors import BadRequest, Refused
 from dreg.registry import Registry
 from dreg.scaffold.dataset import new_dataset, plan_dataset

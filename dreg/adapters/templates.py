@@ -7,12 +7,12 @@ The ending also keeps git and DVC from taking a template's `.gitignore` or `dvc.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING
 
+from dreg.core.yaml_text import quoted
 from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 RENDERED = ".jinja"
 ABOUT = "about.txt"
-
-# Legal as they are in JSON, but not in YAML: control characters, line separators, the byte order
-# mark, and what Unicode keeps for itself.
-_UNPRINTABLE = (*range(0x7F, 0xA0), 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
-_ESCAPES = {code: f"\\u{code:04x}" for code in _UNPRINTABLE}
 
 
 def dataset_kinds() -> tuple[str, ...]:
@@ -74,11 +69,6 @@ def render(template: Mapping[str, bytes], answers: Mapping[str, str | None]) -> 
                 f"the template's `{path}` cannot be rendered: {error}", hint="correct it there"
             ) from error
     return made
-
-
-def quoted(text: str) -> str:
-    """`text` as a double-quoted YAML scalar on one line, whatever is in it."""
-    return json.dumps(text, ensure_ascii=False).translate(_ESCAPES)
 
 
 def _environment() -> SandboxedEnvironment:

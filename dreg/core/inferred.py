@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+
+from dreg.core.yaml_text import quoted
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
@@ -88,4 +89,4 @@ def name_in_yaml(name: str) -> str:
     """`name` as YAML reads it as a text, in quotes where it has to be."""
     if PLAIN.fullmatch(name) and name.lower() not in WORDS_OF_YAML:
         return name
-    return json.dumps(name)
+    return quoted(name)
