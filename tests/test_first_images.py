@@ -127,6 +127,30 @@ def test_folders_of_one_name_are_one_class_and_that_is_told(tmp_path):
     assert told.notes == ("`cat` is one class, of the folders train/cat, val/cat",)
 
 
+def test_a_folder_whose_classes_are_deeper_is_told_where(tmp_path):
+    put(tmp_path, train__cat__1_DOT_png=image(), val__cat__2_DOT_png=image())
+    with pytest.raises(BadRequest, match=r"itself has no folder that is a class") as caught:
+        from_file(str(tmp_path), "image")
+    assert caught.value.hint == f"`cat` looks like one: --from {tmp_path / 'train'}"
+    assert "classes: [cat]" in str(from_file(str(tmp_path / "train"), "image").answers["columns"])
+
+
+@pytest.mark.parametrize("files", [{}, {"1_DOT_png": image()}, {"a__1_DOT_gif": b"GIF89a"}])
+def test_a_folder_without_images_that_are_read_is_told_which_are(tmp_path, files):
+    with pytest.raises(BadRequest, match=r"itself has no folder that is a class") as caught:
+        from_file(str(put(tmp_path, **files)), "image")
+    assert "CLASS/NAME of .png, .jpg, .jpeg, .webp" in caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_an_image_of_which_the_end_is_missing_makes_no_dataset(tmp_path, kind):
+    noise = np.random.default_rng(1).integers(0, 256, (200, 200, 3), np.uint8)
+    whole = encoded(Image.fromarray(noise), kind)
+    put(tmp_path, a__1_DOT_png=image(), **{f"a__2_DOT_{kind.lower()}": whole[: len(whole) // 2]})
+    with pytest.raises(BadRequest, match=rf"^a/2.{kind.lower()} is no image that can be decoded"):
+        from_file(str(tmp_path), "image")
+
+
 def test_that_images_are_resized_is_told(tmp_path):
     put(tmp_path, a__1_DOT_png=image(size=(6, 5)), a__2_DOT_png=image(size=(9, 5)))
     [note] = from_file(str(tmp_path), "image").notes

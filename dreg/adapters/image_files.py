@@ -47,6 +47,12 @@ def upright_size(image: Image) -> tuple[int, int]:
     return (image.width, image.height) if lies else (image.height, image.width)
 
 
+def decode(image: Image) -> None:
+    """Read all of its bytes, if need be to fewer pixels. Raises what decoders raise for what is damaged."""
+    image.draft(None, (1, 1))  # of JPEG, whose pixels cost the most
+    image.load()
+
+
 def pixels(image: Image, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     """The image upright, resized to `shape`: height, width, and 3 for colours.
 

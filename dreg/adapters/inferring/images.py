@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 
 from dreg.adapters.image_files import (
     CAPTIONS,
+    ENDINGS,
     FORMATS,
     captions_of,
+    decode,
     is_grey,
     is_image,
     meant,
@@ -20,6 +22,7 @@ from dreg.adapters.image_files import (
 )
 from dreg.errors import BadRequest
 
+HINT = f"images are expected as CLASS/NAME of {', '.join(ENDINGS)}, in a folder or a .zip"
 TEXT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a column may be called without quotes
 
 
@@ -50,8 +53,19 @@ def members_of(archive: Path) -> list[str]:
 
 
 def zipped(folder: Path) -> bytes:
-    """The images of a folder of classes as an archive that has the same bytes every time."""
-    return archived(folder, images_below(folder))
+    """The images of a folder of classes as an archive that has the same bytes every time.
+
+    Raises BadRequest for a folder without any, naming one where such classes are.
+    """
+    images = images_below(folder)
+    if not images:
+        deeper = [path for path in files_below(folder) if is_image(path.name)]
+        other = next((path.parent for path in deeper if path.parent != folder), None)
+        raise BadRequest(
+            f"`{folder}` itself has no folder that is a class of images",
+            hint=f"`{other.name}` looks like one: --from {other.parent}" if other else HINT,
+        )
+    return archived(folder, images)
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -112,7 +126,6 @@ def images_in(archive: Path) -> ImagesSeen:
     """
     from PIL import Image
 
-    hint = "images are expected as CLASS/NAME.png, in a folder or a .zip"
     try:
         with zipfile.ZipFile(archive) as members:
             images = [name for name in meant(members.namelist()) if is_image(name)]
@@ -128,10 +141,14 @@ def images_in(archive: Path) -> ImagesSeen:
                             shape = [*upright_size(image)]
                         sizes.add(image.size)
                         grey.add(is_grey(image))
+                        decode(image)
                 except Exception as error:  # decoders raise anything for bytes that are no image
-                    raise ValueError(f"{name} is no image that can be decoded") from error
+                    raise BadRequest(
+                        f"{name} is no image that can be decoded",
+                        hint="take it out, or mend it, then the same command again",
+                    ) from error
     except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise BadRequest(f"`{archive.name}` is no archive of images: {error}", hint=hint) from error
+        raise BadRequest(f"`{archive.name}` is no archive of images: {error}", hint=HINT) from error
     folders = {PurePosixPath(name).parent for name in images}
     lost = []
     if len(sizes) > 1:
