@@ -121,7 +121,10 @@ def test_tables_of_other_columns_are_other_datasets(garden):
         garden.new("tabular", garden.given)
 
 
-@pytest.mark.parametrize("odd", ["yes", "a: b", "1", "- x", "ü", 'quo"te', "#", "{{ 7*7 }}"])
+@pytest.mark.parametrize(
+    "odd",
+    ["yes", "a: b", "1", "- x", "ü", 'quo"te', "#", "{{ 7*7 }}", "\U0001f333", "a\x85b\u2028c"],
+)
 def test_a_column_may_have_any_name(garden, odd):
     quoted = odd.replace('"', '""')
     garden.new("tabular", trees(garden, f'"{quoted}",v\n' + "".join(f"{i},a\n" for i in range(30))))
@@ -409,6 +412,64 @@ def test_images_that_are_left_out_are_told(garden, capsys):
         "2 files left out: dogs/more/w.png, dogs/z.gif (read are files in CLASS/NAME of .png"
         in said
     )
+
+
+@pytest.mark.parametrize("kind", ["tabular", "text"])
+def test_values_may_have_line_breaks_however_long_the_file(garden, kind):
+    rows = "".join(f'"{i}: {"a, b" * 20}\n\n{"c" * 50}",{i % 3}\n' for i in range(20_000))
+    given = trees(garden, f"text,label\n{rows}")
+    assert given.stat().st_size > 2 << 20  # more than Arrow reads at once
+    garden.new(kind, given)
+    assert garden.runs() == 20_000
+
+
+def test_a_page_of_the_web_is_no_table(garden):
+    page = "\n<!DOCTYPE html>\n<html>\n<body>please log in</body>\n</html>\n"
+    with pytest.raises(BadRequest, match=r"`trees.csv` is a page of the web, and no table"):
+        garden.new("tabular", trees(garden, page))
+
+
+def test_a_table_in_utf16_is_told_so(garden):
+    (garden.given / "trees.tsv").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
+    with pytest.raises(BadRequest, match=r"`trees.tsv` is in UTF-16") as caught:
+        garden.new("tabular", garden.given / "trees.tsv")
+    assert caught.value.hint == "convert it: iconv -f utf-16 -t utf-8 trees.tsv"
+
+
+def test_a_delimiter_in_quotes_separates_nothing(garden):
+    garden.new(
+        "tabular", trees(garden, '"name, or, so";v\n' + "".join(f"x{i};{i}\n" for i in range(40)))
+    )
+    assert list(garden.contract.columns) == ["name, or, so", "v"]
+
+
+@pytest.mark.parametrize("every", [1, 30])
+def test_a_quote_that_swallows_rows_is_refused(garden, every):
+    quote = ['"', *[""] * (every - 1)]
+    rows = "".join(f"{i},{quote[i % every]}he said {i}\n" for i in range(60))
+    with pytest.raises(BadRequest, match=r"`trees.csv` has a quote in line 2 that is not closed"):
+        garden.new("tabular", trees(garden, f"id,v\n{rows}"))
+
+
+def test_a_quote_in_a_tsv_may_be_but_a_sign(garden):
+    rows = "".join(f'{i}\t"he said {i}\n' for i in range(60))
+    garden.new("tabular", trees(garden, f"id\tv\n{rows}", "trees.tsv"))
+    assert garden.runs() == 60
+    said = pa.concat_tables(map(pq.read_table, garden.processed.glob("*.parquet")))["v"]
+    assert sorted(said.to_pylist()) == sorted(f'"he said {i}' for i in range(60))
+
+
+def test_quotes_in_a_tsv_are_quotes_where_all_are_closed(garden):
+    rows = "".join(f'{i}\t"a\tb ""{i}"""\n' for i in range(60))
+    garden.new("tabular", trees(garden, f"id\tv\n{rows}", "trees.tsv"))
+    assert garden.runs() == 60
+    said = pa.concat_tables(map(pq.read_table, garden.processed.glob("*.parquet")))["v"]
+    assert sorted(said.to_pylist()) == sorted(f'a\tb "{i}"' for i in range(60))
+
+
+def test_a_name_that_no_yaml_has_is_refused(garden):
+    with pytest.raises(BadRequest, match=r"a column whose name has 2,000 characters: `xxx"):
+        garden.new("tabular", trees(garden, f"{'x' * 2000},b\n1,2\n"))
 
 
 def test_so_few_rows_that_a_split_may_be_empty_are_told(garden, capsys):

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreg.adapters.github.repositories import git_hash
+from dreg.adapters.inferring.delimited import delimiter_of, odd_quote, refuse_other_texts
 from dreg.adapters.inferring.images import captions_in, images_in
 from dreg.adapters.inferring.tables import (
     TABLES,
     classes_in,
-    delimiter_of,
     different,
     seen,
     table_of,
@@ -126,14 +126,18 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
     """What tables of the same columns say."""
     import pyarrow as pa
 
-    signs = {delimiter_of(f.path, f.suffix) for f in firsts if f.suffix != ".parquet"} or {","}
+    texts = [first for first in firsts if first.suffix != ".parquet"]
+    for one in texts:
+        refuse_other_texts(one.path)
+    signs = {delimiter_of(one.path, one.suffix) for one in texts} or {","}
     if len(signs) > 1:
         raise BadRequest("the files have different delimiters", hint="write them alike")
     [sign] = signs
-    quotes = kind != "text" or sign != "\t"
+    # In a TSV a quote is often but a sign of its text. Whether it is, the tables' own tell.
+    unquoted = sign == "\t" and (kind == "text" or any(odd_quote(one.path, sign) for one in texts))
     as_written = TEXT_COLUMNS if kind == "text" else ()
     tables = [
-        table_of(first.path, first.suffix, sign, quotes=quotes, texts=as_written)
+        table_of(first.path, first.suffix, sign, quotes=not unquoted, texts=as_written)
         for first in firsts
     ]
     for first, one in zip(firsts, tables, strict=True):
@@ -142,9 +146,9 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
                 f"`{first.name}` has other columns than `{firsts[0].name}`",
                 hint="tables of other columns are other datasets",
             )
-    texts = {f.name for one in tables for f in one.schema if pa.types.is_string(f.type)}
+    written = {f.name for one in tables for f in one.schema if pa.types.is_string(f.type)}
     try:
-        tables = [as_texts(one, texts) for one in tables]
+        tables = [as_texts(one, written) for one in tables]
         rows = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise BadRequest(
@@ -152,6 +156,8 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
             hint="tables of other columns are other datasets",
         ) from error
     answers: dict[str, str | None] = {"sources": sources, "delimiter": sign}
+    if unquoted and kind == "tabular":
+        answers["unquoted"] = "yes"
     if kind == "text":
         names = rows.column_names
         if not set(TEXT_COLUMNS) <= set(names):

@@ -15,7 +15,9 @@ from dreg.errors import BadRequest
 # What a template may ask for. Those that a file or URL tells, and the dataset that it is to be made
 # from, are None where a sample is the source.
 ANSWERS = ("name", "title", "description", "licence", "owner")
-TOLD = ("sources", "columns", "classes", "label", "key", "about", "delimiter", "upstream")
+TOLD = (
+    "sources", "columns", "classes", "label", "key", "about", "delimiter", "unquoted", "upstream",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

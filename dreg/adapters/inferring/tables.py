@@ -10,25 +10,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dreg.adapters.inferring.delimited import odd_quote
 from dreg.core.inferred import MOST_CLASSES, MOST_NAMED, ColumnSeen
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
-DELIMITERS = ",;\t|"
 TABLES = (".csv", ".tsv", ".parquet")
 CODE = r"^(\+|[+-]?0[0-9xX])"  # a postal code, a telephone number, a mask: no number
 WHOLE = r"^[+-]?[0-9]+$"
 TEXTS = (pa.null(), pa.large_string(), pa.string_view())
+LONGEST_NAME = 250  # characters; YAML's keys end at 1,024
 LONG = r"^[+-]?[0-9]{16,}$"  # digits; floats hold all whole numbers that are shorter
-
-
-def delimiter_of(path: Path, suffix: str) -> str:
-    """What separates the fields of a CSV: what its first line has the most of."""
-    if suffix == ".tsv":
-        return "\t"
-    with path.open("rb") as file:
-        head = file.readline(1 << 16)
-    return max(DELIMITERS, key=lambda sign: head.count(sign.encode()))
 
 
 def table_of(
@@ -58,6 +50,11 @@ def table_of(
             f"`{path.name}` has no name, or one name twice, for a column: `{odd[0]}`",
             hint="give each column a name of its own",
         )
+    if long := [name for name in names if len(name) > LONGEST_NAME]:
+        raise BadRequest(
+            f"`{path.name}` has a column whose name has {len(long[0]):,} characters: `{long[0][:30]}...`",
+            hint=f"name it in at most {LONGEST_NAME}",
+        )
     if not names or not len(table):
         raise BadRequest(f"`{path.name}` has no rows", hint="give it a header and at least one row")
     return table
@@ -66,11 +63,13 @@ def table_of(
 def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = ()) -> pa.Table:
     """The rows of a CSV. What are numbers to Arrow, but would lose something as such, are texts.
 
-    Raises BadRequest for one that is not in UTF-8.
+    Raises BadRequest for one that is not in UTF-8, and for quotes that would make one value of many.
     """
     from pyarrow import csv
 
-    options = csv.ParseOptions(delimiter=delimiter, quote_char='"' if quotes else False)
+    options = csv.ParseOptions(
+        delimiter=delimiter, quote_char='"' if quotes else False, newlines_in_values=quotes
+    )
     as_written = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
     table = csv.read_csv(path, parse_options=options, convert_options=as_written)
     binary = [field.name for field in table.schema if pa.types.is_binary(field.type)]
@@ -78,6 +77,11 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (
         raise BadRequest(
             f"column `{binary[0]}` of `{path.name}` is not UTF-8",
             hint=f"convert it: iconv -f latin1 -t utf-8 {path.name}",
+        )
+    if quotes and has_line_breaks(table) and (line := odd_quote(path, delimiter)):
+        raise BadRequest(
+            f"`{path.name}` has a quote in line {line:,} that is not closed: what follows becomes one value",
+            hint='close it, write "" for a quote in a value, or write it as Parquet',
         )
     numbers = {f.name: f.type for f in table.schema if f.type in (pa.int64(), pa.float64())}
     if not numbers or len(set(table.column_names)) < table.num_columns:
@@ -93,6 +97,12 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (
         if loses(written[name].filter(pc.is_valid(table[name])), kind):
             table = table.set_column(table.column_names.index(name), name, written[name])
     return table
+
+
+def has_line_breaks(table: pa.Table) -> bool:
+    texts = (column for column in table.columns if pa.types.is_string(column.type))
+    found = (pc.any(pc.match_substring(column, "\n")) for column in texts)
+    return any(one.as_py() for one in found)
 
 
 def loses(texts: pa.ChunkedArray, kind: pa.DataType) -> bool:

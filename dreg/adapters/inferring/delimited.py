@@ -1,0 +1,61 @@
+"""Looking at CSV and TSV before Arrow reads them: what separates fields, and what would be misread."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+from dreg.errors import BadRequest
+
+DELIMITERS = ",;\t|"
+QUOTED = re.compile(rb'"[^"]*"?')
+PAGE = re.compile(rb"\s*<(!doctype html|html|head|body|\?xml)\b", re.IGNORECASE)
+UTF8_MARK = b"\xef\xbb\xbf"
+
+
+def delimiter_of(path: Path, suffix: str) -> str:
+    """What separates the fields: what the first line has the most of, outside of quotes."""
+    if suffix == ".tsv":
+        return "\t"
+    head = QUOTED.sub(b"", beginning(path).lstrip().partition(b"\n")[0])
+    return max(DELIMITERS, key=lambda sign: head.count(sign.encode()))
+
+
+def beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1 << 16)
+
+
+def refuse_other_texts(path: Path) -> None:
+    """Raises BadRequest for a page of the web, and for texts in which each letter has two bytes."""
+    head = beginning(path)
+    if PAGE.match(head.removeprefix(UTF8_MARK)):
+        raise BadRequest(
+            f"`{path.name}` is a page of the web, and no table",
+            hint="see in a browser what is there; if it wants a login, download the file: --from FILE",
+        )
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise BadRequest(
+            f"`{path.name}` is in UTF-16",
+            hint=f"convert it: iconv -f utf-16 -t utf-8 {path.name}",
+        )
+
+
+def odd_quote(path: Path, delimiter: str) -> int | None:
+    """The line of the first row in which a quote opens a value that does not end with one; None if
+    all are as CSV has them. Readers take all up to some later quote for one value.
+    """
+    before = csv.field_size_limit(path.stat().st_size + 1)
+    start = 1
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            rows = csv.reader(file, delimiter=delimiter, strict=True)
+            try:
+                for _ in rows:
+                    start = rows.line_num + 1
+            except csv.Error:
+                return start
+    finally:
+        csv.field_size_limit(before)
+    return None
