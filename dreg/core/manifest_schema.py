@@ -90,7 +90,7 @@ def _provenance() -> Schema:
             "sha256": _said("Its SHA-256, which was checked when it came.", _matching(DIGEST)),
             "size": _said("Its bytes.", COUNT),
             "mirror": _said(
-                "The kind of the mirror that served it: http, wheel, deb, github, local or file.",
+                "The kind of the mirror that served it: http, wheel, deb, github, script, local or file.",
                 _or_null(TEXT),
             ),
         }

@@ -9,6 +9,7 @@ from dreg.adapters.github import Absent, Api, Declined, blob
 from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.http import Web
 from dreg.adapters.sources.packages import from_deb, from_wheel
+from dreg.adapters.sources.script import from_script
 from dreg.adapters.sources.unavailable import (
     Mismatch,
     Unavailable,
@@ -16,7 +17,17 @@ from dreg.adapters.sources.unavailable import (
     what_helps,
 )
 from dreg.adapters.written import written
-from dreg.core.sources import Deb, GitHubBlob, Http, Local, Mirror, PipelineFile, Source, Wheel
+from dreg.core.sources import (
+    Deb,
+    GitHubBlob,
+    Http,
+    Local,
+    Mirror,
+    PipelineFile,
+    Script,
+    Source,
+    Wheel,
+)
 from dreg.core.stages import PARAMS_FILE
 from dreg.errors import DregError, Outside
 
@@ -81,6 +92,8 @@ class Mirrors:
                 from_deb(mirror, source, self.cache, self.note)
             case GitHubBlob():
                 self.read_blob(mirror, source)
+            case Script():
+                from_script(mirror, source, self.cache, self.web)
             case Local() | PipelineFile():
                 self.read(local_file(mirror), source)
 

@@ -10,8 +10,9 @@ import requests
 
 from dreg.adapters.git import public_url
 from dreg.adapters.sources.cache import CHUNK, Cache
-from dreg.adapters.sources.http import CONNECT_SECONDS, READ_SECONDS, Interrupted, told_apart
+from dreg.adapters.sources.http import Interrupted
 from dreg.adapters.sources.unavailable import Unavailable
+from dreg.adapters.sources.whole import whole
 from dreg.adapters.written import written
 from dreg.errors import Outside
 
@@ -22,24 +23,10 @@ def fetched(url: str, cache: Cache) -> tuple[Path, str, int]:
     cache.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=cache.folder, suffix=".first") as file:
         try:
-            with (
-                told_apart(),
-                requests.get(
-                    url,
-                    headers={"Accept-Encoding": "identity"},
-                    timeout=(CONNECT_SECONDS, READ_SECONDS),
-                    stream=True,
-                ) as answer,
-            ):
-                if answer.status_code != requests.codes.ok:
-                    raise Unavailable(f"{answer.status_code} {answer.reason or ''}".strip())
-                while chunk := answer.raw.read(CHUNK, decode_content=False):
-                    digest.update(chunk)
-                    size += len(chunk)
-                    file.write(chunk)
-                wanted = answer.headers.get("Content-Length", "")
-                if wanted.isdigit() and int(wanted) != size:
-                    raise Unavailable(f"it ended after {size:,} of {int(wanted):,} bytes")
+            for chunk in whole(requests.Session(), url):
+                digest.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
         except (Unavailable, Interrupted) as error:
             raise Outside(
                 f"`{public_url(url)}` cannot be fetched: {error}",

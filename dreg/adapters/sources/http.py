@@ -57,12 +57,9 @@ class Web:
         self, url: str, source: Source, cache: Cache, position: Callable[[int], None]
     ) -> None:
         """Have `url` give the source to the cache. Raises Unavailable saying why not."""
-        host = urlsplit(url).netloc
-        if host in self.unreachable:
-            raise Unavailable(self.unreachable[host])
         part = cache.part(source.sha256)
         taken_over = part.exists() and part.stat().st_size > 0
-        try:
+        with self.asking(url):
             try:
                 Download(self.session, url, source, cache, position).finish()
             except Mismatch:
@@ -70,12 +67,21 @@ class Web:
                     raise
                 # The beginning was an earlier run's or another mirror's: a fair try without it.
                 Download(self.session, url, source, cache, position).finish()
+            finally:
+                if part.exists() and part.stat().st_size == 0:
+                    part.unlink()
+
+    @contextmanager
+    def asking(self, url: str) -> Iterator[None]:
+        """Ask the host of `url`. Raises Unavailable at once where it could not be reached before."""
+        host = urlsplit(url).netloc
+        if host in self.unreachable:
+            raise Unavailable(self.unreachable[host])
+        try:
+            yield
         except Unreachable as error:
             self.unreachable[host] = str(error)
             raise
-        finally:
-            if part.exists() and part.stat().st_size == 0:
-                part.unlink()
 
 
 class Download:
@@ -124,12 +130,7 @@ class Download:
                 self.ask()
             except Interrupted as error:
                 fruitless = 0 if self.done > before else fruitless + 1
-                if not error.reached and fruitless > 1:
-                    raise Unreachable(str(error)) from error
-                if fruitless > RETRIES:
-                    raise Unavailable(f"{error} ({fruitless} times)") from error
-                pause = max(error.pause, BACKOFF_SECONDS * 2**fruitless)
-                time.sleep(min(pause, LONGEST_PAUSE))
+                wait_after(error, fruitless)
         if self.done != self.source.size:
             raise Unavailable(f"it broke off {REQUESTS} times")
 
@@ -183,10 +184,7 @@ class Download:
             self.start_over()
             raise Interrupted("it cannot go on where the download broke off")
         else:
-            answer = f"{status} {response.reason or ''}".strip()
-            if status in AGAIN_LATER:
-                raise Interrupted(answer, pause=_seconds(sent.get("Retry-After", "")))
-            raise Unavailable(answer)
+            raise declined(response)
         if total.isdigit() and int(total) != self.source.size and "Content-Encoding" not in sent:
             raise Mismatch(f"it has {int(total):,} bytes, not {self.source.size:,}")
         tag = sent.get("ETag", "")
@@ -200,6 +198,24 @@ class Download:
         self.digest.update(chunk)
         self.done += len(chunk)
         self.position(self.done)
+
+
+def declined(response: requests.Response) -> Interrupted | Unavailable:
+    """Why an answer has no content: another request may help, or none will."""
+    answer = f"{response.status_code} {response.reason or ''}".strip()
+    if response.status_code in AGAIN_LATER:
+        return Interrupted(answer, pause=_seconds(response.headers.get("Retry-After", "")))
+    return Unavailable(answer)
+
+
+def wait_after(error: Interrupted, fruitless: int) -> None:
+    """Wait before the next of that many `fruitless` requests in a row. Raises Unavailable: no more."""
+    if not error.reached and fruitless > 1:
+        raise Unreachable(str(error)) from error
+    if fruitless > RETRIES:
+        raise Unavailable(f"{error} ({fruitless} times)") from error
+    pause = max(error.pause, BACKOFF_SECONDS * 2**fruitless)
+    time.sleep(min(pause, LONGEST_PAUSE))
 
 
 @contextmanager

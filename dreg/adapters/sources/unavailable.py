@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dreg.core.sources import Http, Local, Mirror, PipelineFile, Source
+from dreg.core.sources import Http, Local, Mirror, PipelineFile, Script, Source
 
 
 class Unavailable(Exception):
@@ -38,23 +38,29 @@ def what_helps(source: Source, failures: Sequence[tuple[Mirror, Unavailable]], w
     """The hint where no mirror gave the source, which is declared in the file `where`."""
     own = {error.hint: None for _, error in failures if error.hint}
     wrong = [mirror for mirror, error in failures if isinstance(error, Mismatch)]
-    ways = [*own, *_if_wrong(wrong, where)]
+    ways = [*own, *_if_wrong(wrong, source.path, where)]
     return "; or ".join(ways) if ways else _if_missing(source, where)
 
 
-def _if_wrong(wrong: Sequence[Mirror], where: str) -> Iterator[str]:
+def _if_wrong(wrong: Sequence[Mirror], path: str, where: str) -> Iterator[str]:
     if not wrong:
         return
     here = [local_file(mirror) for mirror in wrong if isinstance(mirror, Local | PipelineFile)]
     if here:
         yield f"put the right file in place of `{here[0]}`"
-    url = next((mirror.url for mirror in wrong if isinstance(mirror, Http)), "")
-    look = f"sha256sum {here[0]}" if here else f"curl -L '{url}' | sha256sum" if url else ""
+    there = [mirror for mirror in wrong if isinstance(mirror, Http | Script)]
+    look = f"sha256sum {here[0]}" if here else _seen(there[0], path) if there else ""
     yield "where upstream has changed, and that is wanted, " + (
         "write it anew: python scripts/refresh.py"
         if where.endswith("sources.yaml")
         else f"declare the new file's sha256 and size in {where}" + (f": {look}" if look else "")
     )
+
+
+def _seen(mirror: Http | Script, path: str) -> str:
+    """A command that tells the checksum of what the mirror has."""
+    made = f"python {mirror.path} {path} | " if isinstance(mirror, Script) else ""
+    return f"curl -L '{mirror.url}' | {made}sha256sum"
 
 
 def _if_missing(source: Source, where: str) -> str:

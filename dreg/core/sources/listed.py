@@ -1,17 +1,24 @@
-"""Sources: the files a download stage needs, and the mirrors that may give each of them.
-
-The order of the mirrors is a preference; the checksum decides. So a mirror may be slow, private or
-not trusted at all, and a release still consists of the same bytes.
-"""
+"""The list of sources as params.yaml or sources.yaml has it, every mistake told where it is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
+from dreg.core.sources.mirrors import (
+    Deb,
+    GitHubBlob,
+    GzipHeader,
+    Http,
+    Local,
+    Mirror,
+    PipelineFile,
+    Script,
+    Source,
+    Wheel,
+)
 from dreg.errors import BadRequest
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -21,114 +28,6 @@ PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+~:!_-]*")
 REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+")
 BLOB = re.compile(r"[0-9a-f]{40}")
-
-
-@dataclass(frozen=True)
-class Http:
-    """A URL; redirects are followed."""
-
-    kind: ClassVar[str] = "http"
-    url: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.url}"
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A member of a Python package's wheel; or, if that is a zip itself, the file `inside` of it.
-
-    Nothing is installed and no code of it runs.
-    """
-
-    kind: ClassVar[str] = "wheel"
-    package: str
-    version: str
-    sha256: str
-    member: str
-    inside: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.package} {self.version}"
-
-
-@dataclass(frozen=True)
-class GzipHeader:
-    """The time (4 bytes in hex, as stored) and name that a packager stripped off a gzip file."""
-
-    mtime: str
-    name: str
-
-    def restore(self, stripped: bytes) -> bytes:
-        """Upstream's header in place of `stripped`, the file's first 10 bytes. ValueError if not one."""
-        if len(stripped) != 10 or stripped[:3] != b"\x1f\x8b\x08" or stripped[3] != 0:
-            raise ValueError("its first ten bytes are not a gzip header without a name")
-        has_name = b"\x08"
-        made_on_unix = b"\x00\x03"
-        name = self.name.encode("latin-1") + b"\0"
-        return b"\x1f\x8b\x08" + has_name + bytes.fromhex(self.mtime) + made_on_unix + name
-
-
-@dataclass(frozen=True)
-class Deb:
-    """A member of a Debian package, with upstream's gzip header put back where Debian dropped it."""
-
-    kind: ClassVar[str] = "deb"
-    package: str
-    version: str
-    sha256: str
-    member: str
-    gzip_header: GzipHeader | None = None
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.package} {self.version}"
-
-
-@dataclass(frozen=True)
-class Local:
-    """A path below the folder that the environment variable DREG_MIRROR names."""
-
-    kind: ClassVar[str] = "local"
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.path}"
-
-
-@dataclass(frozen=True)
-class PipelineFile:
-    """A small file kept in git, by its path relative to the pipeline's folder."""
-
-    kind: ClassVar[str] = "file"
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.path}"
-
-
-@dataclass(frozen=True)
-class GitHubBlob:
-    """A file's content in a repository on GitHub, by git's hash of it: whatever becomes of branches."""
-
-    kind: ClassVar[str] = "github"
-    repository: str
-    blob: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.repository} {self.blob[:12]}"
-
-
-Mirror = Http | Wheel | Deb | GitHubBlob | Local | PipelineFile
-
-
-@dataclass(frozen=True)
-class Source:
-    """A file of `data/<name>/raw/`: its path there, its bytes by checksum and size, its mirrors."""
-
-    path: str
-    sha256: str
-    size: int
-    mirrors: tuple[Mirror, ...]
 
 
 def parse_sources(data: Any, where: str = "params.yaml") -> tuple[Source, ...]:
@@ -173,6 +72,7 @@ class _Reader:
             "wheel": self.wheel,
             "deb": self.deb,
             "github": self.github,
+            "script": self.script,
             "local": self.local,
             "file": self.file,
         }
@@ -180,7 +80,7 @@ class _Reader:
             raise self.fail(
                 f"has a mirror that is none of {', '.join(kinds)}: {value!r}",
                 "write each mirror as `- http: URL`, `- wheel: {...}`, `- deb: {...}`, "
-                "`- github: {...}`, `- local: PATH` or `- file: PATH`",
+                "`- github: {...}`, `- script: {...}`, `- local: PATH` or `- file: PATH`",
             )
         [(kind, given)] = value.items()
         return kinds[kind](given)
@@ -218,6 +118,10 @@ class _Reader:
         if not isinstance(blob, str) or not BLOB.fullmatch(blob):
             raise self.fail(f"names the blob `{blob}`", "write 40 hex digits: git hash-object FILE")
         return GitHubBlob(repository, blob)
+
+    def script(self, value: Any) -> Script:
+        given = self.keys(value, "a script mirror", ("path", "url"), ())
+        return Script(self.relative(given["path"], "a script"), self.http(given["url"]).url)
 
     def local(self, value: Any) -> Local:
         return Local(self.relative(value, "a local mirror"))

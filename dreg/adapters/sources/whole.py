@@ -1,0 +1,35 @@
+"""A file whose size and checksum nobody knows beforehand, read whole and in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import requests
+
+from dreg.adapters.sources.cache import CHUNK
+from dreg.adapters.sources.http import (
+    CONNECT_SECONDS,
+    READ_SECONDS,
+    Interrupted,
+    declined,
+    told_apart,
+)
+
+
+def whole(session: requests.Session, url: str) -> Iterator[bytes]:
+    """The bytes at `url`, all that its server announced. Raises Unavailable or Interrupted saying why not."""
+    headers = {"Accept-Encoding": "identity"}
+    timeout = (CONNECT_SECONDS, READ_SECONDS)
+    with (
+        told_apart(),
+        session.get(url, headers=headers, timeout=timeout, stream=True) as answer,
+    ):
+        if answer.status_code != requests.codes.ok:
+            raise declined(answer)
+        seen = 0
+        while chunk := answer.raw.read(CHUNK, decode_content=False):
+            seen += len(chunk)
+            yield chunk
+        announced = answer.headers.get("Content-Length", "")
+        if announced.isdigit() and int(announced) != seen:
+            raise Interrupted(f"it ended after {seen:,} of {int(announced):,} bytes")
