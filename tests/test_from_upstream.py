@@ -34,6 +34,7 @@ COLUMNS = {
     "licence": "license",
     "credit": "other_notes",
 }
+ELSEWHERE = ("DREG_MIRROR", "MLFLOW_TRACKING_URI", "GITHUB_API_URL", "GITHUB_TOKEN", "GH_TOKEN")
 CONTENT = b"name;colour\nash;grey\n"
 URL = "https://data.example.org/trees.csv"
 
@@ -74,7 +75,7 @@ def test_a_ca_that_is_not_trusted_is_told(upstream, tmp_path, monkeypatch):
 def sources() -> Iterator[Source]:
     """All that the datasets of this repository need from elsewhere, the model's files too."""
     registry = Registry(ROOT)
-    for name in registry.names():
+    for name in registry.names:
         dataset = registry.dataset(name)
         model = declared_model(dataset)
         yield from model.files if model else ()
@@ -125,16 +126,9 @@ def test_all_six_datasets_run_from_upstream_alone(upstream, tmp_path):
     assert all(kinds.values()), "a source has no upstream"
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(clone)], check=True)
-    environment = (
-        os.environ | upstream.environment(tmp_path) | {"DREG_CACHE": str(tmp_path / "new")}
-    )
-    for name in (
-        "DREG_MIRROR",
-        "MLFLOW_TRACKING_URI",
-        "GITHUB_API_URL",
-        "GITHUB_TOKEN",
-        "GH_TOKEN",
-    ):
+    environment = os.environ | upstream.environment(tmp_path)
+    environment |= {"DREG_CACHE": str(tmp_path / "new")}
+    for name in ELSEWHERE:
         environment.pop(name, None)
 
     ran = subprocess.run(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +161,53 @@ def test_an_image_that_does_not_decode_is_named(ward):
     broken.write_bytes(broken.read_bytes()[:50])
     with pytest.raises(Outside, match=r"images/x5-1.png"):
         ward.dataset.stage("analyze")
+
+
+def captions(dataset: Shipped, script: str, collection: str, table: str) -> list[dict[str, str]]:
+    """What a script makes of a publisher's table."""
+    done = subprocess.run(
+        [sys.executable, f"scripts/{script}.py", f"{collection}/captions.json"],
+        input=table.encode(), capture_output=True, check=True, cwd=dataset.pipeline,
+    )  # fmt: skip
+    return list(json.loads(done.stdout))
+
+
+def test_published_notes_are_captions_word_for_word_in_ascii(tmp_path, monkeypatch):
+    dataset = Shipped("radiology-mini", tmp_path, monkeypatch)
+    table = (
+        "finding,view,modality,sex,age,location,filename,doi,url,license,clinical_notes,other_notes,\n"
+        "Pneumonia,PA,X-ray,,,,ARDSSevere.png,,https://a.org,CC BY-SA, Severe ARDS. ,,\n"
+        "Pneumonia,PA,X-ray,,,,another.png,,https://b.org,CC BY,Not in the list.,,\n"
+        "Pneumonia/Viral/COVID-19,PA,X-ray,M,34,Médico,12941_2020_358_Fig1_HTML.jpg,10.1,https://c.org,"
+        'CC BY 4.0,"39 ℃, 9 × 10,\nand ""so on""",Ada,\n'
+    )
+    first, second = captions(dataset, "captions_verbatim", "open-verbatim", table)
+    assert first == caption(
+        "ARDSSevere.png", caption="Severe ARDS.", licence="CC BY-SA", url="https://a.org", credit="",
+        finding="ARDS", sex="",
+    )  # fmt: skip
+    assert second == caption(
+        "12941_2020_358_Fig1_HTML.jpg", caption='39 ?, 9 ? 10,\nand "so on"', url="https://c.org",
+        doi="10.1", sex="M", age="34", location="M?dico",
+    )  # fmt: skip
+
+
+def test_captions_without_published_words_are_composed_of_columns(tmp_path, monkeypatch):
+    dataset = Shipped("radiology-mini", tmp_path, monkeypatch)
+    table = (
+        "patient_id,image_id,sex,age,admission_offset,modality,projection\n"
+        "p1,b343e657,m,,0,CR,ap\np1,ffffffff,m,,1,CR,ap\np2,2c35005f,f,,23,CR,pa\n"
+        "p3,6646071b,m,,-52,CR,ap\np4,a4318ac9,m,,10,CR,ap\n"
+    )
+    told = captions(dataset, "captions_composed", "open-metadata", table)
+    assert [one["image"][:-4] for one in told] == ["b343e657", "2c35005f", "6646071b", "a4318ac9"]
+    assert [one["finding"] for one in told] == ["COVID-19", "No Finding", "todo", "Unknown"]
+    assert [one["caption"] for one in told[:2]] == [
+        "Chest X-ray, AP Supine view, of a man; labelled finding: COVID-19. "
+        "Day 0 relative to the reference date.",
+        "Chest X-ray, PA view, of a woman; labelled finding: no finding. "
+        "Day -23 relative to the reference date.",
+    ]
 
 
 def test_the_real_images_give_the_committed_bytes(tmp_path, monkeypatch):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -29,6 +30,7 @@ from dreg.core.sources import (
 )
 from dreg.errors import BadRequest, Outside
 
+ROOT = Path(__file__).resolve().parents[1]
 CONTENT = b"acidity;quality\n7.4;5\n" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 OTHER_SHA256 = "0" * 63 + "f"
@@ -102,6 +104,16 @@ def test_a_source_lists_its_mirrors_in_order_of_preference():
             PipelineFile("sample/wine.csv"),
         ),
     )
+
+
+def test_the_page_about_sources_shows_every_kind_of_mirror():
+    page = (ROOT / "docs/sources.md").read_text()
+    whole, each = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", page, re.S))
+    parse_sources(whole["sources"])
+    [shown] = parse_sources({"wine.csv": LISTED | each})
+    kinds = {kind.kind for kind in get_args(Mirror)}
+    assert [mirror.kind for mirror in shown.mirrors] == re.findall(r"^\| `(\w+)` \|", page, re.M)
+    assert {mirror.kind for mirror in shown.mirrors} == kinds
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ class World(ThreadingHTTPServer):
         certificate = folder / "ca.pem"
         self.ca.cert_pem.write_to_path(str(certificate))
         proxy = f"http://127.0.0.1:{self.server_port}"
-        here = f"127.0.0.1,localhost,{socket.gethostname()},{own_address()}"
+        # Ray asks the last two, which clouds give their machines, where it is.
+        here = f"127.0.0.1,localhost,{socket.gethostname()},{own_address()},169.254.169.254,metadata.google.internal"
         named = {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": here}
         return (
             named
