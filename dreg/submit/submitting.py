@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
+from dreg.adapters.ending import AskedToEnd, asked_to_end
 from dreg.adapters.kubernetes import Cluster
 from dreg.adapters.ray_jobs import ADDRESS, RayJobs, address_of
 from dreg.adapters.step_files import tell_summary
@@ -19,7 +21,7 @@ from dreg.core.ci.compute import compute_type
 from dreg.core.submission import Asked, Kind, Progress, Submission
 from dreg.core.submission.identity import checked, name_for
 from dreg.core.version import check_name
-from dreg.errors import BadRequest, DregError, Refused
+from dreg.errors import BadRequest, DregError, Interrupted, Refused, Terminated
 from dreg.output import harmless, out
 from dreg.registry import Registry
 from dreg.submit.answer import Log, Submitted, judged, submitted
@@ -84,33 +86,66 @@ def submit(
         asked = replace(asked, template=asked.template or PIPELINE)
     submission = Submission(kind, checked(name) if name else _name(asked))
     backend = _backend(kind, place)
+    options = place.options(kind)
+    left = Left(submission, options)
+    try:
+        with asked_to_end(lambda by: out.error(left.behind(by))):
+            answer, over = _handed_over(backend, submission, asked, left, wait=wait, follow=follow)
+    except AskedToEnd as ended:
+        raise left.behind(ended.number) from None
+    if wait or follow:
+        tell_summary(harmless(line) for line in answer.markdown())
+    # Who asks again for what has failed must not take it for a new try.
+    return judged(answer, options) if wait or follow or (answer.existed and over) else answer
+
+
+@dataclass
+class Left:
+    """What somebody leaves behind who is asked to end: a submission that is there, or of which nobody knows."""
+
+    submission: Submission
+    options: str
+    there: bool = False
+
+    def behind(self, by: signal.Signals) -> DregError:
+        """The error for having been ended by this signal."""
+        kind = Interrupted if by is signal.SIGINT else Terminated
+        look = f"dreg submit status {self.submission}{self.options}"
+        if not self.there:
+            fact = f"{by.name} came before it was known whether `{self.submission}` is submitted"
+            return kind(fact, hint=look)
+        return kind(
+            f"{by.name} ended the waiting for `{self.submission}`, which goes on",
+            hint=f"{look}; to end it: dreg submit cancel {self.submission}{self.options}",
+        )
+
+
+def _handed_over(
+    backend: Backend, submission: Submission, asked: Asked, left: Left, *, wait: bool, follow: bool
+) -> tuple[Submitted, bool]:
+    """How it goes, and whether it is over. Raises Refused if one of that name was asked something else."""
     there = backend.submit(submission, asked)
     if there not in (None, asked.digest):
         raise Refused(
             f"`{submission}` is there, and was asked for something else",
             hint="take another --id",
         )
-    out.note(f"{submission} {'is there already' if there else 'is submitted'}: {backend.where}")
+    left.there = True
     existed = there is not None
-    options = place.options(kind)
+    out.note(f"{submission} {'is there already' if existed else 'is submitted'}: {backend.where}")
     if not wait and not follow:
         progress = backend.progress(submission)
-        now = submitted(submission, backend.where, progress, existed=existed)
-        # Who asks again for what has failed must not take it for a new try.
-        return judged(now, options) if existed and progress.over else now
+        return submitted(submission, backend.where, progress, existed=existed), progress.over
     try:
         if follow:
             _follow(backend, submission)
-        answer = _waited(backend, submission, existed=existed, told=not follow)
+        return _waited(backend, submission, existed=existed, told=not follow), True
     except Deleted:
         raise
-    except (DregError, KeyboardInterrupt):
-        out.note(
-            f"nobody waits for {submission} any more, and it goes on: dreg submit status {submission}{options}"
-        )
+    except DregError:
+        look = f"dreg submit status {submission}{left.options}"
+        out.note(f"nobody waits for {submission} any more, and it goes on: {look}")
         raise
-    tell_summary(harmless(line) for line in answer.markdown())
-    return judged(answer, options)
 
 
 def _follow(backend: Backend, submission: Submission) -> None:
