@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dreg.adapters.git.process import failure
-from dreg.adapters.os_errors import IN_WORDS, LOOP, in_disguise, in_words_of_git, outside
+from dreg.adapters.os_errors import IN_WORDS, LOOP, in_disguise, in_words_of_git, is_full, outside
 from tests.small_registry import NAME
 
 
@@ -162,3 +162,10 @@ def test_a_path_is_quoted_for_the_shell():
 def test_what_nobody_foresaw_is_told_as_the_system_says_it():
     error = outside(OSError(errno.EXDEV, os.strerror(errno.EXDEV), "/x"))
     assert error.fact == "invalid cross-device link at `/x`"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_quota_that_is_used_up_is_a_full_disk(number):
+    assert is_full(OSError(number, os.strerror(number)))
+    assert not is_full(OSError(errno.EIO, "Input/output error"))
+    assert not is_full(ValueError("28"))

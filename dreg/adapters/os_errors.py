@@ -110,6 +110,11 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether it says that there is no more room: on the disk, or in the user's share of it."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def in_disguise(error: Exception) -> OSError | None:
     """What the operating system refused, where Python raises something else for it."""
     text = str(error)

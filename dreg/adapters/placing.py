@@ -78,7 +78,7 @@ class Staging:
         self.path = target.with_name(f".{target.name}.dreg-new")
         self._old = target.with_name(f".{target.name}.dreg-old")
         self.parts = target.with_name(f".{target.name}.dreg-parts")
-        self._gone = False
+        self.gone = False  # once it is, what has its name may be another process's
         self.placed: dict[str, Placed] = {}
 
     @property
@@ -97,7 +97,7 @@ class Staging:
             self._recover()
             yield self
         finally:
-            if not self._gone:
+            if not self.gone:
                 _remove_empty(self.path)
             os.close(handle)
 
@@ -214,7 +214,7 @@ class Staging:
         if backup:
             moved = _free_name(self.target)
             self.target.rename(moved)
-        self._gone = True
+        self.gone = True
         if not self.target.is_dir() or not any(self.target.iterdir()):
             self.path.rename(self.target)
         elif _exchange(self.path, self.target):
@@ -235,8 +235,8 @@ class Staging:
         return moved
 
     def discard(self) -> None:
-        """Remove the staged tree; from then on its name may be another process's."""
-        self._gone = True
+        """Remove the staged tree."""
+        self.gone = True
         shutil.rmtree(self.parts, ignore_errors=True)
         shutil.rmtree(self.path, ignore_errors=True)
 

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from dreg.adapters.os_errors import naming
+
 HALF_WRITTEN = ".new-"  # how the names of files begin that are not yet what they will be
 
 
@@ -21,7 +23,7 @@ def written(target: Path) -> Iterator[BinaryIO]:
     part = target.with_name(f"{HALF_WRITTEN}{target.name}")
     part.unlink(missing_ok=True)
     try:
-        with part.open("xb") as file:
+        with naming(target), part.open("xb") as file:
             yield file
         part.replace(target)
     except BaseException:

@@ -22,6 +22,7 @@ from dreg.adapters.dvc_config import remote_of, wanted_remote
 from dreg.adapters.git.whole import Scratch
 from dreg.adapters.objects import Advance, Checksums, Store, open_store
 from dreg.adapters.objects.place import CHUNK
+from dreg.adapters.os_errors import naming
 from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.through_dvc import open_own
 from dreg.catalog import choose
@@ -120,7 +121,7 @@ def export(
             yank_object=about_yank.object if about_yank else None,
         )
         check_release(about, text, manifest)
-        with _complete(target) as stream:
+        with naming(target), _complete(target) as stream:
             _write(stream, about, listed, manifest, scratch, store)
         total, sha256 = _measured(target)
     if about_yank:

@@ -23,7 +23,7 @@ from dreg.core.subset import Subset
 from dreg.core.yank import Yank
 from dreg.errors import DregError, Refused
 from dreg.fetch.answer import Fetched, Fetches
-from dreg.fetch.fill import fill
+from dreg.fetch.fill import fill, kept_if_much
 from dreg.fetch.outside import refuse_outside
 from dreg.fetch.pin import Found, Request, check_signed, find, resolve
 from dreg.fetch.requested import requests
@@ -161,9 +161,10 @@ def place(request: Request, found: Found, target: Path, force: bool) -> _Placeme
             if not there.digest:
                 write_receipt(target, replace(there, digest=digest))
             return _Placement(found.release, digest, there)
-        filled = fill(found, staging, contents)
-        receipt = replace(_receipt(request, found, staging), protection=filled.protection)
-        backup = staging.swap(receipt, backup=bool(contents.changes))
+        with kept_if_much(staging):
+            filled = fill(found, staging, contents)
+            receipt = replace(_receipt(request, found, staging), protection=filled.protection)
+            backup = staging.swap(receipt, backup=bool(contents.changes))
         return _Placement(found.release, digest, receipt, True, filled.downloaded, backup)
 
 

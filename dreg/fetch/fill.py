@@ -6,7 +6,8 @@ import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO, Protocol
@@ -22,6 +23,7 @@ from dreg.adapters.objects import (
     for_each,
     write_all,
 )
+from dreg.adapters.os_errors import is_full
 from dreg.adapters.placing import Contents, Staging
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
@@ -67,13 +69,30 @@ def fill(found: Wanting, staging: Staging, contents: Contents) -> Filled:
     """Bring the wanted files of the release into the staged tree.
 
     In this order: what an interrupted try left, what the target has, the cache, git, the remotes.
-    Raises Outside when something fails or arrives corrupt; what arrived whole stays if it is much.
+    Raises Outside when something fails or arrives corrupt.
+    """
+    return _Filling(found, staging, contents).fill()
+
+
+@contextmanager
+def kept_if_much(staging: Staging) -> Iterator[None]:
+    """A block that fills the staged tree and makes it the target. If it fails, what arrived whole stays for the next
+    try if it is much, and the user is told; on a full disk it goes, for it is in the way of whoever frees some space.
     """
     try:
-        return _Filling(found, staging, contents).fill()
+        yield
     except BaseException as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        if full or staging.size < WORTH_KEEPING:
+        arrived = staging.size
+        if staging.gone:
+            raise
+        if is_full(error):
+            staging.discard()
+            if arrived >= WORTH_KEEPING:
+                out.note(
+                    f"what arrived ({size(arrived)}) is removed; what dreg's cache has of it serves the next try, "
+                    "and `dreg cache list` tells how much that takes"
+                )
+        elif arrived < WORTH_KEEPING:
             staging.discard()
         else:
             out.note(f"what arrived is kept for the next try: {staging.path}")

@@ -25,7 +25,7 @@ from dreg.core.snapshot import File, Snapshot, check_path
 from dreg.core.version import as_revision
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
-from dreg.fetch.fill import fill
+from dreg.fetch.fill import fill, kept_if_much
 from dreg.fetch.plain import leaves, sized
 from dreg.fetch.requested import refuse_place_of_another
 from dreg.fetch.target import refuse_read_only, target_of
@@ -215,9 +215,11 @@ def _place_folder(there: _There, target: Path, force: bool) -> tuple[bool, int, 
         return False, 0, None
     refuse_read_only(target, Path.cwd(), locks=False)
     with Staging(target).locked(lambda: out.note(f"another dreg is filling {target}")) as staging:
-        downloaded = fill(there, staging, contents).downloaded
-        placed = Receipt(there.path, commit, commit, commit, None, True, staging.placed)
-        return True, downloaded, staging.swap(placed, backup=bool(contents.changes))
+        with kept_if_much(staging):
+            downloaded = fill(there, staging, contents).downloaded
+            placed = Receipt(there.path, commit, commit, commit, None, True, staging.placed)
+            backup = staging.swap(placed, backup=bool(contents.changes))
+        return True, downloaded, backup
 
 
 def _place_file(there: _There, target: Path, force: bool) -> tuple[bool, int, Path | None]:
@@ -228,8 +230,9 @@ def _place_file(there: _There, target: Path, force: bool) -> tuple[bool, int, Pa
         raise _in_the_way(target)
     refuse_read_only(target, Path.cwd(), locks=False)
     with Staging(target).locked(lambda: out.note(f"another dreg is making {target}")) as staging:
-        downloaded = fill(there, staging, inspect(staging.path / "none")).downloaded
-        backup = staging.release(file, backup=target.exists())
+        with kept_if_much(staging):
+            downloaded = fill(there, staging, inspect(staging.path / "none")).downloaded
+            backup = staging.release(file, backup=target.exists())
         return True, downloaded, backup
 
 

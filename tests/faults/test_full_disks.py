@@ -44,7 +44,7 @@ def test_a_full_disk_under_the_remote(world_of, zygote, fault, room):
         assert world.lies() == []
         assert world.users_work() == work
         if done.code == 3:
-            assert "the disk is full" in done.stderr
+            assert f"error: the disk is full at `{world.store}" in done.stderr
         bigger = ["mount", "-o", "remount,size=16m", str(world.store)]
         subprocess.run(bigger, check=True)
         assert zygote.run(world, "release", NAME).code == 0

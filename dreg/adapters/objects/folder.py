@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from dreg.adapters.half_written import half_written
 from dreg.adapters.objects.place import CHUNK, Kept, Page, missing
+from dreg.adapters.os_errors import naming
 from dreg.adapters.settling import settle
 from dreg.core.garbage import MANIFESTS
 from dreg.core.stored import Stored
@@ -81,7 +82,7 @@ class Folder:
         promises = key.startswith(MANIFESTS)
         if promises:
             settle(self.root)  # else the power may take an object that the manifest says is there
-        with half_written(self.root / PARTS) as (part, file):
+        with naming(path), half_written(self.root / PARTS) as (part, file):
             for chunk in chunks:
                 file.write(chunk)
             file.flush()

@@ -8,7 +8,6 @@ only what is in flight. A file whose earlier parts turn out wrong is fetched onc
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -21,6 +20,7 @@ from dreg.adapters.objects.checksums import Corrupt, corrupt
 from dreg.adapters.objects.in_flight import for_each
 from dreg.adapters.objects.patience import patiently
 from dreg.adapters.objects.place import Advance
+from dreg.adapters.os_errors import is_full
 
 if TYPE_CHECKING:
     from dreg.adapters.objects.store import Store
@@ -60,7 +60,7 @@ def fetch_in_parts(store: Store, wanted: Wanted, advance: Advance, folder: Path)
             parts.remove()
             raise
         except OSError as error:
-            if error.errno == errno.ENOSPC:
+            if is_full(error):
                 parts.remove()
             raise
         return parts.place()
