@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,11 @@ def cut(request: Request) -> None:
     request.hang_up()
 
 
+def longer_and_cut(request: Request) -> None:
+    request.answer(200, TABLE * 2, Content_Length=str(len(TABLE) * 3))
+    request.hang_up()
+
+
 def busy(request: Request) -> None:
     request.answer(503)
 
@@ -123,7 +129,7 @@ def test_it_is_told_which_source_to_make(server, download, pipeline):
 
 
 def test_a_server_that_is_busy_or_breaks_off_is_asked_again(server, download):
-    server.behaviours = [busy, cut, table]
+    server.behaviours = [busy, cut, longer_and_cut, table]
     assert download.get(names_of(server)) == NAMES
 
 
@@ -169,8 +175,23 @@ def test_a_script_that_is_not_there_is_told_before_anything_is_asked(server, dow
     assert server.seen == []
 
 
-def test_a_host_that_cannot_be_reached_is_not_waited_for_again(server, download):
+@pytest.mark.parametrize("script_first", [True, False])
+def test_a_host_that_could_not_be_reached_is_not_asked_again(download, tmp_path, script_first):
     gone = Server()
     gone.server_close()
-    error = download.fails(names_of(gone), Http(gone.url("names.txt")))
-    assert [detail.rpartition(": ")[2] for detail in error.details] == ["Connection refused"] * 2
+    late: list[Server] = []
+
+    def note(_: str) -> None:  # after the first mirror failed the server is there, too late
+        if not late:
+            late.append(Server(gone.server_port))
+            late[0].behaviours = [table]
+            threading.Thread(target=late[0].serve_forever, args=(0.01,), daemon=True).start()
+
+    mirrors = [names_of(gone), Http(gone.url("names.txt"))]
+    source = Source("names.txt", "0" * 64, 1, tuple(mirrors if script_first else mirrors[::-1]))
+    with pytest.raises(Outside) as caught:
+        Mirrors(download.cache, note).place(source, tmp_path)
+    late[0].shutdown()
+    late[0].server_close()
+    assert late[0].seen == []
+    assert all(detail.endswith("Connection refused") for detail in caught.value.details)

@@ -70,8 +70,8 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Request)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Request)
         self.behaviours: list[Behaviour] = []
         self.seen: list[dict[str, str]] = []
 
