@@ -37,7 +37,9 @@ def complete_dataset(incomplete: str) -> Sequence[str]:
         return []
 
 
-DatasetArg = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_dataset)]
+DatasetArg = Annotated[
+    str, typer.Argument(metavar="NAME", autocompletion=complete_dataset, help="A dataset.")
+]
 DatasetsArg = Annotated[
     list[str] | None,
     typer.Argument(

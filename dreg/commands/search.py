@@ -14,7 +14,9 @@ from dreg.output import out
 def search(
     name: DatasetArg,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="What is looked for, in words.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="So many passages.")] = 5,
+    k: Annotated[
+        int, typer.Option("-k", metavar="N", min=1, max=1000, help="So many passages.")
+    ] = 5,
     version: Annotated[
         str | None,
         typer.Option(metavar="VERSION", help="One that is loaded; default: what is served."),
