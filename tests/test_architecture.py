@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -185,3 +186,24 @@ def test_a_command_has_an_example_and_declares_its_answer(name):
             assert answer.__dataclass_params__.frozen
             assert callable(answer.lines)
             assert answer.__doc__
+
+
+def test_an_option_of_several_commands_is_declared_once():
+    """Else they drift apart, one word at a time."""
+    declared = Counter(
+        ast.unparse(node)
+        for path in sorted((ROOT / "commands").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Annotated"
+    )
+    assert {option: times for option, times in declared.items() if times > 1} == {}
+
+
+def test_what_can_be_chosen_is_declared_once():
+    named = Counter(
+        node.name
+        for path in sorted((ROOT / "commands").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name: times for name, times in named.items() if times > 1} == {}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
+
+if TYPE_CHECKING:
+    from dreg.core.version import Bump
 
 Command = TypeVar("Command", bound=Callable[..., None])
 
@@ -95,6 +98,23 @@ RepoOpt = Annotated[
     str | None,
     typer.Option("--repo", metavar="URL", help="A registry elsewhere, by URL or path; no clone."),
 ]
+RemoteOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|URL", help="Where the bytes are; or DREG_REMOTE."),
+]
+BranchOpt = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
+]
+AsideOpt = Annotated[
+    bool, typer.Option("--force", help="Move a folder with local changes aside first.")
+]
+SignedOpt = Annotated[
+    bool, typer.Option("--require-signed", help="Refuse a release without a good signature.")
+]
+FilesDryRunOpt = Annotated[
+    bool, typer.Option("--dry-run", help="Only list the files it would write.")
+]
 JobsOpt = Annotated[
     int | None,
     typer.Option(
@@ -125,6 +145,13 @@ class BumpName(StrEnum):
     patch = "patch"
     minor = "minor"
     major = "major"
+
+    @property
+    def wanted(self) -> Bump | None:
+        """The bump that is asked for instead of the computed one."""
+        from dreg.core.version import Bump
+
+        return None if self is BumpName.auto else Bump[self.name.upper()]
 
 
 def complete_compute(incomplete: str) -> Sequence[str]:

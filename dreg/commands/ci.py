@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from dreg.commands import (
+    BranchOpt,
     BumpName,
     BumpOpt,
     ComputeOpt,
@@ -51,10 +52,7 @@ def run(
         typer.Option("--out", metavar="DIR", help="Write result.json there.", show_default=False),
     ] = None,
     dry_run: DryRunOpt = False,
-    branch: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
-    ] = None,
+    branch: BranchOpt = None,
     repo: RepoOpt = None,
     wait: WaitOpt = None,
 ) -> None:
@@ -72,13 +70,12 @@ def run(
     from dreg.ci.cloning import registry_at
     from dreg.ci.running import ci_run
     from dreg.core.choices import Choices
-    from dreg.core.version import Bump
 
     out.answer(
         ci_run(
             registry_at(repo, branch=branch, logs=results),
             names,
-            choices=Choices(bump=None if bump is BumpName.auto else Bump[bump.name.upper()]),
+            choices=Choices(bump=bump.wanted),
             compute=compute_type,
             force=force,
             dry_run=dry_run,

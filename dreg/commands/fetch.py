@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers, complete_request
+from dreg.commands import AsideOpt, SignedOpt, answers, complete_request
 from dreg.output import out
 
 
@@ -83,13 +83,6 @@ LockedOpt = Annotated[
     typer.Option("--locked", help="Refuse unless dreg.lock covers what is asked for; for CI."),
 ]
 RawOpt = Annotated[bool, typer.Option("--raw", help="Place the raw files too.")]
-ForceOpt = Annotated[
-    bool, typer.Option("--force", help="Move a folder with local changes aside first.")
-]
-SignedOpt = Annotated[
-    bool,
-    typer.Option("--require-signed", help="Refuse a release without a good signature."),
-]
 SignersOpt = Annotated[
     str | None,
     typer.Option(
@@ -111,7 +104,7 @@ def fetch(
     rev: RevOpt = None,
     locked: LockedOpt = False,
     raw: RawOpt = False,
-    force: ForceOpt = False,
+    force: AsideOpt = False,
     require_signed: SignedOpt = False,
     allowed_signers: SignersOpt = None,
 ) -> None:

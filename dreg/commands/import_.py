@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers
+from dreg.commands import SignedOpt, answers
 from dreg.output import out
 
 
@@ -18,9 +18,7 @@ def import_(
         str | None,
         typer.Option(metavar="NAME|URL|PATH", help="Where the bytes go, if not to the default."),
     ] = None,
-    require_signed: Annotated[
-        bool, typer.Option("--require-signed", help="Refuse a release without a good signature.")
-    ] = False,
+    require_signed: SignedOpt = False,
     allowed_signers: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Refuse a release not signed by SSH by one in FILE."),

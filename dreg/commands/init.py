@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers
+from dreg.commands import FilesDryRunOpt, answers
 from dreg.output import out
 
 
@@ -20,9 +20,7 @@ def init(
             metavar="TEXT", help="The registry's title (default: DIR's name).", show_default=False
         ),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list the files it would write.")
-    ] = False,
+    dry_run: FilesDryRunOpt = False,
 ) -> None:
     """Make a registry: git, DVC and a remote beside it.
 

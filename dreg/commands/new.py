@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers
+from dreg.commands import FilesDryRunOpt, answers
 from dreg.output import out
 
 
@@ -74,9 +74,7 @@ def new(
         str | None,
         typer.Option(metavar="WHO", help="Who answers questions about it.", show_default=False),
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only list the files it would write.")
-    ] = False,
+    dry_run: FilesDryRunOpt = False,
 ) -> None:
     """Make a dataset that runs and releases as it is.
 

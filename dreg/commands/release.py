@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dreg.commands import DatasetsArg, WaitOpt, answers
+from dreg.commands import BranchOpt, BumpName, DatasetsArg, WaitOpt, answers
 from dreg.output import out
 
 if TYPE_CHECKING:
     from dreg.release.answer import Released
-
-
-class BumpName(StrEnum):
-    """The bumps one can ask for."""
-
-    patch = "patch"
-    minor = "minor"
-    major = "major"
 
 
 def complete_gate(incomplete: str) -> list[str]:
@@ -40,9 +31,9 @@ def agreed(plan: Released) -> bool:
 def release(
     names: DatasetsArg = None,
     bump: Annotated[
-        BumpName | None,
+        BumpName,
         typer.Option(help="Raise the computed bump, or lower it for a --reason; major leaves 0.x."),
-    ] = None,
+    ] = BumpName.auto,
     allow: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,10 +56,7 @@ def release(
         typer.Option(metavar="LABEL", help="Release X.Y.Z-LABEL.1, then LABEL.2, before X.Y.Z."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, do nothing.")] = False,
-    branch: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Release on this branch; default: the one checked out."),
-    ] = None,
+    branch: BranchOpt = None,
     sign: Annotated[
         bool | None,
         typer.Option(
@@ -104,13 +92,12 @@ def release(
       dreg release --bump minor
     """
     from dreg.core.choices import Choices
-    from dreg.core.version import Bump
     from dreg.registry import Registry
     from dreg.release.manner import Manner
     from dreg.release.releasing import release
 
     choices = Choices.of(
-        bump=Bump[bump.name.upper()] if bump else None,
+        bump=bump.wanted,
         initial=initial,
         prerelease=prerelease,
         allow=allow or (),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import answers, complete_request
+from dreg.commands import RemoteOpt, answers, complete_request
 from dreg.output import out
 
 
@@ -27,10 +27,7 @@ def trace(
         str | None,
         typer.Option(metavar="URL", help="The registry; default: what the run says, DREG_REPO."),
     ] = None,
-    remote: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|URL", help="Where the bytes are; or DREG_REMOTE."),
-    ] = None,
+    remote: RemoteOpt = None,
     tracking: Annotated[
         str | None,
         typer.Option(metavar="URI", help="MLflow's server or store; default: MLFLOW_TRACKING_URI."),

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import RepoOpt, answers, complete_request
+from dreg.commands import RemoteOpt, RepoOpt, answers, complete_request
 from dreg.output import out
 
 
@@ -22,10 +22,7 @@ def tree(
         ),
     ] = None,
     repo: RepoOpt = None,
-    remote: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|URL", help="Where the bytes are; or DREG_REMOTE."),
-    ] = None,
+    remote: RemoteOpt = None,
 ) -> None:
     """Show datasets, and what they were made from.
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import RepoOpt, answers
+from dreg.commands import AsideOpt, RepoOpt, answers
 from dreg.output import out
 
 
@@ -32,9 +32,7 @@ def update(
         typer.Option("--explain", help="Show what would change and whom it hurts; take nothing."),
     ] = False,
     repo: RepoOpt = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Move a folder with local changes aside first.")
-    ] = False,
+    force: AsideOpt = False,
 ) -> None:
     """Take the newest releases in the ranges of what is locked, or of one dataset.
 

@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from dreg.commands import EmbeddedOpt, WaitOpt, answers, complete_dataset, complete_request
+from dreg.commands import (
+    DatasetArg,
+    EmbeddedOpt,
+    RemoteOpt,
+    WaitOpt,
+    answers,
+    complete_request,
+)
 from dreg.output import out
 
 app = typer.Typer(
@@ -18,7 +25,6 @@ app = typer.Typer(
     epilog="Example: dreg vectors load opencloudhub-readmes-embeddings",
 )
 
-NameArg = Annotated[str, typer.Argument(metavar="NAME", autocompletion=complete_dataset)]
 MajorOpt = Annotated[
     bool,
     typer.Option(
@@ -44,10 +50,7 @@ def load(
         str | None,
         typer.Option(metavar="URL", help="The registry; default: DREG_REPO, the lock, here."),
     ] = None,
-    remote: Annotated[
-        str | None,
-        typer.Option(metavar="NAME|URL", help="Where the bytes are; or DREG_REMOTE."),
-    ] = None,
+    remote: RemoteOpt = None,
     keep: Annotated[
         int,
         typer.Option(min=1, metavar="N", help="Keep so many versions' tables, the served one too."),
@@ -87,7 +90,7 @@ def load(
 
 @app.command("list")
 @answers("dreg.vectors.serving:Listing")
-def list_(name: NameArg, embedded: EmbeddedOpt = False) -> None:
+def list_(name: DatasetArg, embedded: EmbeddedOpt = False) -> None:
     """Which versions are loaded, and which one is served.
 
     \b
@@ -102,7 +105,7 @@ def list_(name: NameArg, embedded: EmbeddedOpt = False) -> None:
 @app.command()
 @answers("dreg.vectors.serving:RolledBack")
 def rollback(
-    name: NameArg,
+    name: DatasetArg,
     to: Annotated[
         str | None,
         typer.Option(metavar="VERSION", help="A version that is loaded; default: the one before."),
