@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import threading
@@ -427,6 +428,37 @@ def test_a_page_of_the_web_is_no_table(garden):
     page = "\n<!DOCTYPE html>\n<html>\n<body>please log in</body>\n</html>\n"
     with pytest.raises(BadRequest, match=r"`trees.csv` is a page of the web, and no table"):
         garden.new("tabular", trees(garden, page))
+
+
+def test_what_is_compressed_is_told_so(garden):
+    (garden.given / "trees.csv").write_bytes(gzip.compress(TREES.encode()))
+    with pytest.raises(BadRequest, match=r"`trees.csv` is compressed, whatever its name says"):
+        garden.new("tabular", garden.given / "trees.csv")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "content", "fact"),
+    [
+        ("tabular", "trees.csv", b"<html>log in</html>", "`trees.csv` is a page of the web"),
+        ("tabular", "trees.csv", b"", "`trees.csv` cannot be read as a table"),
+        ("image", "trees.zip", b"no", "`trees.zip` is no archive"),
+        ("vlm", "trees.zip", b"no", "`trees.zip` has no images with captions"),
+        ("tabular", "trees", b"a,b\n", "`trees` is no table by its name"),
+    ],
+)
+def test_what_came_from_afar_is_told_by_its_name(garden, web, kind, name, content, fact):
+    (garden.given / name).write_bytes(content)
+    with pytest.raises(BadRequest, match=fact):
+        garden.new(kind, source=f"{web}/{name}")
+
+
+@pytest.mark.parametrize(("query", "count"), [("token=0123456789abcdef", 1), ("page=2", 0)])
+def test_a_key_in_an_address_is_pointed_out(garden, web, capsys, query, count):
+    trees(garden)
+    garden.new("tabular", source=f"{web}/trees.csv?{query}")
+    assert (
+        capsys.readouterr().err.count("what looks like a key, and is going to be in git") == count
+    )
 
 
 def test_a_table_in_utf16_is_told_so(garden):

@@ -21,6 +21,7 @@ from dreg.adapters.inferring.images import (
 )
 from dreg.adapters.inferring.tables import TABLES
 from dreg.core.inferred import name_in_yaml
+from dreg.core.secrets import without_secrets
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 from dreg.scaffold.looking import DOCUMENTS, First, Told, looked_at
@@ -50,8 +51,18 @@ def from_url(url: str, kind: str) -> Told:
     refuse_kind(kind)
     name = file_name(unquote(parts.path.rpartition("/")[2]))
     path, sha256, size = fetched(url, Cache.of_user())
-    first = First(name, path, sha256, size, f"http: {name_in_yaml(url)}")
-    return looked_at([first], kind)
+    with tempfile.TemporaryDirectory(prefix="dreg-source-") as scratch:
+        called = Path(scratch) / name  # in the cache it is called by its checksum
+        called.symlink_to(path.absolute())
+        first = First(name, called, sha256, size, f"http: {name_in_yaml(url)}")
+        told = looked_at([first], kind)
+    if without_secrets(url) == url:
+        return told
+    key = (
+        "the address has what looks like a key, and is going to be in git with params.yaml: take it out "
+        "there, or download the file and use --from FILE"
+    )
+    return Told(told.answers, told.files, (*told.notes, key))
 
 
 def from_file(given: str, kind: str) -> Told:

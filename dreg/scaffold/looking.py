@@ -75,9 +75,13 @@ def looked_at(firsts: list[First], kind: str) -> Told:
         return captions(firsts[0], sources)
     if kind == "documents":
         return documents(firsts, sources)
-    odd = next((first.name for first in firsts if first.suffix not in TABLES), None)
+    odd = next((first for first in firsts if first.suffix not in TABLES), None)
     if odd:
-        raise BadRequest(f"`{odd}` is no table", hint=f"files of {', '.join(TABLES)} are read")
+        afar = "; download it as one of these: --from FILE" if odd.mirror.startswith("http") else ""
+        raise BadRequest(
+            f"`{odd.name}` is no table by its name",
+            hint=f"files of {', '.join(TABLES)} are read{afar}",
+        )
     return table(firsts, kind, sources)
 
 

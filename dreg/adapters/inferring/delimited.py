@@ -11,6 +11,7 @@ from dreg.errors import BadRequest
 DELIMITERS = ",;\t|"
 QUOTED = re.compile(rb'"[^"]*"?')
 PAGE = re.compile(rb"\s*<(!doctype html|html|head|body|\?xml)\b", re.IGNORECASE)
+COMPRESSED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd")
 UTF8_MARK = b"\xef\xbb\xbf"
 
 
@@ -28,12 +29,17 @@ def beginning(path: Path) -> bytes:
 
 
 def refuse_other_texts(path: Path) -> None:
-    """Raises BadRequest for a page of the web, and for texts in which each letter has two bytes."""
+    """Raises BadRequest for a page of the web, what is compressed, and texts whose letters have two bytes."""
     head = beginning(path)
     if PAGE.match(head.removeprefix(UTF8_MARK)):
         raise BadRequest(
             f"`{path.name}` is a page of the web, and no table",
             hint="see in a browser what is there; if it wants a login, download the file: --from FILE",
+        )
+    if head.startswith(COMPRESSED):
+        raise BadRequest(
+            f"`{path.name}` is compressed, whatever its name says",
+            hint="unpack it, and take what comes out: --from FILE",
         )
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadRequest(
