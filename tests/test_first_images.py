@@ -181,6 +181,24 @@ def test_an_image_that_no_caption_names_is_refused(tmp_path):
         from_file(str(album(tmp_path, said=1)), "vlm")
 
 
+@pytest.mark.parametrize(
+    ("captions", "images", "fact"),
+    [
+        ([("1.png", "A tree."), ("1.png", "An oak.")], {"1.png": image()}, "images/1.png has two captions"),
+        ([("1.png", " ")], {"1.png": image()}, "the caption of images/1.png is empty"),
+        ([("1.png", "A tree.")], {"1.png": image()[:40]}, "images/1.png is no image that can be"),
+        ([("a tree.png", "A tree.")], {"a tree.png": image()}, "`a tree.png` is no name for an image"),
+        ([("1.png", "A tree."), ("1.jpg", "An oak.")], {"1.png": image(), "1.jpg": image(kind="JPEG")},
+         "two images are called `1`"),
+    ],
+)  # fmt: skip
+def test_captions_that_no_run_could_take_are_refused(tmp_path, captions, images, fact):
+    told = json.dumps([{"image": name, "caption": caption} for name, caption in captions])
+    put(tmp_path, captions_DOT_json=told.encode(), **{f"images__{n}": b for n, b in images.items()})
+    with pytest.raises(BadRequest, match=fact):
+        from_file(str(tmp_path), "vlm")
+
+
 def test_a_run_stops_at_an_image_that_no_caption_names(tmp_path):
     files = {"captions.json": b'[{"image": "0.png", "caption": "A tree."}]'}
     images = {"images/0.png": image(), "images/1.png": image(), "images/.DS_Store": b"\0"}

@@ -272,11 +272,14 @@ def test_a_folder_of_markdown_becomes_documents(garden):
     assert update(Registry(garden.root), "trees", dry_run=True).files == ()
 
 
-@pytest.mark.parametrize("content", [b"\xff", b" \n"])
-def test_what_is_no_text_is_no_document(garden, content):
-    (garden.given / "a.md").write_bytes(content)
-    with pytest.raises(BadRequest, match=r"`a.md` is no document"):
-        garden.new("documents", garden.given / "a.md")
+@pytest.mark.parametrize(
+    ("name", "content", "fact"),
+    [("a.md", b"\xff", "is not UTF-8"), ("a.md", b" \n", "has no text"), ("a.txt", b"a", "is no document by its name")],
+)  # fmt: skip
+def test_what_is_no_text_is_no_document(garden, name, content, fact):
+    (garden.given / name).write_bytes(content)
+    with pytest.raises(BadRequest, match=rf"`{name}` {fact}"):
+        garden.new("documents", garden.given / name)
 
 
 def test_one_first_source_is_enough(garden):
@@ -502,6 +505,34 @@ def test_quotes_in_a_tsv_are_quotes_where_all_are_closed(garden):
 def test_a_name_that_no_yaml_has_is_refused(garden):
     with pytest.raises(BadRequest, match=r"a column whose name has 2,000 characters: `xxx"):
         garden.new("tabular", trees(garden, f"{'x' * 2000},b\n1,2\n"))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+)
+def test_texts_are_texts_however_parquet_stores_them(garden, kind):
+    texts = pa.array([f"tree {i}" for i in range(40)])
+    stored = texts.dictionary_encode() if pa.types.is_dictionary(kind) else texts.cast(kind)
+    pq.write_table(
+        pa.table({"text": stored, "label": ["a", "b"] * 20}), garden.given / "trees.parquet"
+    )
+    garden.new("text", garden.given / "trees.parquet")
+    assert garden.runs() == 40
+
+
+@pytest.mark.parametrize(
+    ("texts", "labels", "fact"),
+    [
+        (["a", None], ["x", "y"], "row 2 has no text"),
+        ([["a"], ["b"]], ["x", "y"], "column `text` has no texts: it is list<"),
+        ([1, 2], ["x", "y"], "column `text` has no texts: it is int64"),
+        (["a", "b"], [["x"], ["y"]], "column `label` has no names of classes: it is list<"),
+    ],
+)
+def test_what_no_run_could_read_as_texts_is_refused(garden, texts, labels, fact):
+    pq.write_table(pa.table({"text": texts, "label": labels}), garden.given / "trees.parquet")
+    with pytest.raises(BadRequest, match=fact):
+        garden.new("text", garden.given / "trees.parquet")
 
 
 def test_so_few_rows_that_a_split_may_be_empty_are_told(garden, capsys):

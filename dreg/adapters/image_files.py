@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
@@ -20,6 +21,7 @@ FORMATS = ("PNG", "JPEG", "WEBP")  # others would start programs of their own
 GREY = ("1", "L", "LA", "La", "I", "F")
 ORIENTATION, ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # as EXIF numbers them
 CAPTIONS = "captions.json"
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # what is talked about may be called
 DEEPEST = (1 << 16) - 1  # of 16 bits
 
 
@@ -93,7 +95,14 @@ def captions_of(members: zipfile.ZipFile) -> list[dict[str, Any]]:
             raise ValueError("a caption has no `image` or no `caption`")
         if f"images/{one['image']}" not in there:
             raise ValueError(f"there is no images/{one['image']}")
-    said = {f"images/{one['image']}" for one in told}
+    said: set[str] = set()
+    for one in told:
+        name = f"images/{one['image']}"
+        if name in said:
+            raise ValueError(f"{name} has two captions")
+        if not one["caption"].strip():
+            raise ValueError(f"the caption of {name} is empty")
+        said.add(name)
     silent = [name for name in meant(there) if name.startswith("images/") and name not in said]
     if silent:
         more = f", nor about {len(silent) - 1:,} more" if silent[1:] else ""

@@ -14,6 +14,7 @@ from dreg.adapters.inferring.tables import (
     TABLES,
     classes_in,
     different,
+    refuse_no_texts,
     seen,
     table_of,
 )
@@ -103,14 +104,7 @@ def documents(firsts: list[First], sources: str) -> Told:
     listed = []
     for first in firsts:
         content = first.path.read_bytes()
-        try:
-            known = first.suffix in DOCUMENTS and content.decode().strip()
-        except UnicodeDecodeError:
-            known = ""
-        if not known:
-            raise BadRequest(
-                f"`{first.name}` is no document", hint=f"texts in UTF-8 are: {', '.join(DOCUMENTS)}"
-            )
+        refuse_no_document(first, content)
         listed += [
             f"  {name_in_yaml(first.name)}:",
             f"    repository: {name_in_yaml(f'local/{Path(first.name).stem}')}",
@@ -124,6 +118,24 @@ def documents(firsts: list[First], sources: str) -> Told:
         "the documents' repositories are called local/NAME: say in sources.yaml where they are from"
     )
     return Told({"sources": text}, {}, (told,))
+
+
+def refuse_no_document(first: First, content: bytes) -> None:
+    """Raises BadRequest for what is no text in UTF-8, or has nothing in it."""
+    if first.suffix not in DOCUMENTS:
+        raise BadRequest(
+            f"`{first.name}` is no document by its name",
+            hint=f"files of {', '.join(DOCUMENTS)} are read",
+        )
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(
+            f"`{first.name}` is not UTF-8",
+            hint=f"convert it: iconv -f latin1 -t utf-8 {first.name}",
+        ) from error
+    if not text.strip():
+        raise BadRequest(f"`{first.name}` has no text", hint="leave it out, or write it")
 
 
 def table(firsts: list[First], kind: str, sources: str) -> Told:
@@ -169,6 +181,7 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
                 f"`{firsts[0].name}` has no columns `text` and `label`: {', '.join(names)}",
                 hint="rename them, or take --kind tabular",
             )
+        refuse_no_texts(rows["text"])
         answers["classes"] = ", ".join(map(name_in_yaml, classes_in(rows["label"])))
         notes = [f"column `{name}` is left out" for name in names if name not in TEXT_COLUMNS]
         return Told(answers, {}, (*notes, *few(different(rows.select(["text"])), "text")))

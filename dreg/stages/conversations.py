@@ -11,21 +11,19 @@ what is asked of all of them.
 from __future__ import annotations
 
 import json
-import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dreg.adapters.image_files import captions_of
+from dreg.adapters.image_files import FILE_NAME, captions_of
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import shown
 from dreg.core.profile import Prompt
 from dreg.errors import Outside
 
 IMAGE = "<image>"  # where in the question the picture goes, as LLaVA and its like have it
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 PROMPT = "prompt.json"
 
 

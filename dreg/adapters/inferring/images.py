@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from dreg.adapters.image_files import (
     CAPTIONS,
     ENDINGS,
+    FILE_NAME,
     FORMATS,
     captions_of,
     decode,
@@ -21,6 +25,9 @@ from dreg.adapters.image_files import (
     upright_size,
 )
 from dreg.errors import BadRequest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 HINT = f"images are expected as CLASS/NAME of {', '.join(ENDINGS)}, in a folder or a .zip"
 TEXT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")  # what a column may be called without quotes
@@ -103,11 +110,13 @@ def captions_in(archive: Path) -> tuple[list[str], list[str]]:
     try:
         with zipfile.ZipFile(archive) as members:
             told = captions_of(members)
+            refuse_undecoded(members, told)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise BadRequest(
             f"`{archive.name}` has no images with captions: {str(error).strip(chr(34))}",
             hint="captions.json lists {image, caption, ...}, the images are images/NAME; in a folder or a .zip",
         ) from error
+    refuse_names([one["image"] for one in told])
     names = sorted({name for one in told for name in one} - {"image", "caption"})
     texts = [
         name
@@ -119,13 +128,47 @@ def captions_in(archive: Path) -> tuple[list[str], list[str]]:
     return texts, [name for name in names if name not in texts]
 
 
+def refuse_undecoded(members: zipfile.ZipFile, told: Sequence[Mapping[str, Any]]) -> None:
+    """Raises BadRequest for an image that does not decode."""
+    for one in told:
+        with opened(members, f"images/{one['image']}") as image:
+            decode(image)
+
+
+def refuse_names(files: Sequence[str]) -> None:
+    """Raises BadRequest for files that no sample could be called after, or two of them."""
+    odd = next((file for file in files if not FILE_NAME.fullmatch(file)), None)
+    if odd is not None:
+        raise BadRequest(
+            f"`{odd}` is no name for an image that is talked about",
+            hint="rename it, with letters and digits of ASCII, `.`, `_` and `-`",
+        )
+    ids = Counter(file.rpartition(".")[0] for file in files)
+    [(id_, count)] = ids.most_common(1)
+    if count > 1:
+        raise BadRequest(f"two images are called `{id_}`", hint="rename one of them")
+
+
+@contextmanager
+def opened(members: zipfile.ZipFile, name: str) -> Iterator[Image]:
+    """An image of an archive. Raises BadRequest when it does not decode."""
+    from PIL import Image
+
+    try:
+        with members.open(name) as file, Image.open(file, formats=FORMATS) as image:
+            yield image
+    except Exception as error:  # decoders raise anything for bytes that are no image
+        raise BadRequest(
+            f"{name} is no image that can be decoded",
+            hint="take it out, or mend it, then the same command again",
+        ) from error
+
+
 def images_in(archive: Path) -> ImagesSeen:
     """The archive's images: their classes, which are their folders, and the shape of the first.
 
     They have colours if any of them has. Raises BadRequest for what is no archive of such images.
     """
-    from PIL import Image
-
     try:
         with zipfile.ZipFile(archive) as members:
             images = [name for name in meant(members.namelist()) if is_image(name)]
@@ -135,18 +178,12 @@ def images_in(archive: Path) -> ImagesSeen:
             for name in images:
                 if "/" not in name:
                     raise ValueError(f"{name} is in no folder that is its class")
-                try:
-                    with members.open(name) as file, Image.open(file, formats=FORMATS) as image:
-                        if name == images[0]:
-                            shape = [*upright_size(image)]
-                        sizes.add(image.size)
-                        grey.add(is_grey(image))
-                        decode(image)
-                except Exception as error:  # decoders raise anything for bytes that are no image
-                    raise BadRequest(
-                        f"{name} is no image that can be decoded",
-                        hint="take it out, or mend it, then the same command again",
-                    ) from error
+                with opened(members, name) as image:
+                    if name == images[0]:
+                        shape = [*upright_size(image)]
+                    sizes.add(image.size)
+                    grey.add(is_grey(image))
+                    decode(image)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BadRequest(f"`{archive.name}` is no archive of images: {error}", hint=HINT) from error
     folders = {PurePosixPath(name).parent for name in images}

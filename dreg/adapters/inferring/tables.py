@@ -137,8 +137,26 @@ def different(table: pa.Table) -> int:
         return len(table)
 
 
+def refuse_no_texts(texts: pa.ChunkedArray) -> None:
+    """Raises BadRequest for a column that has something else than texts, or lacks one."""
+    if not pa.types.is_string(plain(texts).type):
+        raise BadRequest(
+            f"column `text` has no texts: it is {texts.type}",
+            hint="name the column that has them `text`, or take --kind tabular",
+        )
+    row = pc.index(pc.is_null(texts), True).as_py()
+    if row >= 0:
+        raise BadRequest(f"row {row + 1:,} has no text", hint="give it one, or leave it out")
+
+
 def classes_in(labels: pa.ChunkedArray) -> tuple[str, ...]:
-    """The different labels, numbers in their order. Raises BadRequest for a missing one, and for too many."""
+    """The different labels, numbers in their order. Raises BadRequest for a missing one, for too many, and
+    for what is no name of a class."""
+    if pa.types.is_nested(labels.type) or is_bytes(labels.type):
+        raise BadRequest(
+            f"column `label` has no names of classes: it is {labels.type}",
+            hint="write each row's class as a text or a number",
+        )
     names = labels.cast(pa.string())
     blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(names), ""), True)
     row = pc.index(blank, True).as_py()
