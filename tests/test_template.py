@@ -313,6 +313,39 @@ def test_a_template_in_a_git_repository_is_read_without_a_checkout(soil, tmp_pat
     assert soil.update() == {"dvc.yaml": "written"}
 
 
+def test_a_tag_of_a_template_is_kept_until_another_is_named(soil, tmp_path):
+    git("init", "--quiet", cwd=soil.template)
+    for tag, text, later in (("v1", "measure it", "measure all"), ("v2", "measure all", "weigh it")):
+        git("add", "--all", cwd=soil.template)
+        git("commit", "--quiet", "--message=a template", cwd=soil.template)
+        git("tag", tag, cwd=soil.template)
+        soil.renew("dvc.yaml.jinja", text, later)
+    url = f"file://{soil.template}"
+    soil.plant(f"{url}#v1")
+    assert soil.update() == {}
+    assert told(update(soil.registry, "herbs", own=f"{url}#v2")) == {"dvc.yaml": "written"}
+    soil.commit()
+    assert soil.update() == {}
+    with pytest.raises(BadRequest, match=r"has no tag, branch or commit `v3`"):
+        update(soil.registry, "herbs", own=f"{url}#v3")
+
+
+def test_a_template_that_moved_is_found_where_it_is_now(soil, tmp_path):
+    soil.plant()
+    soil.template.rename(tmp_path / "elsewhere")
+    assert "--template DIR|URL" in soil.refused(BadRequest).hint
+    assert told(update(soil.registry, "herbs", own=str(tmp_path / "elsewhere"))) == {}
+    soil.commit()
+    assert soil.update() == {}
+
+
+def test_a_template_need_have_nothing_for_the_data(soil):
+    shutil.rmtree(soil.template / "data")
+    soil.plant()
+    assert soil.registry.names == ("herbs",)
+    assert not (soil.root / "data/herbs").exists()
+
+
 @pytest.mark.parametrize(
     ("files", "fact"),
     [
@@ -325,6 +358,8 @@ def test_a_template_in_a_git_repository_is_read_without_a_checkout(soil, tmp_pat
         ({"pipelines/{{name}}/x.jinja": "{{ ''.__class__.__mro__ }}"}, "cannot be rendered"),
         ({"pipelines/{{name}}/x.jinja": "{{ 1 // 0 }}"}, "cannot be rendered"),
         ({"pipelines/{{name}}/x.jinja": "{% for i in range(10**9) %}.{% endfor %}"}, "cannot be rendered"),
+        ({"pipelines/{{name}}/x.jinja": "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"}, "cannot be rendered"),
+        ({"pipelines/{{name}}/x.jinja": "{{ 5|dictsort }}"}, "cannot be rendered: 'int' object has no"),
         ({"README.md": "mine"}, "there is no template in"),
     ],
 )  # fmt: skip

@@ -24,16 +24,20 @@ class OwnTemplate:
 
 
 def read_own(where: str) -> OwnTemplate:
-    """The template in a folder or at a git URL (its default branch; nothing is checked out).
+    """The template in a folder or at a git URL (its default branch, or what follows a `#`; nothing is
+    checked out).
 
     Raises BadRequest for one that is not there, has links, or is far too large.
     """
     folder = Path(where).expanduser()
     if folder.is_dir() and not where.endswith(".git"):
         return OwnTemplate(_of_folder(folder), str(folder.absolute()), None)
-    if not LOOKS_LIKE_URL.match(where):
-        raise BadRequest(f"there is no folder `{where}`", hint="name a folder or a git URL")
-    at = revision(where, "HEAD")
+    url, _, wanted = where.partition("#")
+    if not LOOKS_LIKE_URL.match(url):
+        raise BadRequest(
+            f"there is no folder `{where}`", hint="name a folder or a git URL: --template DIR|URL"
+        )
+    at = revision(url, wanted or "HEAD")
     listed = at.blobs()
     if len(listed) > MOST_FILES:
         raise _too_large(public_url(where))

@@ -45,8 +45,6 @@ def render(template: Mapping[str, bytes], answers: Mapping[str, str | None]) -> 
     Raises Outside when Jinja is not installed, BadRequest naming a file that is no template.
     """
     jinja = _environment()
-    from jinja2 import TemplateError
-
     made = {}
     for path, content in template.items():
         try:
@@ -56,15 +54,9 @@ def render(template: Mapping[str, bytes], answers: Mapping[str, str | None]) -> 
                 made[to.removesuffix(RENDERED)] = text.encode()
             else:
                 made[to] = content
-        # A sandboxed template may fail in any way that Python does.
-        except (
-            TemplateError,
-            UnicodeError,
-            ArithmeticError,
-            LookupError,
-            TypeError,
-            ValueError,
-        ) as error:
+        except MemoryError:
+            raise
+        except Exception as error:  # a sandboxed template may fail in any way that Python does
             raise BadRequest(
                 f"the template's `{path}` cannot be rendered: {error}", hint="correct it there"
             ) from error

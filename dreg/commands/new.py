@@ -53,7 +53,9 @@ def new(
     template: Annotated[
         str | None,
         typer.Option(
-            metavar="DIR|URL", help="A template of your own, instead of --kind.", show_default=False
+            metavar="DIR|URL",
+            help="A template of your own, instead of --kind; URL#TAG takes a tag of it.",
+            show_default=False,
         ),
     ] = None,
     title: Annotated[

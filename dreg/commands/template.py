@@ -54,6 +54,10 @@ def show(
 @answers("dreg.scaffold.updating:Updated")
 def update(
     name: DatasetArg,
+    template: Annotated[
+        str | None,
+        typer.Option(metavar="DIR|URL", help="Where its own template is now.", show_default=False),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would do.")] = False,
 ) -> None:
     """Merge what is new in the template with what you changed.
@@ -68,4 +72,4 @@ def update(
     from dreg.registry import Registry
     from dreg.scaffold.updating import update
 
-    out.answer(update(Registry.here(), name, dry_run=dry_run))
+    out.answer(update(Registry.here(), name, own=template, dry_run=dry_run))

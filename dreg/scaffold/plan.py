@@ -73,10 +73,12 @@ def _write_folders(plan: Plan) -> None:
     with ExitStack() as stages:
         moves = []
         for folder in plan.folders:
+            inside = f"{folder}/"
+            if not any(path.startswith(inside) for path in plan.files):
+                continue
             target = plan.root / folder
             target.parent.mkdir(exist_ok=True)
             made = stages.enter_context(new_folders.stage(target.parent)) / target.name
-            inside = f"{folder}/"
             new_folders.fill(
                 made,
                 {

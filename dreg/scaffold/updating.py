@@ -14,7 +14,7 @@ from dreg.core.template_merge import Step, steps
 from dreg.core.template_record import Record, parse_record, record_path
 from dreg.errors import BadRequest, Refused
 from dreg.registry import Dataset, Registry
-from dreg.scaffold.making import Template, made_from, same_template, with_record
+from dreg.scaffold.making import Template, made_from, own_template, same_template, with_record
 
 NAMES = ("yours", "template before", "template now")
 
@@ -60,8 +60,11 @@ class Plan:
     conflicts: int
 
 
-def update(registry: Registry, name: str, *, dry_run: bool = False) -> Updated:
-    """Merge the template of today into the dataset, and record it.
+def update(
+    registry: Registry, name: str, *, own: str | None = None, dry_run: bool = False
+) -> Updated:
+    """Merge the template of today into the dataset, and record it; from a folder or git URL `own`, if
+    that is where its template is now.
 
     Raises BadRequest for a dataset without a record, Refused while its pipeline has changes that no
     commit has, as git is what an update can be taken back with; and, having written what there is,
@@ -69,9 +72,9 @@ def update(registry: Registry, name: str, *, dry_run: bool = False) -> Updated:
     """
     dataset = registry.dataset(name)
     record = record_of(dataset)
-    template = same_template(record, name)
+    template = same_template(record, name) if own is None else own_template(own)
     plan = plan_update(dataset, record, template)
-    answer = Updated(name, record.template, plan.changed, plan.conflicts, written=not dry_run)
+    answer = Updated(name, template.name, plan.changed, plan.conflicts, written=not dry_run)
     if dry_run or not plan.files:
         return answer
     refuse_uncommitted(dataset)
@@ -100,7 +103,8 @@ def plan_update(dataset: Dataset, record: Record, template: Template) -> Plan:
             files[step.path] = content
         changed.append(Changed(step.path, what, step.why or _times(number)))
     told = with_record(template, record.answers, now)[record_path(dataset.name)]
-    if same_content(record, now) and not changed:
+    same_place = (record.template, record.own) == (template.name, template.own)
+    if same_place and same_content(record, now) and not changed:
         return Plan({}, (), 0)
     files[record_path(dataset.name)] = told
     return Plan(files, tuple(changed), conflicts)
