@@ -315,7 +315,10 @@ def test_a_template_in_a_git_repository_is_read_without_a_checkout(soil, tmp_pat
 
 def test_a_tag_of_a_template_is_kept_until_another_is_named(soil, tmp_path):
     git("init", "--quiet", cwd=soil.template)
-    for tag, text, later in (("v1", "measure it", "measure all"), ("v2", "measure all", "weigh it")):
+    for tag, text, later in (
+        ("v1", "measure it", "measure all"),
+        ("v2", "measure all", "weigh it"),
+    ):
         git("add", "--all", cwd=soil.template)
         git("commit", "--quiet", "--message=a template", cwd=soil.template)
         git("tag", tag, cwd=soil.template)
