@@ -332,6 +332,19 @@ def test_a_server_without_pgvector_is_told(shelf):
     assert (done.code, "the Postgres server has no pgvector" in done.stderr) == (3, True)
 
 
+def test_a_server_that_only_follows_another_is_told(shelf):
+    database = shelf.postgres.environment["PGVECTOR_DATABASE"]
+    shelf.postgres.do("create extension vector")
+    shelf.postgres.do(f"alter database {database} set default_transaction_read_only = on")
+    shelf.release("1.0.0")
+    done = shelf.dreg("vectors", "load", NAME)
+    assert (done.code, "is only to be read: cannot execute CREATE TABLE" in done.stderr) == (
+        3,
+        True,
+    )
+    assert "hint: load into the server that it follows: PGVECTOR_HOST" in done.stderr
+
+
 def test_an_extension_that_the_user_may_not_create_is_told(shelf):
     role = f"guest_{os.getpid()}"
     shelf.postgres.do(f"create role {role} login")

@@ -344,6 +344,43 @@ def test_a_column_that_cannot_be_loaded_is_named(shelf, column, what):
     assert shelf.postgres.tables == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("x" * 64, "has 64 bytes, and a name in Postgres at most 63"),
+        ("ctid", "the release has a column `ctid`, and so has every table of Postgres"),
+    ],
+)
+def test_a_column_that_postgres_cannot_call_so_is_named(shelf, name, what):
+    table = passages(vectors(5, 4)).append_column(name, pa.array(["x"] * 5))
+    shelf.release("1.0.0", table=table)
+    done = shelf.dreg("vectors", "load", NAME)
+    assert (done.code, what in done.stderr) == (2, True), done.stderr
+    assert shelf.postgres.tables == set()
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        ("text", "a\0b", 'invalid byte sequence for encoding "UTF8": 0x00'),
+        ("key", "".join(map(chr, range(0x4E00, 0x5E00))), "index row requires"),
+        ("vector", [1e6, 1.0], "out of range for type halfvec"),
+    ],
+)
+def test_what_postgres_does_not_take_is_told_with_what_to_do(shelf, column, value, what):
+    shelf.release("1.0.0")
+    shelf.load()
+    table = passages(vectors(2, 2))
+    kind = table.schema.field(column).type
+    rows = pa.array([table[column][0].as_py(), value], kind)
+    shelf.release("1.0.1", table=table.set_column(table.column_names.index(column), column, rows))
+    done = shelf.dreg("vectors", "load", NAME, "--allow-major")
+    assert (done.code, "does not take a row of the release" in done.stderr) == (3, True)
+    assert what in done.stderr
+    assert "hint: tell the registry's owner, or load another version" in done.stderr
+    assert shelf.postgres.one(f"select distinct data_version from {VIEW}") == f"{NAME}-v1.0.0"
+
+
 # Names
 
 

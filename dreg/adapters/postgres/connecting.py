@@ -136,6 +136,17 @@ def explained(place: Place) -> Iterator[None]:
             f"Postgres at {place} has no space left: {_said(error)}",
             hint="free some, then run the command again; what is served is as before",
         ) from error
+    except (psycopg.DataError, psycopg.errors.ProgramLimitExceeded) as error:
+        raise Outside(
+            f"Postgres at {place} does not take a row of the release: {_said(error)}",
+            hint="tell the registry's owner, or load another version; what is served is as before",
+        ) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise Outside(
+            f"Postgres at {place} is only to be read: {_said(error)}",
+            hint=f"load into the server that it follows: {HOST}; or have its administrator set "
+            "default_transaction_read_only to off",
+        ) from error
     except psycopg.Error as error:
         raise _failure(error, place) from error
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from dreg.adapters.figures.arrays import values
+from dreg.core.vectors import LONGEST
 from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dreg.adapters.postgres.tables import Connection
 
 ROWS = 4096  # in memory at once
+SYSTEM = ("ctid", "cmax", "cmin", "tableoid", "xmax", "xmin")  # columns that all tables have
 MOST_DIMENSIONS = 4000  # that an index of half precision takes
 MEGABYTES = 64, 1024  # to build the index in: Postgres's own default, and the most we ask for
 # Postgres's names of types for COPY, by Arrow's.
@@ -56,11 +58,17 @@ def columns_of(
                 hint="have the pipeline write the same columns for every split",
             )
         found = typed
-    for name in taken:
-        if name in found:
+    for name in found:
+        if name in taken or name in SYSTEM:
+            whose = "that dreg loads" if name in taken else "of Postgres"
             raise BadRequest(
-                f"the release has a column `{name}`, and so has every table that dreg loads",
+                f"the release has a column `{name}`, and so has every table {whose}",
                 hint="have the pipeline give it another name",
+            )
+        if len(name.encode()) > LONGEST:
+            raise BadRequest(
+                f"column `{name}` has {len(name.encode())} bytes, and a name in Postgres at most {LONGEST}",
+                hint="have the pipeline give it a shorter name",
             )
     return found
 
