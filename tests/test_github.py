@@ -190,6 +190,12 @@ def test_a_repository_without_a_readme_has_none(github):
     assert readme(Api(), "acme/bare") is None
 
 
+def test_a_repository_that_was_taken_down_has_none_either(github):
+    github.add("tools", b"# tools\n")
+    github.troubles = [(451, {})]
+    assert readme(Api(), "acme/tools") is None
+
+
 def test_other_bytes_than_the_hash_names_are_refused(github):
     github.add("one", b"# a")
     github.blobs[git_hash(b"# a")] = b"# forged"

@@ -134,6 +134,27 @@ def test_a_readme_that_vanished_is_no_longer_published(hub):
     assert set(hub.published()) == {"index.jsonl", "readmes/tools.md"}
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(b"", "has no text"), (b" \n", "has no text"), ("# odd\n".encode("utf-16"), "is not UTF-8")],
+)
+def test_a_readme_that_nobody_can_read_keeps_no_other_from_being_published(
+    hub, capsys, content, why
+):
+    hub.github.add("odd", content)
+    readmes.refresh([])
+    assert f"acme/odd: README.md {why}, and is left out" in capsys.readouterr().err
+    hub.make()
+    assert sorted(hub.index()) == ["acme/docs", "acme/tools"]
+
+
+def test_the_repository_that_github_shows_for_an_organisation_is_one_like_others(hub):
+    hub.github.add(".github", b"# acme\n")
+    readmes.refresh([])
+    hub.make()
+    assert hub.published()["readmes/.github.md"] == b"# acme\n"
+
+
 def test_an_organisation_without_any_readme_empties_nothing(hub):
     readmes.refresh([])
     before = hub.sources_file.read_bytes()
@@ -270,10 +291,11 @@ def test_a_list_without_documents_is_told(hub):
 
 @pytest.mark.parametrize(("content", "words"), [(b"\xff", "is not UTF-8"), (b" \n", "has no text")])
 def test_a_readme_that_is_no_text_is_named(hub, content, words):
-    hub.github.change("docs", content)
     readmes.refresh([])
+    hub.dataset.stage("download")
+    (hub.dataset.data / "raw/docs.md").write_bytes(content)
     with pytest.raises(Outside, match=f"`readmes/docs.md` {words}"):
-        hub.make()
+        hub.dataset.stage("process")
 
 
 def test_the_latest_kept_snapshot_gives_the_committed_bytes(tmp_path, monkeypatch):

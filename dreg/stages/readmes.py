@@ -97,6 +97,7 @@ def refresh(arguments: Sequence[str] | None = None) -> None:
             f"`{' '.join(given)}` is no way to refresh",
             hint="python scripts/refresh.py, or: python scripts/refresh.py --local FOLDER",
         )
+    found = [one for one in found if has_text(one)]
     if not found:
         raise Outside(
             f"`{owner}` has no README at all, and sources.yaml stays as it is",
@@ -171,6 +172,18 @@ def below_mirror(
         licence = (old.licence if old else None) or licences.get(name)
         document = Document(file_of(repo, "README.md"), repo, "README.md", blob, commit, licence)
         yield Found(document, content, f"{folder.strip('/')}/{path.name}")
+
+
+def has_text(one: Found) -> bool:
+    """Whether there is something to publish; says so where there is not. One such README is no reason to
+    publish none of the others."""
+    try:
+        why = "" if one.content.decode().strip() else "has no text"
+    except UnicodeDecodeError:
+        why = "is not UTF-8"
+    if why:
+        say(f"{one.document.repository}: {one.document.path} {why}, and is left out")
+    return not why
 
 
 def noted_licences(workspace: Workspace) -> Mapping[str, str]:

@@ -31,6 +31,7 @@ LONGEST_WAIT = 30.0  # seconds; who is to wait longer is told so
 LEAST_PAUSE = timedelta(minutes=1)  # that GitHub asks for where it names no time
 LONGEST_MESSAGE = 300  # characters of what the server says
 AGAIN_LATER = (500, 502, 503, 504)
+NOT_THERE = (404, 410, 451)  # gone, or taken down by law
 HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 TOKENS = ("GITHUB_TOKEN", "GH_TOKEN")
 
@@ -131,7 +132,7 @@ class Api:
         status = answer.status_code
         if status == http.HTTPStatus.OK:
             return
-        if status in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.GONE):
+        if status in NOT_THERE:
             raise Absent(
                 f"GitHub has no {urlsplit(answer.url).path}",
                 hint="check the name; what is private needs GITHUB_TOKEN",
