@@ -7,6 +7,7 @@ finds the same versions. That its bytes are on the remote is checked instead.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from dreg.core.release import newest, usable
@@ -17,7 +18,7 @@ from dreg.history import published
 from dreg.output import table
 from dreg.registry import Dataset, Registry
 from dreg.release.releasing import release
-from dreg.run.running import carried_out
+from dreg.run.running import carried_out, needs
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,16 @@ def bootstrap(
         registry, list(registry.names), jobs=jobs, engine=engine, wait=wait
     )
     brought: list[Brought] = []
+    needed = needs(registry, [ran.name for ran in runs.datasets])
     for ran in runs.datasets:
         if ran.state in ("failed", "skipped"):
             brought.append(Brought(ran.name, "failed", None, None, ran.why))
             continue
         try:
-            brought.append(_released(registry, registry.dataset(ran.name), wait))
+            lacking = needed[ran.name].intersection(
+                b.dataset for b in brought if b.state == "failed"
+            )
+            brought.append(_released(registry, registry.dataset(ran.name), lacking, wait))
         except DregError as error:
             failures[ran.name] = error
             brought.append(Brought(ran.name, "failed", None, None, error.fact))
@@ -76,12 +81,18 @@ def bootstrap(
     return answer
 
 
-def _released(registry: Registry, dataset: Dataset, wait: float | None) -> Brought:
-    """The dataset's release: the newest there is, checked on the remote, or else its first."""
+def _released(
+    registry: Registry, dataset: Dataset, lacking: AbstractSet[str], wait: float | None
+) -> Brought:
+    """The dataset's release: the newest there is, checked on the remote, or else its first; none while some
+    that it is made from are `lacking`."""
     last = newest(usable(published(dataset)))
     if last is not None:
         fsck(registry, [f"{dataset.name}@{last.version}"], remote=True)
         return Brought(dataset.name, "there", str(last.version), last.tag)
+    if lacking:
+        why = f"needs {', '.join(sorted(lacking))}"
+        return Brought(dataset.name, "failed", None, None, why)
     (made,) = release(registry, [dataset.name], wait=wait).releases
     return Brought(dataset.name, "released", str(made.version), made.tag)
 

@@ -12,7 +12,18 @@ stages:
     cmd: python -c "raise SystemExit('no source today')"
     outs: [../../data/broken/processed]
 """
-CONTRACT = "title: B\ndescription: b\nlicence: CC0-1.0\nsplits: {all: {files: [x.csv]}}\ncolumns: {a: int64}\n"
+MADE_FROM = """\
+stages:
+  process:
+    cmd: mkdir -p ../../data/NAME/processed && printf 'a\\n1\\n' > ../../data/NAME/processed/x.csv
+    deps: [../../data/OTHER/processed]
+    outs: [../../data/NAME/processed]
+  analyze:
+    cmd: python -c "from dreg.stages import profile; profile.write()"
+    deps: [dataset.yaml, ../../data/NAME/processed]
+    outs: [{../../data/NAME/metadata.json: {cache: false}}, ../../data/NAME/samples.parquet]
+"""
+CONTRACT = "title: B\ndescription: b\nlicence: CC0-1.0\nsplits: {all: {files: [processed/x.csv]}}\ncolumns: {a: int64}\n"
 
 
 def states(answer: dict) -> dict[str, tuple[str, str | None]]:
@@ -57,6 +68,26 @@ def test_one_that_fails_keeps_only_itself_from_being_released(ready: SmallRegist
     assert done.code == 3
     assert states(done.json) == {"broken": ("failed", None), NAME: ("released", "1.0.0")}
     assert ready.remote_tags() == [f"{NAME}-v1.0.0"]
+
+
+def test_what_is_made_from_one_that_is_not_released_is_not_released_either(ready: SmallRegistry):
+    for name, other in (("second", NAME), ("third", "second")):
+        for path, text in {
+            f"pipelines/{name}/dvc.yaml": MADE_FROM.replace("OTHER", other).replace("NAME", name),
+            f"pipelines/{name}/dataset.yaml": f"{CONTRACT}upstream: [{other}@^1]\n",
+            f"data/{name}/.gitignore": "/processed\n/samples.parquet\n",
+        }.items():
+            (ready.path / path).parent.mkdir(parents=True, exist_ok=True)
+            (ready.path / path).write_text(text)
+    ready.edit(
+        f"pipelines/{NAME}/dataset.yaml", r"leaves: .*", "leaves: { type: int64, range: [0, 1] }"
+    )
+    ready.commit_all()
+    done = ready.dreg("bootstrap", "--json")
+    assert states(done.json) == dict.fromkeys((NAME, "second", "third"), ("failed", None))
+    whys = {one["dataset"]: one["why"] for one in done.json["datasets"]}
+    assert (whys["second"], whys["third"]) == (f"needs {NAME}", "needs second")
+    assert ready.remote_tags() == []
 
 
 def test_an_empty_registry_has_nothing_to_bootstrap(ready: SmallRegistry):
