@@ -20,6 +20,8 @@ from dreg.registry import Dataset, Registry
 from dreg.release.releasing import release
 from dreg.run.running import carried_out, needs
 
+DETAILS = 3  # lines that are told of each failure
+
 
 @dataclass(frozen=True)
 class Brought:
@@ -102,12 +104,14 @@ def _summary(failures: dict[str, DregError], answer: Bootstrapped) -> DregError:
     name, first = next(iter(failures.items()))
     kinds = {type(error) for error in failures.values()}
     kind = kinds.pop() if len(kinds) == 1 else Outside
-    details = [f"{one}: {error.fact}" for one, error in failures.items()]
+    details = []
+    for one, failure in failures.items():
+        details += [f"{one}: {failure.fact}", *(f"  {line}" for line in failure.details[:DETAILS])]
+    whose = "" if len(failures) == 1 else f"{name}: "
     error = kind(
         f"{numbered(len(failures), 'dataset')} of {len(answer.datasets)} failed",
-        hint=f"{first.hint}; then: dreg bootstrap" if len(failures) == 1
-        else f"see one alone: dreg run {name}; then: dreg bootstrap",
+        hint=f"{whose}{first.hint}; then: dreg bootstrap",
         details=details,
-    )  # fmt: skip
+    )
     error.answer = answer
     return error

@@ -70,6 +70,21 @@ def test_one_that_fails_keeps_only_itself_from_being_released(ready: SmallRegist
     assert ready.remote_tags() == [f"{NAME}-v1.0.0"]
 
 
+def test_of_several_that_fail_the_hint_says_what_helps_the_first(ready: SmallRegistry):
+    shutil.copytree(ready.path / f"pipelines/{NAME}", ready.path / "pipelines/other")
+    for path in (ready.path / "pipelines/other").rglob("*.*"):
+        path.write_text(path.read_text().replace(f"data/{NAME}/", "data/other/"))
+    (ready.path / "data/other").mkdir()
+    shutil.copy(ready.path / f"data/{NAME}/.gitignore", ready.path / "data/other")
+    ready.commit_all()
+    (ready.path / "README.md").write_text("changed\n")
+    done = ready.dreg("bootstrap")
+    assert done.code == 1
+    assert "2 datasets of 2 failed" in done.stderr
+    assert "hint: other: commit or stash" in done.stderr
+    assert done.stderr.endswith("then: dreg bootstrap\n")
+
+
 def test_what_is_made_from_one_that_is_not_released_is_not_released_either(ready: SmallRegistry):
     for name, other in (("second", NAME), ("third", "second")):
         for path, text in {
