@@ -250,7 +250,9 @@ def test_changes_that_no_commit_has_are_in_no_danger(soil):
     assert "measure it" in soil.file("dvc.yaml").read_text()
 
 
-def test_an_update_that_broke_off_is_made_again(soil, monkeypatch):
+@pytest.fixture
+def broken_off(soil, monkeypatch):
+    """An update that ended between its two files."""
     soil.plant()
     for name in ("a.py", "b.py"):
         (soil.template / "pipelines/{{name}}/scripts" / name).write_text("pass\n")
@@ -264,8 +266,45 @@ def test_an_update_that_broke_off_is_made_again(soil, monkeypatch):
     with monkeypatch.context() as full, pytest.raises(OSError, match="No space left"):
         full.setattr(os, "replace", broken)
         update(soil.registry, "herbs")
+    assert soil.file("scripts/a.py").is_file()
+
+
+@pytest.mark.usefixtures("broken_off")
+def test_an_update_that_broke_off_is_finished_by_the_same_command(soil):
+    soil.file("scripts/.new-b.py").write_text("pa")  # as a killed one leaves it
+    assert soil.update() == {"scripts/a.py": "written", "scripts/b.py": "written"}
+    assert sorted(p.name for p in soil.file("scripts").iterdir() if p.stem in ("b", ".new-b")) == [
+        "b.py"
+    ]
+    soil.commit()
+    assert soil.update() == {}
+
+
+@pytest.mark.usefixtures("broken_off")
+def test_an_update_that_broke_off_may_be_committed_and_made_again(soil):
     soil.commit()
     assert soil.update() == {"scripts/b.py": "written"}
+
+
+@pytest.mark.usefixtures("broken_off")
+@pytest.mark.parametrize("path", ["params.yaml", "scripts/a.py"])
+def test_what_the_owner_changed_since_an_update_broke_off_is_in_no_danger(soil, path):
+    with soil.file(path).open("a") as file:
+        file.write("# mine\n")
+    refusal = soil.refused(Refused)
+    assert "has changes that are not committed" in refusal.fact
+    assert f"pipelines/herbs/{path}" in refusal.details
+    assert soil.file(path).read_text().endswith("# mine\n")
+
+
+def test_a_script_that_can_be_run_can_be_run_after_an_update(soil):
+    soil.plant()
+    soil.file("scripts/process.py").chmod(0o755)
+    soil.commit()
+    with (soil.template / "pipelines/{{name}}/scripts/process.py.jinja").open("a") as file:
+        file.write("# the end\n")
+    assert soil.update() == {"scripts/process.py": "written"}
+    assert soil.file("scripts/process.py").stat().st_mode & 0o777 == 0o755
 
 
 def test_a_dataset_without_a_record_is_told_so(soil):

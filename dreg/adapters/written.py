@@ -12,6 +12,11 @@ from dreg.adapters.os_errors import naming
 HALF_WRITTEN = ".new-"  # how the names of files begin that are not yet what they will be
 
 
+def unfinished(target: Path) -> Path:
+    """The name that the file has while it is written, and that a killed process leaves."""
+    return target.with_name(f"{HALF_WRITTEN}{target.name}")
+
+
 @contextmanager
 def written(target: Path) -> Iterator[BinaryIO]:
     """A stream whose bytes are the file `target` when the block ends; nothing if it fails.
@@ -20,7 +25,7 @@ def written(target: Path) -> Iterator[BinaryIO]:
     gone when the file is written again.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{HALF_WRITTEN}{target.name}")
+    part = unfinished(target)
     part.unlink(missing_ok=True)
     try:
         with naming(target), part.open("xb") as file:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters.git import Repository
 from dreg.adapters.git.merging import merged
-from dreg.adapters.written import written
+from dreg.adapters.written import unfinished, written
 from dreg.core.template_merge import Step, steps
 from dreg.core.template_record import Record, parse_record, record_path
 from dreg.errors import BadRequest, Refused
@@ -66,18 +67,26 @@ def update(
     """Merge the template of today into the dataset, and record it; from a folder or git URL `own`, if
     that is where its template is now.
 
-    Raises BadRequest for a dataset without a record, Refused while its pipeline has changes that no
-    commit has, as git is what an update can be taken back with; and, having written what there is,
-    where both changed the same lines.
+    An update that broke off is finished. Raises BadRequest for a dataset without a record, Refused while its pipeline
+    has other changes that no commit has, as git is what an update can be taken back with; and, having written what
+    there is, where both changed the same lines.
     """
     dataset = registry.dataset(name)
     record = record_of(dataset)
     template = same_template(record, name) if own is None else own_template(own)
-    plan = plan_update(dataset, record, template)
+    now = made_from(template, {**record.answers, "name": name})
+    paths = sorted({*record.sums, *now, record_path(name)})
+    plan = plan_update(name, record, template, now, here(dataset, paths))
+    changed = Repository(dataset.root).changed([dataset.folders[0]]) if plan.files else []
+    if changed:
+        whole = plan_update(name, record, template, now, committed(dataset, paths))
+        if left_by(whole, dataset, changed):
+            plan, changed = whole, []
     answer = Updated(name, template.name, plan.changed, plan.conflicts, written=not dry_run)
     if dry_run or not plan.files:
         return answer
-    refuse_uncommitted(dataset)
+    if changed:
+        raise uncommitted(dataset, changed)
     carry_out(dataset.root, plan, record_path(name))
     if plan.conflicts:
         refusal = Refused(
@@ -89,10 +98,16 @@ def update(
     return answer
 
 
-def plan_update(dataset: Dataset, record: Record, template: Template) -> Plan:
-    """What to write. The record is among the files if anything is other in the template."""
-    now = made_from(template, {**record.answers, "name": dataset.name})
-    tree = here(dataset, record, *now)
+def plan_update(
+    name: str,
+    record: Record,
+    template: Template,
+    now: Mapping[str, bytes],
+    tree: Mapping[str, bytes],
+) -> Plan:
+    """What to write, where the template makes `now`, and `tree` is there. The record is among the files if anything is
+    other in the template.
+    """
     files: dict[str, bytes | None] = {}
     changed = []
     conflicts = 0
@@ -102,15 +117,15 @@ def plan_update(dataset: Dataset, record: Record, template: Template) -> Plan:
         if what != "kept":
             files[step.path] = content
         changed.append(Changed(step.path, what, step.why or _times(number)))
-    told = with_record(template, record.answers, now)[record_path(dataset.name)]
+    told = with_record(template, record.answers, now)[record_path(name)]
     same_place = (record.template, record.own) == (template.name, template.own)
     if same_place and same_content(record, now) and not changed:
         return Plan({}, (), 0)
-    files[record_path(dataset.name)] = told
+    files[record_path(name)] = told
     return Plan(files, tuple(changed), conflicts)
 
 
-def carried(step: Step, tree: dict[str, bytes]) -> tuple[str, bytes | None, int]:
+def carried(step: Step, tree: Mapping[str, bytes]) -> tuple[str, bytes | None, int]:
     """What becomes of the file, its content, and how many conflicts are marked in it."""
     if step.what != "merged":
         return step.what, step.content, 0
@@ -125,14 +140,30 @@ def same_content(record: Record, now: Mapping[str, bytes]) -> bool:
     )
 
 
-def here(dataset: Dataset, record: Record, *more: str) -> dict[str, bytes]:
-    """The files of the tree that were made, or are going to be."""
+def here(dataset: Dataset, paths: Sequence[str]) -> dict[str, bytes]:
+    """Those of the files that the tree has."""
     found = {}
-    for path in sorted({*record.sums, *more}):
+    for path in paths:
         file = dataset.root / path
         if file.is_file() and not file.is_symlink():
             found[path] = file.read_bytes()
     return found
+
+
+def committed(dataset: Dataset, paths: Sequence[str]) -> dict[str, bytes]:
+    """Those of the files that HEAD has."""
+    contents = Repository(dataset.root).read_all([("HEAD", path) for path in paths])
+    return {path: data for path, data in zip(paths, contents, strict=True) if data is not None}
+
+
+def left_by(plan: Plan, dataset: Dataset, changed: Sequence[str]) -> bool:
+    """Whether an update by that plan, which broke off, left all that was changed."""
+    half = {unfinished(Path(path)) for path, content in plan.files.items() if content is not None}
+    there = here(dataset, changed)
+    return all(
+        Path(path) in half or (path in plan.files and plan.files[path] == there.get(path))
+        for path in changed
+    )
 
 
 def record_of(dataset: Dataset) -> Record:
@@ -157,16 +188,14 @@ def record_of(dataset: Dataset) -> Record:
     return record
 
 
-def refuse_uncommitted(dataset: Dataset) -> None:
-    """Raises Refused while the pipeline has changes that are in no commit."""
+def uncommitted(dataset: Dataset, changed: Sequence[str]) -> Refused:
+    """The error for a pipeline that has changes that are in no commit."""
     folder = dataset.folders[0]
-    listed = Repository(dataset.root).ask("status", "--porcelain", "--", folder)
-    if listed:
-        raise Refused(
-            f"`{folder}` has changes that are not committed",
-            hint=f"git add {folder} && git commit, so that the update can be taken back",
-            details=listed.splitlines()[:5],
-        )
+    return Refused(
+        f"`{folder}` has changes that are not committed",
+        hint=f"git add {folder} && git commit, so that the update can be taken back",
+        details=changed[:5],
+    )
 
 
 def carry_out(root: Path, plan: Plan, record: str) -> None:
@@ -179,8 +208,8 @@ def carry_out(root: Path, plan: Plan, record: str) -> None:
         mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
         with written(target) as file:
             file.write(content)
-        if mode is not None:
-            target.chmod(mode)
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
 
 
 def _times(number: int) -> str:

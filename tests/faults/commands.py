@@ -8,6 +8,8 @@ from typing import Any
 
 from tests.small_registry import NAME
 
+HERBS = "herbs"
+
 ALL = os.environ.get("FAULTS") == "all"  # as `make faults` says
 EVERY = 1 if ALL else 24  # of so many steps one is tried
 
@@ -38,6 +40,8 @@ COMMANDS = {
     "export": Command("released", ("export", f"{NAME}@1.0.0", "-o", "../bundle.tar"), 8),
     "gc that marks": Command("littered", ("gc",), 8),
     "gc that deletes": Command("marked", ("gc", "--older-than", "0d"), 8),
+    "fsck --repair": Command("unsound", ("fsck", "--repair", "--from", "../backup"), 8),
+    "template update": Command("outgrown", ("template", "update", HERBS), 8),
     "reproduce": Command("reproducible", ("reproduce", f"{NAME}@1.0.0"), 4, one_in=8),
     "fetch": Command("released", ("fetch", NAME, "-o", "data"), 8, "training"),
     "fetch --force": Command(

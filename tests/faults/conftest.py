@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.commands import COMMANDS, Undisturbed
+from dreg.core.template_record import parse_record, record_json, record_path, recorded
+from tests.faults.commands import COMMANDS, HERBS, Undisturbed
 from tests.faults.worlds import OTHER, UNTRACKED, World, Zygote
 from tests.pipeline_registry import PipelineRegistry
 from tests.small_registry import NAME, SmallRegistry
@@ -203,6 +205,51 @@ def bundle_world(
     bundle = ("export", f"{NAME}@1.0.0", "-o", str(world.home / "bundle.tar"))
     done = zygote.run(released_world, *bundle)
     assert done.code == 0, done.stderr
+    return world
+
+
+@pytest.fixture(scope="session")
+def unsound_world(released_world: World, tmp_path_factory: pytest.TempPathFactory) -> World:
+    """One whose remote has lost every other object and has others damaged; a backup beside it is whole."""
+    world = released_world.copy(tmp_path_factory.mktemp("unsound-world"))
+    shutil.copytree(world.store, world.home / "backup")
+    objects = sorted(path for path in (world.store / "files").rglob("*") if path.is_file())
+    assert len(objects) > 3
+    for number, path in enumerate(objects):
+        path.chmod(0o644)
+        path.unlink() if number % 2 else path.write_bytes(b"?" * path.stat().st_size)
+    assert world.lies()
+    return world
+
+
+@pytest.fixture(scope="session")
+def outgrown_world(
+    ran_world: World, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
+) -> World:
+    """One with a dataset of an older template: that had a line less in some files, a file less, and one more. Its owner
+    has changed one of the files that are other now."""
+    world = ran_world.copy(tmp_path_factory.mktemp("outgrown-world"))
+    done = zygote.run(world, "new", HERBS, "--kind", "tabular")
+    assert done.code == 0, done.stderr
+    place = world.path / record_path(HERBS)
+    record = parse_record(place.read_bytes(), str(place))
+    below = f"pipelines/{HERBS}"
+    made = {path: (world.path / path).read_bytes() for path in record.sums}
+    for path in (f"{below}/params.yaml", f"{below}/dvc.yaml", f"{below}/scripts/download.py"):
+        made[path] = b"".join(made[path].splitlines(True)[1:])
+    del made[f"{below}/scripts/analyze.py"]
+    made[f"{below}/scripts/old.py"] = b"pass\n"
+    (world.path / below / "scripts" / "analyze.py").unlink()
+    for path, content in made.items():
+        (world.path / path).write_bytes(content)
+    older = recorded(record.template, False, None, "0.0.1", record.answers, made)
+    place.write_bytes(record_json(older))
+    with (world.path / below / "params.yaml").open("a") as file:
+        file.write("# the owner's\n")
+    world.git("add", below, f"data/{HERBS}")
+    world.git("commit", "-q", "-m", HERBS, "--", below, f"data/{HERBS}")
+    world.git("pull", "-q", "--rebase", "--autostash")
+    world.git("push", "-q")
     return world
 
 

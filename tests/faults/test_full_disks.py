@@ -100,14 +100,14 @@ def test_a_full_disk_under_all_of_it(world_of, zygote, undisturbed, fault, name,
     said = tmp_path / "said"
     with small_disk(tmp_path / "small", ROOM), fault(KIND):
         world = world_of(command.world).copy(tmp_path / "small" / "home")
-        work, index = world.users_work(), world.index()
+        work, index, lies = world.users_work(), world.index(), world.lies()
         limit(tmp_path / "small", used(tmp_path / "small") + pages * PAGE)
         done = zygote.run(world, *command.arguments, folder=command.folder, said=said)
         assert done.code in (0, 1, 3), done.stderr
         assert "Traceback" not in done.stderr
         if done.code != 0:
             assert "hint: " in done.stderr
-        assert world.lies() == []
+        assert {*world.lies()} <= {*lies}
         assert world.users_work() == work
         assert world.index() in (index, usual.index)
         limit(tmp_path / "small", ROOM)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+import obstore
 import pytest
 
 from tests.faults.proxy import DROP, DROP_ANSWER, HALF, LIE, PASS, Decide, Faulty
 from tests.faults.test_stores import in_bucket, killing
 from tests.faults.truth import lies
-from tests.faults.worlds import World
+from tests.faults.worlds import World, Zygote, differences
 from tests.many_files import FILES, MANY
+from tests.s3_server import directly
 
 PACKS = "/dreg/packs/"
 
@@ -82,32 +84,68 @@ def test_a_release_and_a_fetch_get_through(world, zygote, proxy, s3, fault, kind
         assert fetched(world, zygote, "second")
 
 
-def test_killed_at_each_request_for_a_pack(world, zygote, proxy, s3, fault):
-    asked: list[tuple[int, str, str]] = []
+def killed_at(world: World, moment: str) -> Decide:
+    """The command is killed when it asks so of a pack or of a list of packs."""
+    pid = world.home / "said" / "pid"
+
+    def decide(number: int, method: str, path: str) -> str:
+        there = PACKS in path and (method == moment or (method == "PUT" and moment in path))
+        return killing(pid, number)(number, method, path) if there else PASS
+
+    return decide
+
+
+def single_objects_asked(world: World, zygote: Zygote, proxy: Faulty) -> list[str]:
+    """What a fetch, which must succeed, does not find in packs."""
+    asked: list[str] = []
 
     def note(number: int, method: str, path: str) -> str:
-        asked.append((number, method, path))
+        asked.append(path)
         return PASS
 
-    pid = world.home / "said" / "pid"
-    for moment in ("HEAD", ".pack", "lists/"):  # before it is written, while it is, and its list
+    proxy.decide = note
+    assert fetched(world, zygote)
+    return [path for path in asked if "/files/md5/" in path]
+
+
+MOMENTS = ("HEAD", ".pack", "lists/")  # before it is written, while it is, and its list
+
+
+def test_killed_at_each_request_for_a_pack(world, zygote, proxy, s3, fault):
+    for moment in MOMENTS:
         with fault("kill -9 at a request for a pack"):
-
-            def decide(number: int, method: str, path: str, moment: str = moment) -> str:
-                there = PACKS in path and (method == moment or (method == "PUT" and moment in path))
-                return killing(pid, number)(number, method, path) if there else PASS
-
-            proxy.decide = decide
+            proxy.decide = killed_at(world, moment)
             done = zygote.run(world, "release", MANY)
             assert done.code < 0, done.stderr
             assert world.git("tag", "--list", folder="registry.git") == ""
-    proxy.decide = note
+    proxy.decide = lambda number, method, path: PASS
     done = zygote.run(world, "release", MANY)
     assert done.code == 0, done.stderr
     assert list(lies(world.remote, in_bucket(s3))) == []
-    asked.clear()
-    assert fetched(world, zygote)
-    assert [path for _, _, path in asked if "/files/md5/" in path] == []
+    assert single_objects_asked(world, zygote, proxy) == []
+
+
+@pytest.mark.parametrize("moment", ["GET", *MOMENTS[1:]])
+def test_packs_that_were_lost_are_made_again_though_it_is_killed(
+    world, zygote, proxy, s3, fault, moment
+):
+    assert zygote.run(world, "release", MANY).code == 0
+    bucket = directly(s3)
+    packs = [one["path"] for page in obstore.list(bucket, "dreg/packs") for one in page]
+    assert packs
+    obstore.delete(bucket, packs)
+    before = world.seen()
+    with fault("kill -9 at a request of dreg pack"):
+        proxy.decide = killed_at(world, moment)
+        done = zygote.run(world, "pack", MANY)
+        assert done.code < 0, done.stderr
+        assert list(lies(world.remote, in_bucket(s3))) == []
+        proxy.decide = lambda number, method, path: PASS
+        done = zygote.run(world, "pack", MANY)
+        assert done.code == 0, done.stderr
+        assert list(lies(world.remote, in_bucket(s3))) == []
+        assert differences(world.seen(), before) == []
+        assert single_objects_asked(world, zygote, proxy) == []
 
 
 @pytest.mark.parametrize("which", range(3))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from dreg.adapters.git.process import failure, start
+from dreg.adapters.scratch import scratch_folder
 
 
 def merged(
@@ -15,14 +13,14 @@ def merged(
 
     Raises Outside where git cannot tell.
     """
-    with tempfile.TemporaryDirectory(prefix="dreg-merge-") as scratch:
+    with scratch_folder() as scratch:
         paths = []
         for number, content in enumerate((ours, base, theirs)):
-            paths.append(Path(scratch) / str(number))
+            paths.append(scratch / str(number))
             paths[-1].write_bytes(content)
         labels = [part for name in names for part in ("-L", name)]
         arguments = ["merge-file", "-p", "--diff3", *labels, *map(str, paths)]
-        done = start(arguments, cwd=Path(scratch))
+        done = start(arguments, cwd=scratch)
     if done.returncode < 0 or done.returncode > 127:
         raise failure(arguments, done.stderr.decode(errors="replace"))
     return done.stdout, done.returncode
