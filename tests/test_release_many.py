@@ -7,13 +7,16 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from bench.scale import RELEASES, Synthetic, md5, profile
 from dreg.adapters.claims import Claims
+from dreg.adapters.dvc.pipeline import Pipeline
 from dreg.core.choices import Choices
 from dreg.registry import Registry
 from dreg.release.manner import Manner
@@ -243,3 +246,27 @@ def test_one_that_another_dreg_is_at_is_left_to_its_plan(many):
             asking.start()
             asking.join()
     assert found == [set(NAMES), set(NAMES) - {NAMES[1]}]
+
+
+def test_what_owners_write_is_parsed_once(many, monkeypatch):
+    parsed = Counter()
+    load = yaml.load
+
+    def counting(text, **options):
+        parsed[text] += 1
+        return load(text, **options)
+
+    for number, name in enumerate(NAMES):  # no two alike
+        for file in ("dataset.yaml", "dvc.yaml"):
+            path = many.path / "pipelines" / name / file
+            path.write_text(f"# {number} {file}\n{path.read_text()}")
+    monkeypatch.setattr(yaml, "load", counting)
+    for name in NAMES:
+        dataset = many.registry.dataset(name)
+        assert dataset.contract() == dataset.contract()
+        assert Pipeline(many.path, name).stages == Pipeline(many.path, name).stages
+    assert set(parsed.values()) == {1}
+    assert len(parsed) == 2 * NUMBER
+    path = many.path / "pipelines" / NAMES[0] / "dataset.yaml"
+    path.write_text(path.read_text().replace("Dataset", "Numbers"))
+    assert many.registry.dataset(NAMES[0]).contract().title == f"Numbers {NAMES[0]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,12 +60,10 @@ class Layout:
 
     def contract(self) -> Contract:
         """Raises BadRequest when dataset.yaml is missing or malformed."""
-        # Here, because `fetch` and `status` know a registry and read no contract.
-        from dreg.adapters.yaml_files import read_yaml, shown
-        from dreg.core.contract import Contract
+        from dreg.adapters.yaml_files import read_text, shown
 
         path = self.pipeline / "dataset.yaml"
-        return Contract.parse(read_yaml(path), shown(path))
+        return _contract(read_text(path), shown(path))
 
     def profile(self) -> Profile | None:
         """The profile in the tree; None before the first run. Raises BadRequest if malformed."""
@@ -81,3 +80,14 @@ class Layout:
                 hint=f"measure again: dreg run {self.name}",
             ) from error
         return Profile.from_json(data, shown(self.metadata))
+
+
+@functools.lru_cache(
+    maxsize=4096
+)  # several steps of a command ask for it, and parsing takes the longest
+def _contract(text: str, where: str) -> Contract:
+    # Here, because `fetch` and `status` know a registry and read no contract.
+    from dreg.adapters.yaml_files import parse_yaml
+    from dreg.core.contract import Contract
+
+    return Contract.parse(parse_yaml(text, where), where)

@@ -71,15 +71,19 @@ for _kind, (_form, _first) in _SCALARS.items():
 
 def read_yaml(path: Path) -> Any:
     """The value in the file at `path`. Raises BadRequest when it is missing or not YAML."""
+    return parse_yaml(read_text(path), shown(path))
+
+
+def read_text(path: Path) -> str:
+    """The text in the file at `path`. Raises BadRequest when it is missing or not UTF-8."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise BadRequest(
             f"there is no `{shown(path)}`", hint="create it, or run where it is: dreg -C DIR"
         ) from error
     except UnicodeDecodeError as error:
         raise BadRequest(f"`{shown(path)}` is not UTF-8 text", hint="save it as UTF-8") from error
-    return parse_yaml(text, shown(path))
 
 
 def parse_yaml(text: str, where: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from dreg.adapters.dvc.cache import cache_folder, cache_path, read_dir_object
 from dreg.adapters.dvc.digests import Puzzling, directory_md5, files_in
-from dreg.adapters.yaml_files import read_yaml, shown
+from dreg.adapters.yaml_files import parse_yaml, read_text, read_yaml, shown
 from dreg.core.remotes import object_key
 from dreg.core.snapshot import File
 from dreg.core.stages import LockedStage, Record, Stage, below, parse_lock, parse_pipeline
@@ -39,7 +40,14 @@ class Output:
 def read_pipeline(root: Path, name: str) -> dict[str, Stage]:
     """The stages of the dataset's dvc.yaml. Raises BadRequest."""
     path = root / "pipelines" / name / "dvc.yaml"
-    return parse_pipeline(read_yaml(path), f"pipelines/{name}", shown(path))
+    return dict(_pipeline(read_text(path), f"pipelines/{name}", shown(path)))
+
+
+@functools.lru_cache(
+    maxsize=4096
+)  # several steps of a command ask for it, and parsing takes the longest
+def _pipeline(text: str, folder: str, where: str) -> dict[str, Stage]:
+    return parse_pipeline(parse_yaml(text, where), folder, where)
 
 
 def read_lock(root: Path, name: str) -> dict[str, LockedStage]:
