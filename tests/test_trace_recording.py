@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from dataclasses import replace
 
 import pytest
 
 import dreg
+from dreg.adapters.cache import cache_place
+from dreg.adapters.mlflow.recording import record, record_splits
+from dreg.adapters.mlflow.turns import PURPOSE
 from dreg.core.lineage import Lineage, keys, read
 from dreg.core.profile import Profile
 from dreg.errors import Refused
@@ -56,6 +60,64 @@ def test_splits_that_training_logs_one_after_the_other_add_up(runs):
         ds.log_to_mlflow("train")
     assert runs.used(active.info.run_id) == {"words-v1.0.0": ["train", "val"]}
     assert mlflow.get_run(active.info.run_id).data.params["data_splits"] == "train"
+
+
+def at_once(number, work):
+    """`work(0)`, `work(1)` and so on, each in a process of its own, begun at the same moment; how they ended."""
+    forking = multiprocessing.get_context("fork")
+    begin = forking.Barrier(number)
+
+    def one(turn):
+        begin.wait(60)
+        work(turn)
+
+    processes = [forking.Process(target=one, args=(turn,)) for turn in range(number)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    return [process.exitcode for process in processes]
+
+
+@local
+def test_what_processes_read_at_once_is_all_there(runs):
+    import mlflow
+
+    ds = dreg.load("words@1.0.0")
+    with mlflow.start_run() as active:
+        run = active.info.run_id
+    lineage = replace(ds.lineage(), splits=())
+    record(lineage, ds.profile, run)
+    ended = at_once(6, lambda turn: record_splits(lineage, {f"s{turn}"}, (), run))
+    assert ended == [0] * 6
+    assert mlflow.get_run(run).data.tags["data_splits"] == "s0,s1,s2,s3,s4,s5"
+
+
+@local
+def test_what_processes_log_at_once_is_all_there(runs):
+    import mlflow
+
+    ds = dreg.load("words@1.0.0")
+    with mlflow.start_run() as active:
+        run = active.info.run_id
+    record(replace(ds.lineage(), splits=("first",)), ds.profile, run)
+    ended = at_once(
+        6, lambda turn: record(replace(ds.lineage(), splits=(f"s{turn}",)), ds.profile, run)
+    )
+    assert ended == [0] * 6
+    told = mlflow.get_run(run).data.tags["data_splits"].split(",")
+    assert sorted(told) == ["first", *(f"s{turn}" for turn in range(6))]
+
+
+@local
+def test_where_nothing_can_be_locked_it_is_recorded_all_the_same(runs):
+    import mlflow
+
+    ds = dreg.load("words@1.0.0")
+    cache_place(PURPOSE).write_text("no folder")
+    with mlflow.start_run() as active:
+        ds.log_to_mlflow("train")
+    assert runs.used(active.info.run_id) == {"words-v1.0.0": ["train"]}
 
 
 # Two versions

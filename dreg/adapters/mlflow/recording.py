@@ -8,6 +8,7 @@ from typing import Any
 
 from dreg.adapters.extras import needed
 from dreg.adapters.mlflow.connecting import explained, library
+from dreg.adapters.mlflow.turns import turn
 from dreg.core.lineage import (
     COMMIT_KEY,
     SOURCE_TYPE,
@@ -70,7 +71,8 @@ def record(
         raise BadRequest(
             "no MLflow run is active", hint="with mlflow.start_run(): ds.log_to_mlflow()"
         )
-    with explained(mlflow.get_tracking_uri()):
+    uri = mlflow.get_tracking_uri()
+    with turn(uri, run_id), explained(uri):
         client = mlflow.MlflowClient()
         run = client.get_run(run_id).data
         params = run.params
@@ -115,7 +117,8 @@ def record_splits(
     As a tag only: params never change, and nor does the input, and what else is read is not known yet.
     """
     mlflow = library()
-    with explained(mlflow.get_tracking_uri()):
+    uri = mlflow.get_tracking_uri()
+    with turn(uri, run_id), explained(uri):
         client = mlflow.MlflowClient()
         data = client.get_run(run_id).data
         key = f"{SPLITS_KEY}{place(data.params, lineage)}"
