@@ -16,7 +16,8 @@ from dreg.core.release import Release
 from dreg.core.subset import Subset
 from dreg.errors import BadRequest
 from dreg.fetch.pin import Request, resolve
-from dreg.fetch.requested import VARIABLES, requests
+from dreg.fetch.requested import requests
+from dreg.fetch.spare import VARIABLES
 from dreg.yank.known import warn, warn_as_known
 
 

@@ -27,6 +27,7 @@ from dreg.fetch.fill import fill, kept_if_much
 from dreg.fetch.outside import refuse_outside
 from dreg.fetch.pin import Found, Request, check_signed, find, resolve
 from dreg.fetch.requested import requests
+from dreg.fetch.spare import answering
 from dreg.fetch.target import refuse_read_only, target_of
 from dreg.output import out
 from dreg.yank.known import Yanks, warn, warn_as_known
@@ -100,15 +101,16 @@ class _Placement:
     backup: Path | None = None
 
 
-def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks: Yanks) -> Fetched:
-    target = target_of(request.output, folder)
+def _fetch(said: Request, folder: Path, remote: Remotely, force: bool, yanks: Yanks) -> Fetched:
+    target = target_of(said.output, folder)
     contents = inspect(target)
-    placement = _in_place(contents, request, request.settled)
+    placement = _in_place(contents, said, said.settled)
     if placement is not None:  # nobody is asked, so only what is known can be told
-        check_signed(request, placement.release)
+        check_signed(said, placement.release)
         Staging(target).tidy()
-        yank = warn_as_known(request.repo, placement.release)
-        return _settle(request, placement, folder, yank)
+        yank = warn_as_known(said.repo, placement.release)
+        return _settle(said, placement, folder, yank)
+    request = answering(said, yanks)
     release = _wanted(request, yanks)
     pin = request.pin
     same = pin is not None and (pin.tag, pin.commit) == (release.tag, release.commit)
@@ -129,9 +131,9 @@ def _fetch(request: Request, folder: Path, remote: Remotely, force: bool, yanks:
             )
         elif yanks.answered(request.repo):
             found.revision  # noqa: B018 (it refuses a tag that moved, even if all is in the cache)
-        refuse_read_only(target, folder, locks=_changes_lock(request, release))
+        refuse_read_only(target, folder, locks=_changes_lock(said, release))
         placement = place(request, found, target, force)
-    return _settle(request, placement, folder, warn(request.repo, release))
+    return _settle(said, placement, folder, warn(request.repo, release))
 
 
 def _wanted(request: Request, yanks: Yanks) -> Release:

@@ -18,6 +18,7 @@ from dreg.core.requests import Requests
 from dreg.core.version import Range, range_or_revision
 from dreg.errors import BadRequest, DregError
 from dreg.fetch.pin import version_at
+from dreg.fetch.spare import other_than, tell
 from dreg.fetch.tagged import tagged
 from dreg.output import out, table
 from dreg.yank.known import warn
@@ -89,6 +90,7 @@ class Known:
 
     tags: dict[str, dict[str, git.Tag]] = field(default_factory=dict)
     releases: dict[tuple[str, str], list[Release]] = field(default_factory=dict)
+    instead: dict[str, str] = field(default_factory=dict)
 
     def of(self, repo: str, dataset: str) -> list[Release]:
         """The dataset's releases, marked where yanked. Raises Outside when nobody answers."""
@@ -97,6 +99,25 @@ class Known:
         if (repo, dataset) not in self.releases:
             self.releases[repo, dataset] = tagged(repo, self.tags[repo], dataset)
         return self.releases[repo, dataset]
+
+    def asked_at(self, repo: str, pin: Pin, said: str | None) -> str:
+        """The registry; or, if it is the locked one, nobody `said` so, and it does not answer, that which the environment
+        names, if that one does."""
+        other = other_than(repo)
+        if repo in self.tags or other is None or said is not None or repo != pin.repo:
+            return repo
+        if repo not in self.instead:
+            try:
+                self.tags[repo] = git.remote_tags(repo, "*-v*")
+                return repo
+            except git.Unreachable as error:
+                try:
+                    self.tags[other] = git.remote_tags(other, "*-v*")
+                except DregError:
+                    raise error from None
+            tell(repo, other)
+            self.instead[repo] = other
+        return self.instead[repo]
 
 
 def outdated(repo: str | None = None) -> Outdated:
@@ -128,6 +149,7 @@ def standing(pin: Pin, asked: Requests, known: Known, repo: str | None = None) -
     """How one locked release stands."""
     place = place_of(pin, asked, repo)
     elsewhere = repo is None and git.public_url(place) != pin.repo
+    place = known.asked_at(place, pin, repo)
     releases = known.of(place, pin.dataset)
     own = None if elsewhere else next((r for r in releases if r.tag == pin.tag), None)
     if own is not None:

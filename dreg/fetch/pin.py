@@ -38,7 +38,8 @@ from dreg.yank.known import warn_of_leaving
 class Request:
     """What is wanted. `pin` is what the lock has for the dataset, `exact` that it must be that;
     `only_locked` that the lock stays as it is; `signers` whose signature there has to be; `asked` is
-    what the training repository asks for. `output_said`: a person named `output`, no committed file.
+    what the training repository asks for. `output_said`: a person named `output`, no committed file;
+    `as_locked`: nobody named the registry, dreg.lock has it.
 
     `repo` is as git gets it; there may be a token in it, so only `public_repo` is shown or written.
     """
@@ -56,6 +57,7 @@ class Request:
     asked: Requests = field(default_factory=Requests)
     revision: str | None = None
     output_said: bool = False
+    as_locked: bool = False
 
     @property
     def public_repo(self) -> str:

@@ -19,10 +19,10 @@ from dreg.core.version import Range, check_name, parse_tag, range_or_revision, t
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.fetch.covering import covering, differs, refuse_uncovered
 from dreg.fetch.pin import Request
+from dreg.fetch.spare import of_environment
 from dreg.registry import Registry
 
 VARIABLE = "DVC_DATA_VERSION"
-VARIABLES = ("DREG_REPO", "DVC_REPO")  # that name the registry, the first first
 
 
 def requests(
@@ -164,6 +164,7 @@ def _locked(pin: Pin, repo: str | None, raw: bool, asked: Requests) -> Request:
         exact=True,
         subset=pin.subset,
         asked=asked,
+        as_locked=repo is None,
     )
 
 
@@ -228,7 +229,7 @@ def default_repo(pin: Pin | None, asked: Requests | None = None) -> str:
     Raises BadRequest when there is none.
     """
     asked = read_requests(Path.cwd()) if asked is None else asked
-    given = next(filter(None, map(os.environ.get, VARIABLES)), asked.repo)
+    given = of_environment() or asked.repo
     if given:
         return given
     if pin is not None:

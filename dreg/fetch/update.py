@@ -106,7 +106,7 @@ def explain(name: str | None = None, repo: str | None = None) -> Changes:
             changes.append(Change(pin.dataset, pin.version, None, **told))  # type: ignore[arg-type]
         else:
             _, revision = asked_for(pin, asked)
-            place = place_of(pin, asked, repo)
+            place = known.asked_at(place_of(pin, asked, repo), pin, repo)
             releases = known.of(place, pin.dataset)
             changes.append(_change(pin, new, releases, place, revision))
     return Changes(tuple(changes))

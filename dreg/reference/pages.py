@@ -40,8 +40,9 @@ WRITTEN_BY = "<!-- Written by `python -m dreg.reference`; edit the program, not 
 ENVIRONMENT = (
     (
         "`DREG_REPO`, `DVC_REPO`",
-        "The registry that `dreg fetch` and `dreg.load` ask without `--repo`; the first is also what `dreg ci run` and "
-        "`dreg ci plan` clone where no registry is around them.",
+        "The registry that `dreg fetch` and `dreg.load` ask without `--repo`; what is locked is asked of its own, and only if "
+        "that does not answer of this one. The first is also what `dreg ci run` and `dreg ci plan` clone where no registry is "
+        "around them.",
     ),
     ("`DREG_REMOTE`, `DVC_REMOTE`", "Where the bytes are: a remote's name, a URL or a path."),
     ("`DVC_DATA_VERSION`", "A tag; `dreg fetch` brings it when no other version is asked for."),

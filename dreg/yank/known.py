@@ -22,6 +22,11 @@ class Yanks:
     """What the registries that one command asks say of releases' tags, each of them asked once."""
 
     asked: dict[str, Mapping[str, git.Tag] | None] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)  # those that another is asked instead of
+
+    def answers(self, repo: str) -> bool:
+        """Whether the registry answers, at once."""
+        return self._tags(repo) is not None
 
     def answered(self, repo: str) -> bool:
         """Whether the registry was asked, and answered."""
@@ -37,12 +42,7 @@ class Yanks:
 
         Its commit is what the registry says its tag has now, if it says so.
         """
-        if repo not in self.asked:
-            try:
-                self.asked[repo] = git.remote_tags(repo, "*-v*", seconds=PATIENCE)
-            except DregError:
-                self.asked[repo] = None
-        tags = self.asked[repo]
+        tags = self._tags(repo)
         if tags is None:
             return replace(release, remembered=True)
         tag, about = tags.get(release.tag), records(tags).get(release.tag)
@@ -50,6 +50,14 @@ class Yanks:
         if tag is None:
             return replace(release, yanked=yanked)
         return replace(release, commit=tag.commit, tag_object=tag.object, yanked=yanked)
+
+    def _tags(self, repo: str) -> Mapping[str, git.Tag] | None:
+        if repo not in self.asked:
+            try:
+                self.asked[repo] = git.remote_tags(repo, "*-v*", seconds=PATIENCE)
+            except DregError:
+                self.asked[repo] = None
+        return self.asked[repo]
 
 
 def why(repo: str, release: Release) -> Yank | None:
