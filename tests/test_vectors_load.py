@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tests.passages import NAME, VIEW, metadata, parquet, passages, vectors
+from tests.passages import NAME, VIEW, Shelf, metadata, parquet, passages, vectors
 
 TABLE = "readme_vectors_v1_0_0"
 IN_CI = {"DOCKER_IMAGE_TAG": "acme/dreg:1.4", "ARGO_WORKFLOW_UID": "5f0c"}
@@ -257,6 +257,22 @@ def test_a_view_serves_one_dataset(shelf):
     done = shelf.dreg("vectors", "load", "other")
     assert done.code == 1
     assert f"`public.{VIEW}` serves {NAME} 1.0.0, and not `other`" in done.stderr
+
+
+def test_a_view_serves_one_registry_unless_another_is_to_take_its_place(shelf, tmp_path):
+    other = Shelf(shelf.made.copy(tmp_path / "other"), shelf.postgres)
+    shelf.release("1.0.0")
+    shelf.load()
+    other.release("1.0.0", rows=50)
+    other.release("1.1.0", rows=50)
+    done = other.dreg("vectors", "load", NAME)
+    assert done.code == 1
+    assert f"`public.{VIEW}` serves {NAME} 1.0.0 of commit " in done.stderr
+    assert f"which {other.made.bare} does not have" in done.stderr
+    assert shelf.postgres.one(f"select count(*) from {VIEW}") == 60
+    assert other.load(NAME, "--allow-major")["previous"] == "1.0.0"
+    shelf.release("1.0.1")
+    assert shelf.dreg("vectors", "load", NAME).code == 1
 
 
 def test_a_tag_that_moved_is_no_release_that_is_loaded(shelf):

@@ -47,6 +47,11 @@ class ReleaseFiles:
         """Manifest and store. Raises as `dreg.pin.find` does."""
         return find(self.request, self.release, self.remote)
 
+    def commit_of(self, tag: str) -> str | None:
+        """The commit that a tag of the registry leads to now; None if it has no such tag. Raises Outside."""
+        found = git.remote_tags(self.request.repo, f"{tag}*").get(tag)  # with what it leads to
+        return found.commit if found else None
+
     @functools.cached_property
     def listed(self) -> dict[str, File]:
         """The published files by path, as the manifest has them."""

@@ -98,6 +98,8 @@ def load(
     wanted = wanted_record(dataset)
     seconds = patience(wait)
     with opened(dataset.name, embedded) as database:
+        if not allow_major:
+            refuse_other_registry(database, dataset)
         if dry_run:
             return _answer(database, plan(database, wanted, keep, allow_major), dry_run=True)
         from dreg.adapters.postgres.tables import claimed
@@ -190,6 +192,26 @@ def check_served(
             f"readers of `{view}` would get {why}",
             hint="when what embeds their queries has changed as well: --allow-major; or serve both, "
             "under another PGVECTOR_TABLE_NAME",
+        )
+
+
+def refuse_other_registry(database: Database, dataset: Dataset) -> None:
+    """Raises Refused where what is served is no release of the registry that the dataset is of: two may
+    have one of its name. Where the registry cannot be asked, nobody knows."""
+    table = database.served()
+    served = database.tables().get(table) if table else None
+    if served is None or served.dataset != dataset.name or served.version == str(dataset.version):
+        return  # the plan says what is wrong, if anything
+    try:
+        commit = dataset._held.commit_of(served.tag)
+    except Outside:
+        return
+    if commit != served.commit:
+        view = f"{database.schema}.{database.view}"
+        raise Refused(
+            f"`{view}` serves {served.called} of commit {served.commit[:12]}, which {dataset.repo} does not have",
+            hint="that is of another registry, or its tag was moved: choose another PGVECTOR_TABLE_NAME, in "
+            "a schema of its own; if this one is to take its place: --allow-major",
         )
 
 
