@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+import dreg
 from tests.hand_made import METADATA, WINE, HandMade, tree
 from tests.ports import free_ports
 
@@ -42,6 +43,36 @@ def test_what_is_locked_comes_from_the_registry_that_answers(wine, options):
     assert (wine.train / "dreg.lock").read_text() == lock, "where it is from stays as it was locked"
     assert "does not answer" in done.stderr
     assert f"DREG_REPO names {wine.bare}" in done.stderr
+
+
+def test_what_is_locked_is_loaded_from_the_registry_that_answers(wine, monkeypatch, capsys):
+    wine.release("1.1.0", {"processed/train.csv": b"newer\n"})
+    for name, value in wine.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(wine.train)
+    for request in ("wine", "wine@^1.0"):
+        ds = dreg.load(request)
+        assert str(ds.version) == "1.0.0"
+        assert ds.repo.startswith("git://"), "what a run records is what is locked"
+        assert ds.path("train").read_bytes() == WINE["processed/train.csv"]
+    assert f"DREG_REPO names {wine.bare}" in capsys.readouterr().err
+    assert str(dreg.load("wine@latest").version) == "1.1.0"
+
+
+def test_what_is_locked_is_loaded_whatever_else_another_registry_has(
+    hand_made, monkeypatch, tmp_path
+):
+    hand_made.release("1.0.0")
+    hand_made.fetch("wine@^1.0", "--repo", str(hand_made.bare))
+    hand_made.release("1.1.0", {"processed/train.csv": b"newer\n"})
+    mirror = str(shutil.copytree(hand_made.bare, tmp_path / "mirror.git"))
+    for name, value in {**hand_made.environment, "DREG_REPO": mirror}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(hand_made.train)
+    ds = dreg.load("wine")
+    assert (str(ds.version), ds.repo) == ("1.0.0", str(hand_made.bare))
+    assert ds.path("train") == hand_made.train / "data/wine/processed/train.csv"
+    assert str(dreg.load("wine", repo=mirror).version) == "1.1.0"
 
 
 @pytest.mark.parametrize("options", [(), ("--locked",)])

@@ -28,7 +28,9 @@ from dreg.core.split_paths import METADATA
 from dreg.core.subset import Subset, is_parquet
 from dreg.errors import DregError
 from dreg.fetch.pin import Found, Request, find
+from dreg.fetch.spare import answering
 from dreg.output import out
+from dreg.yank.known import Yanks
 
 WORTH_CUTTING = 4_000_000  # bytes; less comes whole sooner than in pieces, and serves all columns
 
@@ -45,7 +47,12 @@ class ReleaseFiles:
     @functools.cached_property
     def found(self) -> Found:
         """Manifest and store. Raises as `dreg.pin.find` does."""
-        return find(self.request, self.release, self.remote)
+        return find(self._asked, self.release, self.remote)
+
+    @functools.cached_property
+    def _asked(self) -> Request:
+        """The request, at a registry that answers: for what is not here."""
+        return answering(self.request, Yanks())
 
     def commit_of(self, tag: str) -> str | None:
         """The commit that a tag of the registry leads to now; None if it has no such tag. Raises Outside."""
@@ -113,7 +120,7 @@ class ReleaseFiles:
 
         part = Subset.of([] if split is None else [split], columns=columns)
         target = self._cached(split, columns)
-        request = replace(self.request, output=str(target), raw=False, subset=part)
+        request = replace(self._asked, output=str(target), raw=False, subset=part)
         place(request, find(request, self.release, self.remote), target, force=True)
         hold(target)
         return target
@@ -151,7 +158,7 @@ class ReleaseFiles:
             file = here[0] / METADATA
             return file.read_bytes() if file.is_file() else b""
         release = self.release
-        revision = git.revision(self.request.repo, release.commit)
+        revision = git.revision(self._asked.repo, release.commit)
         return revision.read(f"data/{release.dataset}/{METADATA}") or b""
 
     def index(self) -> Path | None:

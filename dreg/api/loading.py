@@ -17,7 +17,7 @@ from dreg.core.subset import Subset
 from dreg.errors import BadRequest
 from dreg.fetch.pin import Request, resolve
 from dreg.fetch.requested import requests
-from dreg.fetch.spare import VARIABLES
+from dreg.fetch.spare import VARIABLES, of_environment
 from dreg.yank.known import warn, warn_as_known
 
 
@@ -43,6 +43,8 @@ def load(
     (wanted,) = requests(read_lock(home), request, repo=place, output=None, raw=False, folder=home)
     # What a fetch was limited to is no limit here.
     wanted = replace(_seen_from_anywhere(wanted, place, home), subset=Subset())
+    if place is None:
+        wanted = _of_its_own_registry(wanted)
     pin = wanted.pin
     if pin is not None and wanted.same_registry and _is_meant(pin, wanted):
         release = Release(pin.dataset, pin.version, pin.tag, pin.commit, manifest=pin.manifest)
@@ -64,6 +66,17 @@ def _seen_from_anywhere(wanted: Request, given: str | None, home: Path) -> Reque
     place = _from(Path.cwd() if said_here else home, wanted.repo)
     pin = wanted.pin
     return replace(wanted, repo=place, pin=pin and replace(pin, repo=_from(home, pin.repo)))
+
+
+def _of_its_own_registry(wanted: Request) -> Request:
+    """The request for what is locked, of the registry that it is locked from: another that the environment names is asked
+    only if that one does not answer. What dreg.toml says comes before the lock."""
+    pin, asked = wanted.pin, wanted.asked
+    entry = asked.datasets.get(wanted.dataset)
+    named = asked.repo or (entry.repo if entry else None)
+    if pin is None or named or of_environment() is None or not _is_meant(pin, wanted):
+        return wanted
+    return replace(wanted, repo=pin.repo, exact=True, as_locked=True)
 
 
 def _from(folder: Path, repo: str) -> str:
