@@ -273,6 +273,20 @@ def test_an_empty_query_finds_nothing_and_says_so(served, query):
     assert (done.code, "the query is empty" in done.stderr) == (2, True)
 
 
+def test_a_query_that_is_no_text_is_told(served):
+    with pytest.raises(DregError, match="the query is not UTF-8 text"):
+        ask("gpu \udcff")
+
+
+@pytest.mark.parametrize("command", [("search", "gpu"), ("vectors list",), ("vectors rollback",)])
+def test_a_version_beside_the_name_is_told_where_it_goes(served, command):
+    first, *rest = command
+    done = served.dreg(*first.split(), f"{NAME}@1.0.0", *rest)
+    assert done.code == 2
+    assert f"`{NAME}@1.0.0` is a request, and here a dataset is named" in done.stderr
+    assert "search takes --version 1.0.0, rollback --to 1.0.0" in done.stderr
+
+
 def test_vectors_without_passages_are_told(shelf, monkeypatch):
     table = passages(vectors(5, 9)).drop_columns("text")
     shelf.release("1.0.0", table=table)

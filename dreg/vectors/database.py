@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dreg.adapters.postgres.connecting import TABLE, chosen, connected
 from dreg.core.vectors import Record, view_name
+from dreg.core.version import check_name
 from dreg.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ def opened(dataset: str, embedded: bool) -> Iterator[Database]:
     Raises BadRequest when neither or both are asked for, or the view's name is none, Outside when
     the server can't be reached or has no pgvector.
     """
+    name, at, version = dataset.partition("@")
+    if at:
+        raise BadRequest(
+            f"`{dataset}` is a request, and here a dataset is named",
+            hint=f"{name} alone; search takes --version {version}, rollback --to {version}",
+        )
+    check_name(dataset)
     schema, view = view_name(os.environ.get(TABLE), dataset)
     place = chosen(embedded)
     with connected(place) as connection:

@@ -82,6 +82,10 @@ def search(
     """
     if not query.strip():
         raise BadRequest("the query is empty", hint=f'dreg search {name} "what you look for"')
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise BadRequest("the query is not UTF-8 text", hint="type it in UTF-8") from error
     with opened(name, embedded) as database:
         if version is None:
             record, rows = _of_the_view(database, name, query, k, exact, embedding)
