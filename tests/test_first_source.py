@@ -124,7 +124,7 @@ def test_tables_of_other_columns_are_other_datasets(garden):
 
 @pytest.mark.parametrize(
     "odd",
-    ["yes", "a: b", "1", "- x", "ü", 'quo"te', "#", "{{ 7*7 }}", "\U0001f333", "a\x85b\u2028c"],
+    ["yes", "a: b", "1", "- x", "ü", 'quo"te', "#", "{{ 7*7 }}", "\U0001f333", "a\x7fb"],
 )
 def test_a_column_may_have_any_name(garden, odd):
     quoted = odd.replace('"', '""')
@@ -500,6 +500,19 @@ def test_quotes_in_a_tsv_are_quotes_where_all_are_closed(garden):
     assert garden.runs() == 60
     said = pa.concat_tables(map(pq.read_table, garden.processed.glob("*.parquet")))["v"]
     assert sorted(said.to_pylist()) == sorted(f'a\tb "{i}"' for i in range(60))
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_a_name_that_dvc_would_break_is_refused(garden, sign):
+    with pytest.raises(BadRequest, match="has a line break of Unicode"):
+        garden.new("tabular", trees(garden, f"a{sign}b,c\n1,2\n"))
+
+
+def test_files_that_are_one_where_case_does_not_count_are_refused(garden):
+    for name in ("Soil.md", "soil.md"):
+        (garden.given / name).write_text(f"# {name}\n")
+    with pytest.raises(BadRequest, match=r"two files would be called `soil.md`"):
+        garden.new("documents", garden.given)
 
 
 def test_a_name_that_no_yaml_has_is_refused(garden):

@@ -81,8 +81,11 @@ def from_file(given: str, kind: str) -> Told:
                 raise BadRequest(f"`{path.name}` begins with a sign", hint="rename it")
             name, content = file_name(path.name), path.read_bytes()
             sha256 = hashlib.sha256(content).hexdigest()
-            if name in {first.name for first in firsts}:
-                raise BadRequest(f"two files would be called `{name}`", hint="rename one of them")
+            if name.lower() in {first.name.lower() for first in firsts}:
+                raise BadRequest(
+                    f"two files would be called `{name}`, where case does not count",
+                    hint="rename one of them",
+                )
             if len(content) <= LARGEST_IN_GIT:
                 mirror = f"file: source/{name}"
                 files[f"source/{name}"] = content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ TABLES = (".csv", ".tsv", ".parquet")
 CODE = r"^(\+|[+-]?0[0-9xX])"  # a postal code, a telephone number, a mask: no number
 WHOLE = r"^[+-]?[0-9]+$"
 TEXTS = (pa.null(), pa.large_string(), pa.string_view())
+BREAKS = re.compile("[\x85\u2028\u2029]")
 LONGEST_NAME = 250  # characters; YAML's keys end at 1,024
 LONG = r"^[+-]?[0-9]{16,}$"  # digits; floats hold all whole numbers that are shorter
 
@@ -49,6 +51,11 @@ def table_of(
         raise BadRequest(
             f"`{path.name}` has no name, or one name twice, for a column: `{odd[0]}`",
             hint="give each column a name of its own",
+        )
+    if broken := [name for name in names if BREAKS.search(name)]:
+        raise BadRequest(
+            f"`{path.name}` has a column whose name has a line break of Unicode: {broken[0]!a}",
+            hint="name it without; DVC does not keep such a name as it is",
         )
     if long := [name for name in names if len(name) > LONGEST_NAME]:
         raise BadRequest(
