@@ -329,6 +329,29 @@ def test_a_record_that_dreg_did_not_write_is_refused(soil, change):
     assert "is no record of a template" in soil.refused(BadRequest).fact
 
 
+def test_a_dataset_that_was_renamed_is_updated_under_its_new_name(soil):
+    soil.plant()
+    for folder in ("pipelines", "data"):
+        (soil.root / folder / "herbs").rename(soil.root / folder / "spices")
+    moved = soil.root / "pipelines/spices"
+    for name in ("dvc.yaml", "params.yaml"):
+        replace(moved / name, "data/herbs/", "data/spices/")
+    replace(moved / "dataset.yaml", "min_samples_per_class: 1", "min_samples_per_class: 2")
+    soil.commit()
+    soil.renew("dvc.yaml.jinja", "desc: measure it", "desc: measure all of it")
+    soil.renew("dataset.yaml.jinja", "label: variety", "label: sort")
+    found = {file.path: file.what for file in update(soil.registry, "spices").files}
+    assert found["pipelines/spices/dataset.yaml"] == "merged"
+    text = (moved / "dataset.yaml").read_text()
+    assert "label: sort" in text
+    assert "min_samples_per_class: 2" in text
+    assert "herbs" not in (moved / "dvc.yaml").read_text()
+    assert "measure all of it" in (moved / "dvc.yaml").read_text()
+    assert not (soil.root / "pipelines/herbs").exists()
+    soil.commit()
+    assert update(soil.registry, "spices").files == ()
+
+
 def test_a_template_that_is_gone_is_named(soil):
     soil.plant()
     shutil.rmtree(soil.template)

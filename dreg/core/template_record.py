@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dreg.errors import BadRequest
@@ -40,6 +40,26 @@ class Record:
     def is_as_made(self, path: str, content: bytes) -> bool:
         """Whether the file is what was made."""
         return self.sums.get(path) == hashlib.sha256(content).hexdigest()
+
+
+def renamed(record: Record, name: str) -> Record:
+    """The record where the dataset is called `name` now, and has its files in the folders of that name."""
+    before = record.answers.get("name")
+    if not before or before == name:
+        return record
+
+    def moved(path: str) -> str:
+        for folder in ("pipelines", "data"):
+            if path.startswith(f"{folder}/{before}/"):
+                return f"{folder}/{name}/{path.removeprefix(f'{folder}/{before}/')}"
+        return path
+
+    return replace(
+        record,
+        answers={**record.answers, "name": name},
+        made={moved(path): content for path, content in record.made.items()},
+        sums={moved(path): digest for path, digest in record.sums.items()},
+    )
 
 
 def record_path(name: str) -> str:

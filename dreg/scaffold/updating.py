@@ -12,7 +12,7 @@ from dreg.adapters.git import Repository
 from dreg.adapters.git.merging import merged
 from dreg.adapters.written import unfinished, written
 from dreg.core.template_merge import Step, steps
-from dreg.core.template_record import Record, parse_record, record_path
+from dreg.core.template_record import Record, parse_record, record_path, renamed
 from dreg.errors import BadRequest, Refused
 from dreg.registry import Dataset, Registry
 from dreg.scaffold.making import Template, made_from, own_template, same_template, with_record
@@ -176,7 +176,7 @@ def record_of(dataset: Dataset) -> Record:
             f"`{path}` is not there: nobody recorded what `{dataset.name}` was made from",
             hint="dreg template show KIND tells what the template of a kind has",
         ) from error
-    record = parse_record(content, path)
+    record = renamed(parse_record(content, path), dataset.name)
     odd = next(
         (p for p in record.sums if not p.startswith(tuple(f"{f}/" for f in dataset.folders))), None
     )
