@@ -103,7 +103,9 @@ def _called(parameter: inspect.Parameter) -> str:
     info = next(iter(getattr(parameter.annotation, "__metadata__", ())), None)
     if isinstance(info, typer.models.ArgumentInfo):
         return info.metavar or parameter.name.upper()
-    own = next(iter(getattr(info, "param_decls", None) or ()), "")
+    # Of an option's names Typer takes the first for its default.
+    names = (*(getattr(info, "param_decls", None) or ()), getattr(info, "default", None))
+    own = next((name for name in names if isinstance(name, str) and name.startswith("-")), "")
     return own or f"--{parameter.name.replace('_', '-')}"
 
 

@@ -64,6 +64,7 @@ def test_every_command_has_an_example_and_the_shared_options(command):
         (["update", ""], "NAME"),
         (["trace", "wine", "--sample", ""], "--sample"),
         (["tree", "--repo", "", "--json"], "--repo"),
+        (["new", "x", "--kind", "tabular", "--from", ""], "--from"),
         (["tree", "--remote", ""], "--remote"),
         (["cache", "prune", "--older-than", ""], "--older-than"),
     ],

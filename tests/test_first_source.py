@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -280,6 +281,12 @@ def test_what_is_no_text_is_no_document(garden, name, content, fact):
     (garden.given / name).write_bytes(content)
     with pytest.raises(BadRequest, match=rf"`{name}` {fact}"):
         garden.new("documents", garden.given / name)
+
+
+def test_what_is_neither_a_file_nor_a_folder_is_refused(garden):
+    os.mkfifo(garden.given / "trees.csv")
+    with pytest.raises(BadRequest, match="is neither a file nor a folder"):
+        garden.new("tabular", garden.given / "trees.csv")
 
 
 def test_one_first_source_is_enough(garden):

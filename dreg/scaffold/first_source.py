@@ -70,6 +70,10 @@ def from_file(given: str, kind: str) -> Told:
     place = Path(given).expanduser()
     if not place.exists():
         raise BadRequest(f"there is no `{given}`", hint="name a file or a folder: --from FILE")
+    if not place.is_dir() and not place.is_file():  # what never ends is read for ever
+        raise BadRequest(
+            f"`{given}` is neither a file nor a folder", hint="write it to a file: --from FILE"
+        )
     refuse_kind(kind)
     with files_of(place, kind) as paths:
         files: dict[str, bytes] = {}
