@@ -501,6 +501,23 @@ def test_a_quote_in_a_tsv_may_be_but_a_sign(garden):
     assert sorted(said.to_pylist()) == sorted(f'"he said {i}' for i in range(60))
 
 
+@pytest.mark.parametrize(
+    ("header", "written", "meant"),
+    [
+        ("text\tlabel", '"he said ""{}"""', 'he said "{}"'),
+        ('"text"\t"label"', '"tree {}"', "tree {}"),
+        ("text\tlabel", '"tree {}"', '"tree {}"'),
+        ("text\tlabel", '"tree {} "" is', '"tree {} "" is'),
+    ],
+)
+def test_quotes_of_texts_in_a_tsv_are_what_who_wrote_it_meant(garden, header, written, meant):
+    rows = "".join(f"{written.format(i)}\t{'ab'[i % 2]}\n" for i in range(40))
+    garden.new("text", trees(garden, f"{header}\n{rows}", "trees.tsv"))
+    assert garden.runs() == 40
+    texts = pa.concat_tables(map(pq.read_table, garden.processed.glob("*.parquet")))["text"]
+    assert sorted(texts.to_pylist()) == sorted(meant.format(i) for i in range(40))
+
+
 def test_quotes_in_a_tsv_are_quotes_where_all_are_closed(garden):
     rows = "".join(f'{i}\t"a\tb ""{i}"""\n' for i in range(60))
     garden.new("tabular", trees(garden, f"id\tv\n{rows}", "trees.tsv"))

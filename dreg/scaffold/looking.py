@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreg.adapters.github.repositories import git_hash
-from dreg.adapters.inferring.delimited import delimiter_of, odd_quote, refuse_other_texts
+from dreg.adapters.inferring.delimited import (
+    are_quoted,
+    delimiter_of,
+    odd_quote,
+    refuse_other_texts,
+)
 from dreg.adapters.inferring.images import captions_in, images_in
 from dreg.adapters.inferring.tables import (
     TABLES,
@@ -150,7 +155,11 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
         raise BadRequest("the files have different delimiters", hint="write them alike")
     [sign] = signs
     # In a TSV a quote is often but a sign of its text. Whether it is, the tables' own tell.
-    unquoted = sign == "\t" and (kind == "text" or any(odd_quote(one.path, sign) for one in texts))
+    unquoted = sign == "\t" and (
+        not all(are_quoted(one.path) for one in texts)
+        if kind == "text"
+        else any(odd_quote(one.path, sign) for one in texts)
+    )
     as_written = TEXT_COLUMNS if kind == "text" else ()
     tables = [
         table_of(first.path, first.suffix, sign, quotes=not unquoted, texts=as_written)
@@ -172,8 +181,8 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
             hint="tables of other columns are other datasets",
         ) from error
     answers: dict[str, str | None] = {"sources": sources, "delimiter": sign}
-    if unquoted and kind == "tabular":
-        answers["unquoted"] = "yes"
+    if unquoted != (sign == "\t" and kind == "text"):  # as the kind's template takes it
+        answers["unquoted"] = "yes" if unquoted else "no"
     if kind == "text":
         names = rows.column_names
         if not set(TEXT_COLUMNS) <= set(names):

@@ -48,6 +48,16 @@ def refuse_other_texts(path: Path) -> None:
         )
 
 
+def are_quoted(path: Path) -> bool:
+    """Whether who wrote a TSV meant quotes as CSV does, which is seldom: its header has some, or there are two
+    in a row, which stand for one, and none of them is odd."""
+    if not beginning(path).removeprefix(UTF8_MARK).startswith(b'"'):
+        with path.open("rb") as file:
+            if not any(b'""' in line for line in file):
+                return False
+    return odd_quote(path, "\t") is None
+
+
 def odd_quote(path: Path, delimiter: str) -> int | None:
     """The line of the first row in which a quote opens a value that does not end with one; None if
     all are as CSV has them. Readers take all up to some later quote for one value.
