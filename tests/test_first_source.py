@@ -436,7 +436,9 @@ def test_values_may_have_line_breaks_however_long_the_file(garden, kind):
 
 def test_a_page_of_the_web_is_no_table(garden):
     page = "\n<!DOCTYPE html>\n<html>\n<body>please log in</body>\n</html>\n"
-    with pytest.raises(BadRequest, match=r"`trees.csv` is a page of the web, and no table"):
+    with pytest.raises(
+        BadRequest, match=r"`trees.csv` is a page of the web, whatever its name says"
+    ):
         garden.new("tabular", trees(garden, page))
 
 
@@ -450,6 +452,7 @@ def test_what_is_compressed_is_told_so(garden):
     ("kind", "name", "content", "fact"),
     [
         ("tabular", "trees.csv", b"<html>log in</html>", "`trees.csv` is a page of the web"),
+        ("documents", "trees.md", b"<!doctype html>log in", "`trees.md` is a page of the web"),
         ("tabular", "trees.csv", b"", "`trees.csv` cannot be read as a table"),
         ("image", "trees.zip", b"no", "`trees.zip` is no archive"),
         ("vlm", "trees.zip", b"no", "`trees.zip` has no images with captions"),

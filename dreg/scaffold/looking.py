@@ -108,6 +108,7 @@ def documents(firsts: list[First], sources: str) -> Told:
     """An index of documents of which is only known that somebody had them here."""
     listed = []
     for first in firsts:
+        refuse_other_texts(first.path)
         content = first.path.read_bytes()
         refuse_no_document(first, content)
         listed += [

@@ -33,7 +33,7 @@ def refuse_other_texts(path: Path) -> None:
     head = beginning(path)
     if PAGE.match(head.removeprefix(UTF8_MARK)):
         raise BadRequest(
-            f"`{path.name}` is a page of the web, and no table",
+            f"`{path.name}` is a page of the web, whatever its name says",
             hint="see in a browser what is there; if it wants a login, download the file: --from FILE",
         )
     if head.startswith(COMPRESSED):
