@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from dreg.adapters.sources import Cache, Mirrors, http
+from dreg.adapters.sources.first import fetched
 from dreg.core.sources import Http, Source
 from dreg.errors import Outside
 
@@ -443,3 +444,27 @@ def test_two_runs_at_once_download_a_file_once(server, downloads):
 
 def test_an_empty_file_is_a_file(server, downloads):
     assert downloads.get(server.url(), content=b"") == b""
+
+
+def chunks_that_break_off(request: Request) -> None:
+    request.send_response(200)
+    request.send_header("Transfer-Encoding", "chunked")
+    request.end_headers()
+    request.wfile.write(b"400\r\n" + CONTENT[:100])
+    request.hang_up()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "why", "way"),
+    [
+        (chunks_that_break_off, "it broke off", "try it again; "),
+        (lambda request: request.answer(429), "429 Too Many Requests", "try it again; "),
+        (lambda request: request.answer(403), "403 Forbidden", "check the address; "),
+    ],
+)
+def test_why_a_file_could_not_be_had_for_the_first_time(server, downloads, behaviour, why, way):
+    server.behaviours = [behaviour]
+    with pytest.raises(Outside) as caught:
+        fetched(server.url(), downloads.cache)
+    assert caught.value.fact == f"`{server.url()}` cannot be fetched: {why}"
+    assert caught.value.hint.startswith(way)

@@ -28,9 +28,10 @@ def fetched(url: str, cache: Cache) -> tuple[Path, str, int]:
                 size += len(chunk)
                 file.write(chunk)
         except (Unavailable, Interrupted) as error:
+            way = "try it again" if isinstance(error, Interrupted) else "check the address"
             raise Outside(
                 f"`{public_url(url)}` cannot be fetched: {error}",
-                hint="check the address; a file that is here already: --from FILE",
+                hint=f"{way}; a file that is here already: --from FILE",
             ) from error
         file.flush()
         sha256 = digest.hexdigest()

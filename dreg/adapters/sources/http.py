@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import http
+import http.client
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -267,7 +268,7 @@ def _reason(error: BaseException) -> str:
         words = getattr(cause, "strerror", None)
         if isinstance(words, str) and words:
             return words
-    if _is_caused_by(error, urllib3.exceptions.IncompleteRead):
+    if _is_caused_by(error, http.client.IncompleteRead):
         return "it broke off"
     return " ".join(str(error).split()) or type(error).__name__
 
