@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dreg.adapters.dvc.sooner import PLAIN, look_often
+from dreg.adapters.dvc.sooner import PLAIN, look_often, read_once
 from dreg.run.plan import Plan
 from tests.pipeline_registry import PipelineRegistry, alive, stop
 
@@ -187,6 +187,28 @@ def test_who_is_not_to_wait_for_ever_does_not(dvcs_lock, tmp_path, monkeypatch):
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(dvcs_lock.LockError, match="Unable to acquire lock"):
             dvcs_lock.make_lock(str(tmp_path / "lock")).lock()
+
+
+def test_the_same_text_is_read_once_and_whoever_reads_has_it_to_himself(tmp_path, monkeypatch):
+    from dvc.utils import strictyaml
+    from dvc.utils.serialize import _yaml
+
+    read, parse = [], _yaml.parse_yaml
+
+    def reading(text: str, path: str, typ: str = "safe") -> object:
+        read.append(text)
+        return parse(text, path, typ)
+
+    monkeypatch.setattr(strictyaml, "parse_yaml", reading)
+    monkeypatch.setattr(_yaml, "parse_yaml", reading)
+    read_once()
+    path = tmp_path / "params.yaml"
+    path.write_text("files: [a]\n")
+    strictyaml.load(str(path))[0]["files"].append("b")
+    assert _yaml.load_yaml(str(path)) == {"files": ["a"]}
+    path.write_text("files: [c]\n")
+    assert _yaml.load_yaml(str(path)) == {"files": ["c"]}
+    assert read == ["files: [a]\n", "files: [c]\n"]
 
 
 def test_what_took_most_bytes_runs_first(registry, tmp_path):

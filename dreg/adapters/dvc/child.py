@@ -26,9 +26,10 @@ def main() -> None:
     sys.argv = ["dvc", *arguments]  # what DVC writes into its locks, for people to read
     from dvc.cli import main as dvc
 
-    from dreg.adapters.dvc.sooner import fork_stages, look_often
+    from dreg.adapters.dvc.sooner import fork_stages, look_often, read_once
 
     look_often()
+    read_once()
     if orders >= 0:
         fork_stages(socket.socket(fileno=orders))
     sys.exit(dvc(arguments))
