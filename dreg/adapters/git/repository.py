@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from dreg.adapters.git.objects import Tag, files, read, tags_of
 from dreg.adapters.git.process import git, start
+
+
+@cache
+def _git_folder(root: Path) -> Path:
+    return Path(git("rev-parse", "--absolute-git-dir", cwd=root).decode(errors="replace").strip())
 
 
 class Repository:
@@ -27,7 +33,7 @@ class Repository:
     @property
     def git_folder(self) -> Path:
         """Git's own folder of this work tree, which has its index."""
-        return Path(self.ask("rev-parse", "--absolute-git-dir"))
+        return _git_folder(self.root)
 
     def tags(self, *patterns: str) -> dict[str, str]:
         """Local tags, those that match a pattern (default: all): name -> commit."""
