@@ -22,21 +22,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from tests import pauses
+from tests import large_pages, pauses
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_COMMAND = ("dreg/api", "dreg/adapters/interop", "dreg/adapters/dvc/child", "dreg/templates")
 FOR = {
     "dreg": (
-        "botocore.session", "git", "jinja2.sandbox", "obstore.store", "psycopg", "pyarrow.compute",
+        "botocore.session", "git", "httpcore2", "jinja2.sandbox", "lightkube.config.kubeconfig",
+        "lightkube.generic_resource", "lightkube.resources.core_v1", "obstore.store", "psycopg", "pyarrow.compute",
         "pyarrow.parquet", "yaml",
     ),
     "dvc": (
-        "dvc._debug", "dvc.cachemgr", "dvc.cli.parser", "dvc.data_cloud", "dvc.repo.artifacts", "dvc.repo.datasets",
-        "dvc.repo.metrics", "dvc.repo.open_repo", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage",
-        "dvc.rwlock", "dvc.scm", "dvc.utils.strictyaml", "dvc_data.hashfile.db.local", "dvc_data.hashfile.status",
-        "dulwich.worktree", "flatten_dict", "networkx", "pandas", "platformdirs.unix", "pyarrow.csv",
-        "pyarrow.pandas_compat", "pyarrow.parquet", "rich.progress", "ruamel.yaml",
+        "configobj", "dulwich.ignore", "dulwich.index", "dulwich.worktree", "dvc._debug", "dvc.cachemgr",
+        "dvc.cli.parser", "dvc.data_cloud", "dvc.dirs", "dvc.repo.artifacts", "dvc.repo.datasets", "dvc.repo.metrics",
+        "dvc.repo.open_repo", "dvc.repo.params", "dvc.repo.plots", "dvc.repo.stage", "dvc.rwlock", "dvc.scm",
+        "dvc.utils.strictyaml", "dvc_data.hashfile._progress", "dvc_data.hashfile.db.local",
+        "dvc_data.hashfile.status", "flatten_dict", "fsspec.implementations.memory", "networkx", "pandas",
+        "platformdirs.unix", "pyarrow.csv", "pyarrow.pandas_compat", "pyarrow.parquet", "rich.progress",
+        "ruamel.yaml.mergevalue",
     ),
 }  # fmt: skip
 HIGH = 500  # descriptors from here on are nobody's
@@ -108,8 +111,11 @@ def load(what: str) -> None:
         module = path.relative_to(ROOT).with_suffix("").as_posix()
         if not module.startswith(NO_COMMAND) and path.name != "__main__.py":
             import_module(module.removesuffix("/__init__").replace("/", "."))
+    if what == "dvc":
+        import_module("dvc.cli.parser").get_main_parser()  # DVC keeps it
     pauses.shorten()
     gc.freeze()
+    large_pages.use()
 
 
 def obey(order: dict[str, Any], files: list[int]) -> None:

@@ -18,7 +18,7 @@ import sys
 import time
 from typing import Any
 
-from tests import pauses
+from tests import large_pages, pauses
 
 SUBREAPER = 36
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
@@ -56,6 +56,7 @@ def _import() -> None:
     for name in dreg.cli.COMMANDS:
         dreg.cli.load(name)
     pauses.shorten()
+    large_pages.use()
 
 
 def _obey(order: dict[str, Any]) -> Any:
