@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import pauses
+from tests.gitconfig import gitconfig
 from tests.hand_made import HandMade
 
 # CI tries the same examples every time; people try new ones with every run. How long it takes to
@@ -97,8 +98,8 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     socketserver.TCPServer.request_queue_size = 128
     home = tmp_path_factory.mktemp("home")
     (home / "gitconfig").write_text(
-        "[user]\n\tname = Ada\n\temail = ada@example.com\n"
-        '[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n'
+        gitconfig("Ada", "ada@example.com")
+        + '[init]\n\tdefaultBranch = main\n[protocol "file"]\n\tallow = always\n'
     )
     for name in ("hooks", "info"):  # git's own template has a dozen examples of hooks as well
         (home / "git" / name).mkdir(parents=True)

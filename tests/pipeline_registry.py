@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests import forked
 from tests.done import Done
+from tests.gitconfig import gitconfig
 
 BIN = Path(sys.executable).parent
 
@@ -134,8 +135,8 @@ class PipelineRegistry:
         registry.write(".dvc/.gitignore", "/config.local\n/tmp\n/cache\n")
         registry.write(".dvcignore", "# Add patterns of files dvc should ignore\n")
         registry.git("init", "--quiet", "--initial-branch=main")
-        registry.git("config", "user.name", "Tester")
-        registry.git("config", "user.email", "tester@example.com")
+        with (root / ".git" / "config").open("a") as config:
+            config.write(gitconfig("Tester", "tester@example.com"))
         for name in names:
             registry.add(name)
         return registry

@@ -17,6 +17,7 @@ import pytest
 
 from tests import forked
 from tests.done import Done
+from tests.gitconfig import gitconfig
 
 NAME = "toy"
 OUTER = ("DREG_REPO", "DVC_REPO", "DREG_REMOTE", "DVC_REMOTE", "DVC_DATA_VERSION", "DREG_MIRROR")
@@ -107,7 +108,7 @@ def made_registry(tmp_path_factory: pytest.TempPathFactory) -> SmallRegistry:
         "GIT_CONFIG_NOSYSTEM": "1",
         "NO_COLOR": "1",
     }
-    (home / "gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.com\n")
+    (home / "gitconfig").write_text(gitconfig("A", "a@example.com"))
     made = SmallRegistry(home, environment)
     made.ok("init", "registry", folder=home)
     made.ok("new", NAME, "--kind", "tabular")

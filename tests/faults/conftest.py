@@ -13,6 +13,7 @@ import pytest
 from dreg.core.template_record import parse_record, record_json, record_path, recorded
 from tests.faults.commands import COMMANDS, HERBS, Undisturbed
 from tests.faults.worlds import OTHER, UNTRACKED, World, Zygote
+from tests.gitconfig import gitconfig
 from tests.pipeline_registry import PipelineRegistry
 from tests.small_registry import NAME, SmallRegistry
 from tests.test_signed import ssh_key
@@ -98,7 +99,7 @@ def quick_world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def pushed(made: PipelineRegistry, *run: str) -> World:
     """The world of a registry whose datasets are run, committed and pushed."""
     home = made.root.parent
-    (home / "gitconfig").write_text("[user]\n\tname = A\n\temail = a@example.com\n")
+    (home / "gitconfig").write_text(gitconfig("A", "a@example.com"))
     environment = {
         **{k: v for k, v in made.environment.items() if not k.startswith("DREG_")},
         "DVC_SITE_CACHE_DIR": str(home / "site"),
