@@ -126,7 +126,14 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="session")
+def nothing_made(tmp_path_factory: pytest.TempPathFactory) -> HandMade:
+    """The original that tests copy."""
+    home = tmp_path_factory.mktemp("by-hand")
+    return HandMade(home, {"DREG_CACHE": str(home / "cache")})
+
+
 @pytest.fixture
-def hand_made(tmp_path: Path) -> HandMade:
+def hand_made(nothing_made: HandMade, tmp_path: Path) -> HandMade:
     """A registry whose releases a test makes by hand, and an empty training repository."""
-    return HandMade(tmp_path, {"DREG_CACHE": str(tmp_path / "cache")})
+    return nothing_made.copy(tmp_path)

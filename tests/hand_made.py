@@ -74,7 +74,8 @@ class HandMade:
         shutil.copytree(self.home, home, symlinks=True, dirs_exist_ok=True)
         moved = {k: v.replace(str(self.home), str(home)) for k, v in self.environment.items()}
         made = HandMade(home, moved, config=self.config, made=dict(self.made))
-        made.git("remote", "set-url", "origin", str(made.bare))
+        config = made.path / ".git" / "config"
+        config.write_text(config.read_text().replace(str(self.bare), str(made.bare)))
         return made
 
     @property
