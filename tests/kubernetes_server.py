@@ -387,7 +387,7 @@ class KubernetesApi(ThreadingHTTPServer):
 @pytest.fixture
 def kubernetes() -> Iterator[KubernetesApi]:
     server = KubernetesApi()
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from pathlib import Path
 
 import pytest
 
@@ -13,17 +14,23 @@ from tests.test_release_manner import elsewhere
 TAG = f"{NAME}-v1.0.0"
 
 
-@pytest.fixture
-def two(ready: SmallRegistry) -> SmallRegistry:
-    """A clone that made 1.0.0 without pushing it and was then set back to a 1.0.0 of another's."""
-    other = elsewhere(ready, commit=True)
-    ready.ok("release", NAME, "--no-push")
+@pytest.fixture(scope="module")
+def made(run_registry: SmallRegistry, tmp_path_factory: pytest.TempPathFactory) -> SmallRegistry:
+    made = run_registry.copy(tmp_path_factory.mktemp("two"))
+    other = elsewhere(made, commit=True)
+    made.ok("release", NAME, "--no-push")
     other.drop_column("leaf_mm")
     other.release()
-    ready.git("fetch", "-q", "--no-tags", "origin")
-    ready.git("reset", "-q", "--hard", "origin/main")
-    ready.ok("run", NAME)
-    return ready
+    made.git("fetch", "-q", "--no-tags", "origin")
+    made.git("reset", "-q", "--hard", "origin/main")
+    made.ok("run", NAME)
+    return made
+
+
+@pytest.fixture
+def two(made: SmallRegistry, tmp_path: Path) -> SmallRegistry:
+    """A clone that made 1.0.0 without pushing it and was then set back to a 1.0.0 of another's."""
+    return made.copy(tmp_path)
 
 
 def objects(two: SmallRegistry) -> tuple[str, str]:

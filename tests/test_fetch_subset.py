@@ -29,7 +29,9 @@ def parquet(seed: int) -> bytes:
     table = pa.table(
         {
             "text": [f"sample {i}" for i in range(ROWS)],
-            "pixels": [random.bytes(100) for _ in range(ROWS)],
+            "pixels": pa.FixedSizeBinaryArray.from_buffers(
+                pa.binary(100), ROWS, [None, pa.py_buffer(random.bytes(100 * ROWS))]
+            ).cast(pa.binary()),
             "label": random.integers(0, 10, ROWS),
         }
     )

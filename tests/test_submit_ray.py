@@ -122,7 +122,7 @@ class Broken(BaseHTTPRequestHandler):
 def broken():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Broken)
     server.answers, server.asked = [], []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     yield server
     server.shutdown()
     server.server_close()
