@@ -6,8 +6,11 @@ import os
 import shutil
 import signal
 import socketserver
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,9 @@ from tests.hand_made import HandMade
 settings.register_profile("people", suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("people"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "people")
+
+# What pytest makes of the code of tests takes longer to make than all imports take: it is kept, whatever the environment says.
+sys.dont_write_bytecode = False
 
 pytest_plugins = [
     "tests.s3_server",
@@ -62,6 +68,27 @@ def pytest_configure() -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """One more than there are cores: tests wait, for servers and for what they start."""
     return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of all tests, each worker imports others first: what one makes of their code the next one finds."""
+    name, workers = (
+        os.environ.get("PYTEST_XDIST_WORKER"),
+        os.environ.get("PYTEST_XDIST_WORKER_COUNT"),
+    )
+    if not name or session.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
+    files = sorted(Path(__file__).parent.rglob("test_*.py"))
+    first = len(files) * int(name.removeprefix("gw")) // int(workers or 1)
+    for file in files[first:] + files[:first]:
+        if str(file.parent) not in sys.path:
+            sys.path.insert(0, str(file.parent))  # as pytest does
+        with suppress(Exception, pytest.skip.Exception):  # pytest tells of it when it gets there
+            import_module(file.stem)
+
+
+def pytest_collection_finish() -> None:
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
