@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from deploy.services import server as servers
 from deploy.services.environment import PORTS
@@ -30,6 +29,21 @@ def services(folder: Path, environment: Mapping[str, str]) -> list[Server]:
     return [kind(folder, environment) for kind in (MLflow, S3, Postgres)]
 
 
+class BrokenOff(Exception):
+    """Somebody wants it ended: with Ctrl-C, or SIGTERM."""
+
+
+# A signal is noted, and looked at between the steps: raised wherever it comes, as Python would, it gets lost in
+# callbacks, and between the start of a server and the note of its number nobody could stop that again.
+_wanted: list[int] = []
+
+
+def go_on() -> None:
+    """Raises BrokenOff once somebody wants it ended."""
+    if _wanted:
+        raise BrokenOff
+
+
 def start(folder: Path, environment: Mapping[str, str]) -> None:
     """Return when each answers. What this call started it stops again where one does not, or somebody breaks it off."""
     wanted = services(folder, environment)
@@ -43,9 +57,11 @@ def start(folder: Path, environment: Mapping[str, str]) -> None:
         started: list[Server] = []
         try:
             for server in missing:
+                go_on()
                 started.append(server)
                 servers.spawn(server)
-            said = {server.name: servers.until_it_answers(server) for server in wanted}
+            said = {server.name: servers.until_it_answers(server, go_on) for server in wanted}
+            go_on()
         except BaseException:
             for server in started:
                 servers.stop(server)
@@ -79,20 +95,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("what", choices=("start", "stop"))
     parser.add_argument("--state", type=Path, default=STATE, metavar="DIR", help="data and logs")
     given = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _break_off)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: _wanted.append(number))
     try:
         {"start": start, "stop": stop}[given.what](given.state.absolute(), os.environ)
+    except BrokenOff:
+        return 128 + _wanted[0]
     except DregError as error:
         out.error(error)
         return error.exit_code
-    except KeyboardInterrupt:
-        return 130
     return 0
-
-
-def _break_off(number: int, _: object) -> NoReturn:
-    """As a Ctrl-C does: what was started is stopped again."""
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -115,10 +115,13 @@ def spawn(server: Server) -> None:
         os.close(lock)
 
 
-def until_it_answers(server: Server) -> str:
-    """What it says of itself, once it does. Raises Outside where it ends before, or takes too long."""
+def until_it_answers(server: Server, go_on: Callable[[], None]) -> str:
+    """What it says of itself, once it does. Raises Outside where it ends before, or takes too long, and
+    what `go_on` raises between two tries.
+    """
     deadline = time.monotonic() + PATIENCE
     while True:
+        go_on()
         try:
             return server.ask()
         except NotYet as error:
