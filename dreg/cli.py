@@ -25,6 +25,7 @@ import typer.main
 import typer.models
 
 from dreg import __version__
+from dreg.adapters.ending import raise_swallowed_again
 from dreg.errors import BadRequest, DregError, Lasting
 from dreg.output import out
 
@@ -180,6 +181,7 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 refused, 2 bad request, 3 something outside failed."""
     # Imports make many objects and no garbage: collecting in between costs a short command 5 %.
     gc.set_threshold(100_000)
+    raise_swallowed_again()
     if os.environ.get("_DREG_COMPLETE") == "complete_bash":
         from dreg.completion import complete_in_bash
 

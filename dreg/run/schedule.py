@@ -6,14 +6,16 @@ import functools
 import graphlib
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from queue import SimpleQueue
 
 from dreg.adapters.claims import Claims
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.reproduce import Attempt
+from dreg.adapters.ending import held_back
 from dreg.adapters.yaml_files import shown
 from dreg.errors import DregError
 from dreg.output import out
@@ -45,8 +47,13 @@ class Schedule:
         processes = Processes(self.root, self.environment, forking=True)
         fates: dict[str, Fate] = {}
         running: dict[Future[Fate], str] = {}
+        ended: SimpleQueue[Future[Fate] | None] = SimpleQueue()
         total = sum(self.plan.stages.values())
-        with ThreadPoolExecutor(jobs) as threads, out.progress("running", total, "stages") as step:
+        with (
+            held_back(wake=lambda: ended.put(None)) as signals,
+            ThreadPoolExecutor(jobs) as threads,
+            out.progress("running", total, "stages") as step,
+        ):
             try:
                 while sorter.is_active():
                     # What takes longest first, so that nothing long is left when all else is done.
@@ -56,12 +63,14 @@ class Schedule:
                             sorter.done(name)
                         else:
                             work = functools.partial(self._run, name, processes, step)
-                            running[threads.submit(work)] = name
-                    if running:
-                        for future in wait(running, return_when=FIRST_COMPLETED).done:
-                            name = running.pop(future)
-                            fates[name] = future.result()
-                            sorter.done(name)
+                            future = threads.submit(work)
+                            running[future] = name
+                            future.add_done_callback(ended.put)
+                    signals.heed()
+                    if running and (first := ended.get()):
+                        name = running.pop(first)
+                        fates[name] = first.result()
+                        sorter.done(name)
             except BaseException as reason:
                 if isinstance(reason, KeyboardInterrupt):
                     out.note("stopping; the same command takes up where it was")

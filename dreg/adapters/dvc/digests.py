@@ -146,10 +146,9 @@ def _read(unread: Mapping[str, tuple[Stamp, Notes]], advance: Advance) -> dict[s
     if sum(stamp[0] for stamp, _ in unread.values()) < WORTH_THREADS:
         read_all = [read(name) for name in unread]
     else:
-        from concurrent.futures import ThreadPoolExecutor
+        from dreg.adapters.objects import many
 
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
-            read_all = list(threads.map(read, unread))
+        read_all = many([functools.partial(read, name) for name in unread], os.cpu_count() or 1)
     return {name: md5 for name, md5 in read_all if md5}
 
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
+from dreg.adapters.ending import held_back
+
 IN_FLIGHT = 64
 
 T = TypeVar("T")
@@ -26,7 +28,7 @@ def many(jobs: Sequence[Callable[[], T]], in_flight: int = IN_FLIGHT) -> list[T]
 def for_each(items: Iterable[T], work: Callable[[T], object], in_flight: int = IN_FLIGHT) -> None:
     """`work` on every item, up to `in_flight` at once; the first failure ends the rest.
 
-    Nothing is at work any more when this returns or raises.
+    Nothing is at work any more when this returns or raises, be it that a signal ends it.
     """
     if in_flight <= 1:
         for item in items:
@@ -36,7 +38,7 @@ def for_each(items: Iterable[T], work: Callable[[T], object], in_flight: int = I
     failures: list[BaseException] = []
 
     def worker() -> None:
-        while not ended.is_set():
+        while not (ended.is_set() or signals.came):
             with taking:
                 item, there = _next(waiting)
             if not there:
@@ -49,16 +51,17 @@ def for_each(items: Iterable[T], work: Callable[[T], object], in_flight: int = I
 
     # Plain threads: a pool's import costs more than asking a store for a few objects.
     threads = [threading.Thread(target=worker, name=f"objects-{n}") for n in range(in_flight)]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        ended.set()
-        for thread in threads:
-            if thread.ident is not None:
+    with held_back() as signals:
+        try:
+            for thread in threads:
+                thread.start()
+            for thread in threads:
                 thread.join()
+        finally:
+            ended.set()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
     if failures:
         raise failures[0]
 
