@@ -135,15 +135,16 @@ def _harmful(path: str) -> str | None:
     if not plain and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in path):
         return "with signs in it that a terminal obeys"
     folder, _, name = path.rpartition("/")
-    return (_harmful_folder(folder) if folder else None) or _harmful_name(name)
+    return (_harmful_folder(folder) if folder else None) or harmful_name(name)
 
 
 @functools.lru_cache(4096)
 def _harmful_folder(path: str) -> str | None:
-    return next((why for part in path.split("/") if (why := _harmful_name(part))), None)
+    return next((why for part in path.split("/") if (why := harmful_name(part))), None)
 
 
-def _harmful_name(part: str) -> str | None:
+def harmful_name(part: str) -> str | None:
+    """The same of a name without folders, by its letters."""
     # HFS+ leaves out what cannot be seen, Windows what a name ends in.
     name = part if part.isascii() else "".join(filter(_is_seen, part))
     name = name.casefold()

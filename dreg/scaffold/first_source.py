@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +19,22 @@ from dreg.adapters.inferring.images import (
     zipped,
 )
 from dreg.adapters.inferring.tables import TABLES
+from dreg.adapters.scratch import scratch_folder
 from dreg.core.inferred import name_in_yaml
+from dreg.core.receipt import harmful_name
 from dreg.core.secrets import without_secrets
+from dreg.core.sources.called import called
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 from dreg.scaffold.looking import DOCUMENTS, First, Told, looked_at
 
-KINDS = ("tabular", "text", "image", "vlm", "documents")
+ENDINGS_OF = {
+    "tabular": TABLES,
+    "text": TABLES,
+    "image": (".zip",),
+    "vlm": (".zip",),
+    "documents": DOCUMENTS,
+}
 READ = {
     "image": f"files in CLASS/NAME of {', '.join(ENDINGS)}",
     "vlm": "captions.json and files in images/",
@@ -49,12 +57,13 @@ def from_url(url: str, kind: str) -> Told:
             hint="use http:// or https://, without a password; a file: --from FILE",
         )
     refuse_kind(kind)
-    name = file_name(unquote(parts.path.rpartition("/")[2]))
-    path, sha256, size = fetched(url, Cache.of_user())
-    with tempfile.TemporaryDirectory(prefix="dreg-source-") as scratch:
-        called = Path(scratch) / name  # in the cache it is called by its checksum
-        called.symlink_to(path.absolute())
-        first = First(name, called, sha256, size, f"http: {name_in_yaml(url)}")
+    found = fetched(url, Cache.of_user())
+    own = unquote(parts.path.rpartition("/")[2])
+    name = called([url, found.url], found.headers, ENDINGS_OF[kind]) or file_name(own)
+    with scratch_folder() as scratch:
+        path = scratch / name  # in the cache it is called by its checksum
+        path.symlink_to(found.path.absolute())
+        first = First(name, path, found.sha256, found.size, f"http: {name_in_yaml(url)}")
         told = looked_at([first], kind)
     if without_secrets(url) == url:
         return told
@@ -83,25 +92,25 @@ def from_file(given: str, kind: str) -> Told:
         for path in paths:
             if path.name.startswith((".", "-")):
                 raise BadRequest(f"`{path.name}` begins with a sign", hint="rename it")
-            name, content = file_name(path.name), path.read_bytes()
-            sha256 = hashlib.sha256(content).hexdigest()
+            name = file_name(path.name)
+            sha256, size = checksum(path)
             if name.lower() in {first.name.lower() for first in firsts}:
                 raise BadRequest(
                     f"two files would be called `{name}`, where case does not count",
                     hint="rename one of them",
                 )
-            if len(content) <= LARGEST_IN_GIT:
+            if size <= LARGEST_IN_GIT:
                 mirror = f"file: source/{name}"
-                files[f"source/{name}"] = content
+                files[f"source/{name}"] = path.read_bytes()
             else:
                 mirror = f"local: {name}"
-                remember(sha256, content)
+                remember(path, sha256, size)
                 notes.append(
                     f"{name} is too large for git: `dreg run` finds it in the download cache here, elsewhere "
                     f"below the folder that DREG_MIRROR names; add a mirror to "
                     f"{'sources' if kind == 'documents' else 'params'}.yaml"
                 )
-            firsts.append(First(name, path, sha256, len(content), mirror))
+            firsts.append(First(name, path, sha256, size, mirror))
         told = looked_at(firsts, kind)
     return Told(told.answers, files, (*told.notes, *notes))
 
@@ -110,9 +119,10 @@ def from_file(given: str, kind: str) -> Told:
 def files_of(place: Path, kind: str) -> Iterator[list[Path]]:
     """The files that are meant; a folder of images as one archive."""
     if place.is_dir() and kind in ("image", "vlm"):
-        with tempfile.TemporaryDirectory(prefix="dreg-images-") as scratch:
-            archive = Path(scratch) / f"{file_name(place.resolve().name)}.zip"
-            archive.write_bytes(zipped(place) if kind == "image" else captioned(place))
+        with scratch_folder() as scratch:
+            archive = scratch / f"{file_name(place.resolve().name)}.zip"
+            with archive.open("xb") as file:
+                (zipped if kind == "image" else captioned)(place, file)
             yield [archive]
     elif place.is_dir():
         what, suffixes = ("document", DOCUMENTS) if kind == "documents" else ("table", TABLES)
@@ -145,27 +155,42 @@ def left_out(place: Path, kind: str, taken: list[Path]) -> Iterator[str]:
         yield f"{numbered(len(others), 'file')} left out: {some}{more} (read are {READ[kind]})"
 
 
-def remember(sha256: str, content: bytes) -> None:
-    """Keep a file in the download cache, as if it had been fetched."""
+def checksum(path: Path) -> tuple[str, int]:
+    """Its SHA-256 and its bytes, however many they are."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()
+
+
+def remember(path: Path, sha256: str, size: int) -> None:
+    """Keep a file in the download cache, as if it had been fetched. Raises BadRequest if it changes meanwhile."""
     from dreg.adapters.sources import Cache
+    from dreg.adapters.sources.cache import chunks
+    from dreg.adapters.sources.unavailable import Mismatch
 
     cache = Cache.of_user()
-    with cache.locked(sha256):
-        cache.keep(sha256, len(content), [content])
+    try:
+        with cache.locked(sha256), path.open("rb") as file:
+            cache.keep(sha256, size, chunks(file))
+    except Mismatch as error:
+        raise BadRequest(
+            f"`{path}` changed while it was read", hint="the same again, once it is written"
+        ) from error
 
 
 def refuse_kind(kind: str) -> None:
     """Raises BadRequest for a kind whose sources cannot be looked at."""
-    if kind not in KINDS:
+    if kind not in ENDINGS_OF:
         raise BadRequest(
             f"a dataset of kind {kind} starts with its sample",
-            hint=f"without --source and --from; they are for {', '.join(KINDS)}",
+            hint=f"without --source and --from; they are for {', '.join(ENDINGS_OF)}",
         )
 
 
 def file_name(name: str) -> str:
     """`name` with only what is safe in a path and in YAML. Raises BadRequest when nothing is left."""
     plain = ODD.sub("-", name).strip("-.")
+    if harmful := harmful_name(plain):
+        raise BadRequest(f"the source is called `{plain}`, {harmful}", hint="rename the file")
     if not plain:
         raise BadRequest("the source has no file name", hint="name the file itself")
     if "." in name and "." not in plain:

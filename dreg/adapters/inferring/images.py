@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import zipfile
 from collections import Counter
@@ -10,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dreg.adapters.image_files import (
     CAPTIONS,
@@ -59,7 +58,7 @@ def members_of(archive: Path) -> list[str]:
         ) from error
 
 
-def zipped(folder: Path) -> bytes:
+def zipped(folder: Path, into: BinaryIO) -> None:
     """The images of a folder of classes as an archive that has the same bytes every time.
 
     Raises BadRequest for a folder without any, naming one where such classes are.
@@ -72,7 +71,7 @@ def zipped(folder: Path) -> bytes:
             f"`{folder}` itself has no folder that is a class of images",
             hint=f"`{other.name}` looks like one: --from {other.parent}" if other else HINT,
         )
-    return archived(folder, images)
+    archive_of(folder, images, into)
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -80,9 +79,9 @@ def images_below(folder: Path) -> list[Path]:
     return [p for p in files_below(folder) if is_image(p.name) and p.parent.parent == folder]
 
 
-def captioned(folder: Path) -> bytes:
+def captioned(folder: Path, into: BinaryIO) -> None:
     """A folder with captions.json and images/ as an archive that has the same bytes every time."""
-    return archived(folder, captioned_below(folder))
+    archive_of(folder, captioned_below(folder), into)
 
 
 def captioned_below(folder: Path) -> list[Path]:
@@ -91,14 +90,12 @@ def captioned_below(folder: Path) -> list[Path]:
     return told + [p for p in files_below(folder) if p.parent == folder / "images"]
 
 
-def archived(folder: Path, paths: Sequence[Path]) -> bytes:
-    """Files below the folder as an archive: stored, and without their times."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_STORED) as archive:
+def archive_of(folder: Path, paths: Sequence[Path], into: BinaryIO) -> None:
+    """Write files below the folder as an archive: stored, and without their times."""
+    with zipfile.ZipFile(into, "w", zipfile.ZIP_STORED) as archive:
         for path in paths:
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
             archive.writestr(entry, path.read_bytes())
-    return memory.getvalue()
 
 
 def captions_in(archive: Path) -> tuple[list[str], list[str]]:

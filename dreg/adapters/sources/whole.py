@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import requests
 
@@ -17,6 +18,13 @@ from dreg.adapters.sources.http import (
 
 def whole(session: requests.Session, url: str) -> Iterator[bytes]:
     """The bytes at `url`, all that its server announced. Raises Unavailable or Interrupted saying why not."""
+    with answered(session, url) as answer:
+        yield from content(answer)
+
+
+@contextmanager
+def answered(session: requests.Session, url: str) -> Iterator[requests.Response]:
+    """The answer's head, after redirects; its content is yet to come. Raises as `whole`."""
     headers = {"Accept-Encoding": "identity"}
     timeout = (CONNECT_SECONDS, READ_SECONDS)
     with (
@@ -25,7 +33,10 @@ def whole(session: requests.Session, url: str) -> Iterator[bytes]:
     ):
         if answer.status_code != requests.codes.ok:
             raise declined(answer)
-        while chunk := answer.raw.read(
-            CHUNK, decode_content=False
-        ):  # which counts what was announced
-            yield chunk
+        yield answer
+
+
+def content(answer: requests.Response) -> Iterator[bytes]:
+    """Its bytes, within the block of `answered`."""
+    while chunk := answer.raw.read(CHUNK, decode_content=False):  # which counts what was announced
+        yield chunk
