@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dreg.core import wording
 from dreg.core.shares import exceeds, over
 from dreg.core.wording import as_markdown, numbered, printable, tick
+
+DREG = Path(wording.__file__).parents[1]
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,36 @@ def test_a_share_that_is_just_met_is_not_exceeded(percent):
 def test_of_nothing_anything_is_more():
     assert exceeds(1, 0, 0.5)
     assert not exceeds(0, 0, 0.5)
+
+
+COUNTED = {
+    "bytes", "files", "images", "rows", "vectors", "classes", "tags", "samples", "objects", "columns",
+    "datasets", "passages", "READMEs",
+}  # fmt: skip
+MANY = ("of", "more than", "at least")  # what is told only of several, or of a bound
+
+
+def plurals(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """A value that is followed by a plural in a text: the line, and the value."""
+    for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)):
+        for before, value, after in zip(
+            [None, *text.values], text.values, text.values[1:], strict=False
+        ):
+            if not (isinstance(value, ast.FormattedValue) and isinstance(after, ast.Constant)):
+                continue
+            said = str(before.value) if isinstance(before, ast.Constant) else ""
+            noun = re.match(r" (\w+)", str(after.value))
+            asked = ast.unparse(value.value)
+            if (
+                noun
+                and noun[1] in COUNTED
+                and not said.rstrip().endswith(MANY)
+                and not asked.isupper()
+            ):
+                yield value.lineno, f"{asked} {noun[1]}"
+
+
+def test_whatever_is_counted_is_right_in_number():
+    modules = [path for path in DREG.rglob("*.py") if "templates" not in path.parts]
+    odd = {str(path): [*plurals(ast.parse(path.read_text()))] for path in modules}
+    assert {path: found for path, found in odd.items() if found} == {}

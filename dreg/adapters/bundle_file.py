@@ -13,6 +13,7 @@ from typing import BinaryIO
 from dreg.adapters.objects.place import CHUNK
 from dreg.core.bundle import ABOUT, GIT, MANIFEST, OBJECT
 from dreg.core.tar import BLOCK, END, header, padding, parse, untrusted
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
 
 AHEAD = 32
@@ -34,7 +35,7 @@ class BundleWriter:
             self._stream.write(chunk)
         if left:
             raise Outside(
-                f"`{name}` has not the {size} bytes that it should have",
+                f"`{name}` has not the {numbered(size, 'byte')} that it should have",
                 hint="see what is wrong: dreg fsck --remote",
             )
         self._stream.write(bytes(padding(size)))
@@ -124,7 +125,7 @@ class BundleReader:
     def get_bytes(self, name: str, limit: int) -> bytes:
         """The whole member. Raises Refused if it has more than `limit` bytes."""
         if self.members[name].size > limit:
-            raise untrusted(f"`{name}` in it is larger than {limit} bytes")
+            raise untrusted(f"`{name}` in it is larger than {numbered(limit, 'byte')}")
         return b"".join(self.read(name))
 
     def _scan(self) -> Iterator[Member]:
@@ -142,7 +143,7 @@ class BundleReader:
             seen.add(name)
             at += BLOCK
             if at + size + padding(size) + len(END) > end:
-                raise untrusted(f"it is too short for the {size} bytes of {name!r}")
+                raise untrusted(f"it is too short for the {numbered(size, 'byte')} of {name!r}")
             yield Member(name, at, size)
             at += size + padding(size)
         if first:

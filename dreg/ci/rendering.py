@@ -13,6 +13,7 @@ from dreg.adapters.written import written
 from dreg.core.ci.cluster import argo_file, ray_file
 from dreg.core.ci.compute import COMPUTE_TYPES, compute_type
 from dreg.core.ci.workflows import filled
+from dreg.core.wording import numbered
 from dreg.errors import Refused
 from dreg.registry import Registry
 
@@ -42,7 +43,7 @@ class Rendered:
     def lines(self) -> Iterator[str]:
         yield from (f"wrote {path}" for path in self.written)
         if not self.written and not self.stale:
-            yield f"{len(self.files)} files are as they should be"
+            yield f"{numbered(len(self.files), 'file')} are as they should be"
 
 
 def workflows(*, own: bool) -> dict[str, str]:
@@ -93,7 +94,7 @@ def render(registry: Registry, *, check: bool = False, cluster: bool = False) ->
     if not stale:
         return Rendered(tuple(files), (), ())
     refused = Refused(
-        f"{len(stale)} of {len(files)} files are not what the model makes",
+        f"{len(stale)} of {numbered(len(files), 'file')} are not what the model makes",
         hint="write them: dreg ci render",
         details=stale,
     )

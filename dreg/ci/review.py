@@ -33,6 +33,7 @@ from dreg.core.gates import breaches
 from dreg.core.profile import Feature, Profile
 from dreg.core.release import last_final
 from dreg.core.violations import violations
+from dreg.core.wording import numbered
 from dreg.diff.review import Difference, compare
 from dreg.errors import DregError
 from dreg.freshness import state_of
@@ -206,7 +207,7 @@ def _words(feature: Feature | None) -> str | None:
     told = feature.type
     told += f" {'x'.join(map(str, feature.shape))}" if feature.shape else ""
     told += ", may be null" if feature.nullable else ""
-    told += f", {len(feature.classes)} classes" if feature.classes else ""
+    told += f", {numbered(len(feature.classes), 'class')}" if feature.classes else ""
     return told + (f", {feature.unit}" if feature.unit else "")
 
 

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 
 from dreg.core.tar import untrusted
+from dreg.core.wording import numbered
 
 OBJECT_LIMIT = 256 * 1024 * 1024  # bytes of one git object; the largest that GitHub takes is 100 MB
 TOTAL_LIMIT = 8 * 1024**3  # bytes of a whole history; the data itself is never in git
@@ -113,7 +114,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 def _refuse_large(size: int) -> None:
     if size > OBJECT_LIMIT:
-        raise untrusted(f"a git object of {size} bytes is in it, and {OBJECT_LIMIT} is the limit")
+        raise untrusted(
+            f"a git object of {numbered(size, 'byte')} is in it, and {OBJECT_LIMIT} is the limit"
+        )
 
 
 class _Stream:

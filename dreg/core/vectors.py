@@ -13,6 +13,7 @@ from semver import Version
 
 from dreg.core.json_text import parse_json
 from dreg.core.version import tag_of
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 
 LONGEST = 63  # bytes of a name in Postgres, which cuts what is longer without a word
@@ -100,7 +101,7 @@ def view_name(given: str | None, dataset: str) -> tuple[str, str]:
             )
         if len(part.encode()) > LONGEST:
             raise BadRequest(
-                f"`{part}` has {len(part.encode())} bytes, and a name in Postgres at most {LONGEST}",
+                f"`{part}` has {numbered(len(part.encode()), 'byte')}, and a name in Postgres at most {LONGEST}",
                 hint="choose a shorter PGVECTOR_TABLE_NAME",
             )
     return schema, name

@@ -19,6 +19,7 @@ from dreg.core.choices import Choices
 from dreg.core.freshness import State
 from dreg.core.release import Release, last_final
 from dreg.core.version import Bump
+from dreg.core.wording import numbered
 from dreg.errors import DregError
 from dreg.freshness import native_state
 from dreg.output import out
@@ -148,7 +149,7 @@ def _told_here(
     here = {tag.name: tag for tag in repository.full_tags()}
     missing = [tag.name for tag in tags if tag.name not in here]
     if missing:
-        out.phase(f"getting {len(missing)} tags")
+        out.phase(f"getting {numbered(len(missing), 'tag')}")
         publisher.fetch_tags(GIT_REMOTE, missing)
         here = {tag.name: tag for tag in repository.full_tags()}
     same = [tag for tag in tags if tag.name in here and here[tag.name].object == tag.object]

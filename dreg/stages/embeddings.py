@@ -20,6 +20,7 @@ from dreg.adapters.embedding.engines import vectors_of
 from dreg.adapters.written import written
 from dreg.core.embedding_model import WRITE, Model
 from dreg.core.passage import Passage
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
 from dreg.stages.chunks import Chunk
 from dreg.stages.documents import Document
@@ -93,5 +94,6 @@ def refuse_odd(rows: list[Passage]) -> None:
     [(key, times)] = Counter(row.key for row in rows).most_common(1)
     if times > 1:
         raise Outside(
-            f"{times} passages have the key `{key}`", hint="see where their documents come from"
+            f"{numbered(times, 'passage')} have the key `{key}`",
+            hint="see where their documents come from",
         )

@@ -26,6 +26,7 @@ from dreg.adapters.sources import Cache
 from dreg.adapters.written import written
 from dreg.adapters.yaml_files import read_yaml
 from dreg.core.sources import GitHubBlob, Local
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
 from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here
@@ -257,4 +258,4 @@ def news(before: Entries, now: Entries) -> Iterator[str]:
         elif before[file].get("sha256") != now[file]["sha256"]:
             yield f"{file}: changed"
     same = sum(before.get(file, {}).get("sha256") == one["sha256"] for file, one in now.items())
-    yield f"{len(now):,} READMEs, {same:,} of them as before"
+    yield f"{numbered(len(now), 'README')}, {same:,} of them as before"

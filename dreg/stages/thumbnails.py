@@ -20,6 +20,7 @@ from dreg.adapters.formats.file_types import ImageType, content
 from dreg.adapters.split_files import split_files
 from dreg.adapters.written import written
 from dreg.core.contract import Contract
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
 from dreg.stages.progress import say
 from dreg.stages.workspace import Workspace, here
@@ -57,8 +58,8 @@ def write(image: str = "image", per_class: int = 10) -> None:
     Image.fromarray(sheet(rows, per_class)).save(memory, "PNG", compress_level=0)
     with written(workspace.data / FILE) as file:
         file.write(memory.getvalue())
-    of = f" of {len(rows):,} classes" if contract.classes else ""
-    say(f"{FILE}: {sum(map(len, rows)):,} images{of}")
+    of = f" of {numbered(len(rows), 'class')}" if contract.classes else ""
+    say(f"{FILE}: {numbered(sum(map(len, rows)), 'image')}{of}")
 
 
 def first_of_each(

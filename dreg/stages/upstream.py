@@ -15,6 +15,7 @@ from dreg.adapters.layout import Layout
 from dreg.adapters.sources.cache import chunks
 from dreg.adapters.written import written
 from dreg.core.freshness import UNCACHED, State, whole
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Refused
 from dreg.stages.progress import say
 from dreg.stages.workspace import here
@@ -38,7 +39,7 @@ def place() -> None:
         refuse_unfinished(other)
         target = workspace.raw / name if len(names) > 1 else workspace.raw
         copied = list(copy(other.data / "processed", target))
-        say(f"{name}: {len(copied):,} files, {sum(copied):,} bytes")
+        say(f"{name}: {numbered(len(copied), 'file')}, {numbered(sum(copied), 'byte')}")
 
 
 def refuse_unfinished(other: Layout) -> None:

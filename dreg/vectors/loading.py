@@ -10,6 +10,7 @@ from dreg.adapters.claims import patience
 from dreg.api.dataset import Dataset
 from dreg.api.loading import load as resolve
 from dreg.core.vectors import ADDED, Record, declaration, incompatible, superfluous, table_name
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside, Refused
 from dreg.output import count, out
 from dreg.vectors.database import Database, opened
@@ -47,17 +48,16 @@ class Loaded:
         would = "would " if self.dry_run else ""
         what = f"{self.dataset} {self.version}"
         if not (self.loaded or self.swapped):
-            yield f"{self.view} serves {what} already ({count(self.rows)} vectors)"
+            yield f"{self.view} serves {what} already ({numbered(self.rows, 'vector')})"
         else:
             from_ = f" instead of {self.previous}" if self.previous else ""
             yield f"{self.view} {'would serve' if would else 'serves'} {what}{from_}"
-            did = "load" if self.loaded else "find"
-            told = f"would {did}" if would else {"load": "loaded", "find": "was there"}[did]
-            yield f"  table   {self.table}: {count(self.rows)} vectors of {self.dimension}, {told}"
+            did = ("would load", "loaded") if self.loaded else ("would find", "was there")
+            of = f"{numbered(self.rows, 'vector')} of {self.dimension}"
+            yield f"  table   {self.table}: {of}, {did[0 if self.dry_run else 1]}"
             yield f"  model   {self.model}"
             yield f"  server  {self.database}"
-        for name in self.dropped:
-            yield f"  {would}drop{'' if would else 'ped'} {name}"
+        yield from (f"  {would}drop{'' if would else 'ped'} {name}" for name in self.dropped)
 
 
 @dataclass(frozen=True)
@@ -257,10 +257,10 @@ def _fill(database: Database, planned: Plan, dataset: Dataset) -> None:
         rows = filling.copy(database.connection, (schema, name), columns, files, advance)
     if rows != record.rows:
         raise Outside(
-            f"{record.called} has {count(rows)} rows, and its metadata.json says {count(record.rows)}",
+            f"{record.called} has {numbered(rows, 'row')}, and its metadata.json says {count(record.rows)}",
             hint="tell the registry's owner; what is served is as before",
         )
-    out.phase(f"building the index of {count(rows)} vectors")
+    out.phase(f"building the index of {numbered(rows, 'vector')}")
     profile = dataset.profile
     filling.finish(
         database.connection,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from dreg.core.vectors import Record, of_version, versions
 from dreg.core.version import parse_version
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 from dreg.output import count
 from dreg.vectors.database import Database, opened
@@ -61,7 +62,7 @@ class Searched:
         for number, passage in enumerate(self.passages, 1):
             yield from passage.lines(number)
             yield ""
-        of = f"{count(len(self.passages))} of {count(self.passages_in_all)} passages"
+        of = f"{count(len(self.passages))} of {numbered(self.passages_in_all, 'passage')}"
         yield f"{of} of {self.dataset} {self.version}"
 
 

@@ -12,6 +12,7 @@ from dreg.adapters.objects.transfer import Downloads, Wanted, fetch_one
 from dreg.core.remotes import SCHEMES, Remote
 from dreg.core.secrets import without_credentials
 from dreg.core.stored import Stored
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
 
 
@@ -127,7 +128,7 @@ class Store(Downloads):
             data += chunk
             if len(data) > limit:
                 raise Outside(
-                    f"the object `{key}` on {self.location} is larger than {limit} bytes",
+                    f"the object `{key}` on {self.location} is larger than {numbered(limit, 'byte')}",
                     hint="it is not what it should be; tell the registry's owner",
                 )
         return bytes(data)

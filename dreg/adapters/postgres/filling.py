@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dreg.adapters.figures.arrays import values
 from dreg.core.vectors import LONGEST
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def columns_of(
             )
         if len(name.encode()) > LONGEST:
             raise BadRequest(
-                f"column `{name}` has {len(name.encode())} bytes, and a name in Postgres at most {LONGEST}",
+                f"column `{name}` has {numbered(len(name.encode()), 'byte')}, and a name in Postgres at most {LONGEST}",
                 hint="have the pipeline give it a shorter name",
             )
     return found

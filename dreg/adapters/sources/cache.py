@@ -17,6 +17,7 @@ from dreg.adapters.cache import cache_place
 from dreg.adapters.cache_entries import used
 from dreg.adapters.sources.unavailable import Mismatch, Unavailable
 from dreg.adapters.written import written
+from dreg.core.wording import numbered
 from dreg.errors import Outside
 
 CHUNK = 1 << 20
@@ -115,7 +116,7 @@ def keep_checked(content: Iterable[bytes], sha256: str, size: int | None, target
         for chunk in content:
             seen += len(chunk)
             if size is not None and seen > size:
-                raise Mismatch(f"it has more than the {size:,} bytes that are declared")
+                raise Mismatch(f"it has more than the {numbered(size, 'byte')} that are declared")
             digest.update(chunk)
             file.write(chunk)
         check(digest.hexdigest(), sha256)

@@ -17,6 +17,7 @@ import urllib3
 from dreg.adapters.sources.cache import CHUNK, Cache, check
 from dreg.adapters.sources.unavailable import Mismatch, Unavailable
 from dreg.core.sources import Source
+from dreg.core.wording import numbered
 
 CONNECT_SECONDS = 5.0  # a machine without internet learns it soon, and goes on to the next mirror
 READ_SECONDS = 60.0
@@ -166,7 +167,9 @@ class Download:
             while chunk := response.raw.read1(CHUNK, decode_content=False):
                 self.take(chunk)
         if self.done < self.source.size:
-            raise Interrupted(f"it ended after {self.done:,} of {self.source.size:,} bytes")
+            raise Interrupted(
+                f"it ended after {self.done:,} of {numbered(self.source.size, 'byte')}"
+            )
 
     def judge(self, response: requests.Response) -> None:
         """See from the answer's head which bytes will come. Raises Interrupted or Unavailable."""
@@ -187,14 +190,16 @@ class Download:
         else:
             raise declined(response)
         if total.isdigit() and int(total) != self.source.size and "Content-Encoding" not in sent:
-            raise Mismatch(f"it has {int(total):,} bytes, not {self.source.size:,}")
+            raise Mismatch(f"it has {numbered(int(total), 'byte')}, not {self.source.size:,}")
         tag = sent.get("ETag", "")
         self.validator = None if tag.startswith("W/") else tag or sent.get("Last-Modified")
 
     def take(self, chunk: bytes) -> None:
         if self.done + len(chunk) > self.source.size:
             self.start_over()
-            raise Mismatch(f"it has more than the {self.source.size:,} bytes that are declared")
+            raise Mismatch(
+                f"it has more than the {numbered(self.source.size, 'byte')} that are declared"
+            )
         self.file.write(chunk)
         self.digest.update(chunk)
         self.done += len(chunk)
@@ -214,7 +219,7 @@ def wait_after(error: Interrupted, fruitless: int) -> None:
     if not error.reached and fruitless > 1:
         raise Unreachable(str(error)) from error
     if fruitless > RETRIES:
-        raise Unavailable(f"{error} ({fruitless} times)") from error
+        raise Unavailable(f"{error} ({numbered(fruitless, 'time')})") from error
     pause = max(error.pause, BACKOFF_SECONDS * 2**fruitless)
     time.sleep(min(pause, LONGEST_PAUSE))
 

@@ -20,6 +20,7 @@ from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.sources.cache import Cache, chunks
 from dreg.adapters.sources.unavailable import Unavailable
 from dreg.core.sources import Deb, Source, Wheel
+from dreg.core.wording import numbered
 
 Note = Callable[[str], None]
 
@@ -137,7 +138,7 @@ def private_lists(folder: Path) -> tuple[str, ...]:
 def only(folder: Path, pattern: str) -> Path:
     found = sorted(folder.glob(pattern))
     if len(found) != 1:
-        raise Unavailable(f"it gave {len(found)} files that match {pattern}")
+        raise Unavailable(f"it gave {numbered(len(found), 'file')} that match {pattern}")
     return found[0]
 
 
