@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import runpy
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -60,6 +61,22 @@ def test_a_csv_becomes_a_dataset_that_runs(garden):
     assert (contract.label, contract.key) == ("species", ("tree_id",))
     assert contract.columns["species"].classes == ("ash: tall", "no", "oak")
     assert garden.runs() == 60
+
+
+def test_a_row_that_is_corrected_stays_in_its_split(garden):
+    def split() -> dict[str, set[int]]:
+        tables = {name: pq.read_table(garden.processed / f"{name}.parquet") for name in sides}
+        return {name: set(table["tree_id"].to_pylist()) for name, table in tables.items()}
+
+    sides = ("train", "val")
+    garden.new("tabular", trees(garden))
+    garden.runs()
+    before = split()
+    raw = garden.root / "data/trees/raw/trees.csv"
+    raw.write_text(TREES.replace(";20", ";19"))  # every row has another date
+    runpy.run_path("scripts/process.py")
+    assert all(before.values())
+    assert split() == before
 
 
 def test_what_was_seen_is_a_comment_and_no_promise(garden):

@@ -156,6 +156,14 @@ def test_rows_that_come_later_leave_the_others_where_they_are(rows, more):
     assert rows_of(later_second)[: len(second)] == rows_of(second)
 
 
+def test_by_some_columns_the_others_decide_nothing():
+    table = pa.table({"id": list(range(100)), "x": ["a"] * 100})
+    corrected = table.set_column(1, "x", [["b"] * 100])
+
+    assert by_hash(table, 0.3, of=["id"])[1]["id"] == by_hash(corrected, 0.3, of=["id"])[1]["id"]
+    assert by_hash(table, 0.3)[1]["id"] != by_hash(corrected, 0.3)[1]["id"]
+
+
 def test_the_share_is_about_what_was_asked_for():
     _, held_out = by_hash(pa.table({"x": list(range(10_000))}), 0.2)
 

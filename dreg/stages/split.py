@@ -1,6 +1,6 @@
 """Splitting rows by what they say: equal rows always land in the same split.
 
-A row's split depends on nothing but the row. So a row that is in both halves by accident - a
+A row's split depends on nothing but the row, or its key where it has one. So a row that is in both halves by accident - a
 duplicate of a training row in the validation split - cannot happen, and rows added later leave the
 others where they are.
 """
@@ -19,13 +19,15 @@ from dreg.errors import BadRequest
 Item = TypeVar("Item")
 
 
-def by_hash(table: pa.Table, share: float) -> tuple[pa.Table, pa.Table]:
+def by_hash(table: pa.Table, share: float, of: Sequence[str] = ()) -> tuple[pa.Table, pa.Table]:
     """The rows of `table` in two: about `1 - share` of them, and about `share`; order is kept.
 
     A row is in the second when the SHA-256 of its values, as a number from 0 to 1, is below
-    `share`. Raises BadRequest for a share that leaves one of them without rows.
+    `share`; of those in the columns `of`, if they are given: then a row whose other values are
+    corrected stays in its split. Raises BadRequest for a share that leaves one of them without rows.
     """
-    return by_place(table, [place(row) for row in canonical(table)], share)
+    deciding = table.select(list(of)) if of else table
+    return by_place(table, [place(row) for row in canonical(deciding)], share)
 
 
 def by_place(table: pa.Table, places: Sequence[float], share: float) -> tuple[pa.Table, pa.Table]:
