@@ -7,8 +7,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from dreg.adapters.declared_sources import declared_in, other_files
 from dreg.adapters.dvc import Pipeline
+from dreg.adapters.layout import Layout
 from dreg.core.freshness import State, Verdict, whole
+from dreg.errors import Refused
 from dreg.output import out
 from dreg.registry import Dataset
 
@@ -26,10 +29,43 @@ def state_of(dataset: Dataset) -> Verdict:
     return verdict
 
 
+def refuse_other_files(root: Path, name: str) -> None:
+    """Raises Refused where a file in the pipeline's folder is not the source that it is declared to be:
+    a run would take the one from before, if it still can, and never say so."""
+    others = other_files(Layout(root, name))
+    if not others:
+        return
+    where = declared_in(Layout(root, name))
+    paths = " ".join(f"pipelines/{name}/{other.path}" for other in others)
+    listed = ", ".join(f"`{other.path}`" for other in others)
+    raise Refused(
+        f"{listed} of `{name}` is not the file that `{where}` declares"
+        if len(others) == 1
+        else f"{listed} of `{name}` are not the files that `{where}` declares",
+        hint=f"declare what was found, if that is wanted; or take it back: git restore {paths}",
+        details=[
+            line
+            for other in others
+            for line in (
+                f"{other.source.path} is declared with sha256: {other.source.sha256}, size: {other.source.size}",
+                f"{other.source.path} was found with sha256: {other.sha256}, size: {other.size}",
+            )
+        ],
+    )
+
+
 def native_state(pipeline: Pipeline) -> Verdict:
     """How things stand with a pipeline, as far as can be told without DVC. Raises BadRequest."""
     with _reading(pipeline.name) as announce:
-        return whole(pipeline.verdicts(announce))
+        verdict = whole(pipeline.verdicts(announce))
+    if verdict.state not in (State.UP_TO_DATE, State.MISSING, State.CHANGED):
+        return verdict
+    others = other_files(Layout(pipeline.root, pipeline.name))
+    if not others:
+        return verdict
+    where = declared_in(Layout(pipeline.root, pipeline.name)).rpartition("/")[2]
+    told = [f"{other.path} is not what {where} declares" for other in others]
+    return Verdict(State.CHANGED, (*told, *verdict.why))
 
 
 @contextmanager

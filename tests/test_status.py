@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline_registry import PipelineRegistry
-from tests.small_registry import NAME
+from tests.small_registry import NAME, SmallRegistry
 
 
 @pytest.fixture(scope="module")
@@ -211,3 +212,36 @@ def test_status_stays_light(registry: PipelineRegistry) -> None:
     )
     done = registry.python(code)
     assert (done.code, done.stderr) == (0, "[]\n")
+
+
+def test_a_source_that_was_edited_is_told_and_not_passed_over(ready: SmallRegistry) -> None:
+    sample = f"pipelines/{NAME}/sample/seedlings.csv"
+    declared = (ready.path / sample).read_text()
+    (ready.path / sample).write_text(f"{declared}21,4,9,mint\n")
+    (told,) = ready.ok("status", NAME, "--json").json["datasets"]
+    assert (told["state"], told["why"]) == (
+        "changed",
+        ["sample/seedlings.csv is not what params.yaml declares"],
+    )
+    done = ready.dreg("run", NAME)
+    assert done.code == 1
+    assert (
+        f"`sample/seedlings.csv` of `{NAME}` is not the file that `pipelines/{NAME}/params.yaml` declares"
+        in done.stderr
+    )
+    [found] = re.findall("was found with (sha256: .*), (size: .*)", done.stderr)
+    ready.commit_all()
+    assert f"`{NAME}` is not up to date" in ready.dreg("release", NAME).stderr
+    # Declared as it is told, it is taken.
+    for line in found:
+        ready.edit(f"pipelines/{NAME}/params.yaml", rf"{line.partition(':')[0]}: .*", line)
+    ready.ok("run", NAME)
+    assert ready.ok("check", NAME, "--json").json["datasets"][0]["samples"] == 61
+
+
+def test_a_source_that_was_edited_is_had_back_as_the_hint_says(ready: SmallRegistry) -> None:
+    sample = ready.path / f"pipelines/{NAME}/sample/seedlings.csv"
+    sample.write_text("nothing")
+    hint = ready.dreg("run", NAME).stderr.rpartition("take it back: ")[2]
+    ready.git(*hint.strip().removeprefix("git ").split())
+    ready.ok("run", NAME)

@@ -13,7 +13,7 @@ from dreg.adapters.dvc import Pipeline
 from dreg.core.ci.compute import compute_type
 from dreg.core.freshness import State
 from dreg.errors import BadRequest, DregError, Outside, Refused
-from dreg.freshness import native_state, state_of
+from dreg.freshness import native_state, refuse_other_files, state_of
 from dreg.output import count, table
 from dreg.registry import Dataset, Registry, unknown_dataset
 from dreg.run.plan import Fate, Plan, in_order
@@ -198,6 +198,7 @@ def _plan(registry: Registry, wanted: list[str]) -> Plan:
         plan.needs[name] = set()
         try:
             pipeline = Pipeline(registry.root, name)
+            refuse_other_files(registry.root, name)
             upstream = registry.dataset(name).contract().upstream
             for other in upstream:
                 if other not in registry.names:
