@@ -94,7 +94,7 @@ def test_not_pushed_the_bytes_are_there_and_commit_and_tag_are_here(ready):
 def test_the_next_release_pushes_what_was_not(ready):
     (made,) = ready.ok("release", NAME, "--no-push", "--json").json["releases"]
     said = refused(ready, "release", NAME, "--no-push")
-    assert "waits for being pushed" in said
+    assert "was made here and never pushed, and waits for that" in said
     (done,) = ready.ok("release", NAME, "--json").json["releases"]
     for key in (
         "state",
@@ -113,6 +113,20 @@ def test_the_next_release_pushes_what_was_not(ready):
     assert (
         tip == made["commit"] == ready.git("rev-parse", "toy-v1.0.0^{commit}", folder=ready.remote)
     )
+    assert ready.git("for-each-ref", "refs/dreg") == ""
+    assert "nothing to release" in ready.ok("release", NAME).stdout
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_was_released_before_there_was_a_git_remote_is_pushed_once_there_is(ready, by_hand):
+    ready.git("remote", "remove", "origin")
+    (made,) = ready.ok("release", NAME, "--json").json["releases"]
+    ready.git("remote", "add", "origin", "../registry.git")
+    if by_hand:  # as `git push` does, which leaves tags here
+        ready.git("push", "-q", "origin", "main")
+    (done,) = ready.ok("release", NAME, "--json").json["releases"]
+    assert (done["tag"], done["commit"], done["state"]) == (made["tag"], made["commit"], "released")
+    assert ready.remote_tags() == ["toy-v1.0.0"]
     assert ready.git("for-each-ref", "refs/dreg") == ""
     assert "nothing to release" in ready.ok("release", NAME).stdout
 

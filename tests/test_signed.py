@@ -118,7 +118,7 @@ def test_what_was_not_pushed_is_not_pushed_unsigned_where_signatures_are_wanted(
     sign_with(ready, ada)
     done = ready.dreg("release", NAME, "--sign")
     assert (done.code, done.stdout) == (1, "")
-    said = "was made here with --no-push, and its tag and commit are not signed"
+    said = "was made here and never pushed, and its tag and commit are not signed"
     assert f"error: `{tag}` {said}\n" in done.stderr
     ready.git("config", "tag.gpgSign", "true")
     assert ready.dreg("release", NAME).code == 1

@@ -41,8 +41,8 @@ from dreg.release.fetchable import refuse_uncommitted
 from dreg.release.manner import USUAL, Manner
 from dreg.release.plan import Plan, plan
 from dreg.release.unchanged import surely_unchanged
+from dreg.release.unpushed import ALONE, MARKS, push_release, unpushed
 from dreg.release.unpushed import PREFIX as UNPUSHED
-from dreg.release.unpushed import push_release, unpushed
 from dreg.run.running import needed
 
 ATTEMPTS = 8
@@ -166,24 +166,24 @@ def _release_one(dataset: Dataset, choices: Choices, manner: Manner, claims: Cla
 
 
 def _push_what_was_made(dataset: Dataset, manner: Manner) -> Released | None:
-    """The last of the releases that `--no-push` made here, which are pushed now; None if none was.
+    """The last of the releases that were made here and never pushed, which are now; None if none was.
 
     Raises Refused when another is to be made without pushing these.
     """
     repository = Repository(dataset.root)
-    marked = repository.ask("for-each-ref", "--count=1", UNPUSHED)
+    marked = repository.ask("for-each-ref", "--count=1", *MARKS)
     if not marked or repository.remote_url(GIT_REMOTE) is None:
         return None
     done = None
     for made in unpushed(dataset, published(dataset)):
         if not manner.push:
             raise Refused(
-                f"`{made.tag}` was made here with --no-push, and waits for being pushed",
+                f"`{made.tag}` was made here and never pushed, and waits for that",
                 hint=f"push it: dreg release {dataset.name}; or drop it: git tag -d {made.tag}",
             )
         base = release_base(dataset, repository, manner.branch)
         assert base.branch is not None
-        out.note(f"pushing {made.tag}, which was made here with --no-push")
+        out.note(f"pushing {made.tag}, which was made here and never pushed")
         done = push_release(dataset, made, base.branch, base.tip, manner.sign)
     return done
 
@@ -219,9 +219,11 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
     refuse_uncommitted(dataset, plan.manifest, commit)
     made = publisher.tag(plan.tag, commit, plan.tag_message(manner.automated), manner.sign)
     branch, mark = plan.base.branch, None
-    if branch is not None and manner.push:
+    if branch is None:
+        mark = f"{ALONE}{plan.tag}"
+    elif manner.push:
         publisher.push(GIT_REMOTE, branch, plan.base.tip, made)
-    elif branch is not None:
+    else:
         mark = f"{UNPUSHED}{plan.tag}"
     with claims.clone():
         if mark and Repository(dataset.root).head() != plan.base.head:

@@ -27,7 +27,7 @@ from dreg.registry import Dataset, Registry
 from dreg.release.answer import Released
 from dreg.release.branch_tip import GIT_REMOTE
 from dreg.release.manner import Manner
-from dreg.release.unpushed import PREFIX as UNPUSHED
+from dreg.release.unpushed import MARKS
 
 MANY = 4  # a few plans take as long as finding out
 
@@ -93,7 +93,7 @@ def _as_in_git(registry: Registry, datasets: Sequence[Dataset]) -> Iterator[Sure
     """The datasets that HEAD, the branch's tip on the git remote, and the last release have alike, and nobody touched."""
     repository, publisher = Repository(registry.root), Publisher(registry.root)
     head, url = repository.head(), repository.remote_url(GIT_REMOTE)
-    if head is None or url is None or repository.ask("for-each-ref", "--count=1", UNPUSHED):
+    if head is None or url is None or repository.ask("for-each-ref", "--count=1", *MARKS):
         return
     here = repository.branch()
     branch = here or publisher.default_branch(GIT_REMOTE) or "main"

@@ -1,7 +1,8 @@
-"""Releases made with `--no-push`: every byte is on the remote, and commit and tag are just here.
+"""Releases that were never pushed: every byte is on the remote, and commit and tag are just here.
 
-A reference `refs/dreg/unpushed/<tag>` tells such a tag from one that was deleted on the git remote,
-which must not come back. Whoever deletes the tag here has dropped the release.
+They were made with `--no-push`, or while there was no git remote yet. A reference `refs/dreg/unpushed/<tag>`,
+or `refs/dreg/alone/<tag>`, tells such a tag from one that was deleted on the git remote, which must not come
+back. Whoever deletes the tag here has dropped the release.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from dreg.release.answer import Released
 from dreg.release.branch_tip import GIT_REMOTE
 
 PREFIX = "refs/dreg/unpushed/"
+ALONE = "refs/dreg/alone/"  # there is nowhere else to publish it, so it counts as published here
+MARKS = (PREFIX, ALONE)
 
 
 def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
@@ -38,13 +41,10 @@ def unpushed(dataset: Dataset, published: Iterable[Release]) -> list[Release]:
     there = {release.tag: release.commit for release in published}
     here = {release.tag: release for release in releases_of(dataset.root, dataset.name)}
     found = []
-    for line in repository.ask("for-each-ref", "--format=%(refname) %(objectname)", PREFIX).split(
-        "\n"
-    ):
-        if not line:
-            continue
+    marks = repository.ask("for-each-ref", "--format=%(refname) %(objectname)", *MARKS)
+    for line in marks.splitlines():
         reference, _, oid = line.partition(" ")
-        tag = reference.removeprefix(PREFIX)
+        tag = reference.removeprefix(PREFIX).removeprefix(ALONE)
         own = here.get(tag)
         pushed = own is not None and there.get(tag) == own.commit
         if pushed or repository.try_("rev-parse", "--verify", f"refs/tags/{tag}") != oid:
@@ -72,7 +72,7 @@ def push_release(
     signed = {"tag": bool(signatures(said["tag"])), "commit": is_signed(said["commit"])}
     if lacks := [what for what in said if publisher.signs(what, sign) and not signed[what]]:
         raise Refused(
-            f"`{release.tag}` was made here with --no-push, and its {' and '.join(lacks)} "
+            f"`{release.tag}` was made here and never pushed, and its {' and '.join(lacks)} "
             f"{'are' if len(lacks) > 1 else 'is'} not signed",
             hint=f"make it anew, signed: git tag -d {release.tag}; then release again; "
             "or push it as it is: --no-sign",
@@ -87,10 +87,11 @@ def push_release(
             publisher.push(GIT_REMOTE, branch, tip, made)
         else:
             raise Refused(
-                f"`{release.tag}` was made here with --no-push, and `{branch}` on {GIT_REMOTE} has moved since",
+                f"`{release.tag}` was made here and never pushed, and `{branch}` on {GIT_REMOTE} has moved since",
                 hint=f"make it anew: {anew}",
             )
-    delete_reference(dataset.root, f"{PREFIX}{release.tag}")
+    for mark in MARKS:
+        delete_reference(dataset.root, f"{mark}{release.tag}")
     about: About | None = manifest.about
     return Released(
         dataset=dataset.name,
