@@ -13,6 +13,7 @@ import gc
 import inspect
 import keyword
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -25,7 +26,7 @@ import typer.main
 import typer.models
 
 from dreg import __version__
-from dreg.adapters.ending import raise_swallowed_again
+from dreg.adapters.interrupts import heard, made_of_one
 from dreg.errors import BadRequest, DregError, Lasting
 from dreg.output import out
 
@@ -181,13 +182,16 @@ def main() -> None:
     """Run the command line and exit: 0 done, 1 refused, 2 bad request, 3 something outside failed."""
     # Imports make many objects and no garbage: collecting in between costs a short command 5 %.
     gc.set_threshold(100_000)
-    raise_swallowed_again()
     if os.environ.get("_DREG_COMPLETE") == "complete_bash":
         from dreg.completion import complete_in_bash
 
         complete_in_bash(lambda: run([]), os.environ)
     else:
-        code = run(sys.argv[1:])
+        try:
+            with heard():
+                code = run(sys.argv[1:])
+        except KeyboardInterrupt:
+            code = 128 + signal.SIGINT
         # The interpreter looks through every object for cycles on its way out: 15 ms that free nothing.
         gc.freeze()
         sys.exit(code)
@@ -212,6 +216,8 @@ def run(arguments: list[str]) -> int:
             # The reader of our output went away (`dreg list | head`); say nothing more.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        if made_of_one(error):
+            raise KeyboardInterrupt from error
         failure = _unforeseen(error)
     if out.debug:
         out.traceback(failure.__cause__ or failure)

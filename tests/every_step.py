@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from dreg.adapters.claims import Claims
+from dreg.adapters.interrupts import held_back
 from dreg.adapters.objects.in_flight import for_each
 from dreg.output import out
 from dreg.registry import Registry
@@ -51,12 +52,15 @@ def swept(work: Callable[[], object], waits: str) -> tuple[int, list[str]]:
 
 
 def interrupted(work: Callable[[], object], waits: str, step: int, told: int) -> None:
-    """Do the work in this process, and send a SIGINT at this step; at the latest where it waits."""
+    """Do the work in this process, and send a SIGINT at this step from where it holds signals back; at the latest where it waits."""
     taken = 0
+    begins = held_back.__wrapped__.__code__  # type: ignore[attr-defined]
     main = threading.get_ident()
 
     def look(frame: FrameType, event: str, what: Any) -> None:
         nonlocal taken
+        if taken == 0 and frame.f_code is not begins:
+            return
         taken += 1
         called = {"call": frame.f_code.co_name, "c_call": getattr(what, "__qualname__", "")}
         waiting = called.get(event) == waits

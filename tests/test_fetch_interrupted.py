@@ -198,8 +198,8 @@ def test_fetches_of_different_datasets_at_once_are_all_locked(wine):
     for name in names:
         wine.release("1.0.0", {"processed/a.csv": name.encode()}, name=name)
     processes = [start(wine, name) for name in names]
-    for process in processes:
-        process.communicate(timeout=120)
+    said = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 4, said
     shutil.rmtree(wine.train / "data")
     done = wine.dreg("fetch", "--json")
     assert [entry["dataset"] for entry in done.json["datasets"]] == names

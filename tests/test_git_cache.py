@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dreg.adapters import git
+from dreg.adapters.git.bare_cache import BareCache
 from tests.hand_made import HandMade, tree
 from tests.test_fetch_cache import PLACED, another_project, served, wine
 from tests.test_os_errors import read_only
@@ -169,3 +171,31 @@ def test_a_damaged_cache_in_a_repository_of_the_user_leaves_that_one_alone(hand_
     hand_made.release("1.1.0")
     assert hand_made.fetch("wine@^1")["version"] == "1.1.0"
     assert tree(around / ".git") == before
+
+
+SLOW = """
+import subprocess, sys, time
+from dreg.adapters.git.bare_cache import BareCache
+
+def look(frame, event, _):
+    if event == "call" and frame.f_code.co_name == "scratch_folder":
+        sys.setprofile(None)
+        print("begun", flush=True)
+        time.sleep(1)
+
+sys.setprofile(look)
+BareCache.of(sys.argv[1])
+"""
+
+
+def test_two_that_make_the_cache_at_once_have_the_same_one(wine, monkeypatch):
+    """Who found none, and is slow to make it, leaves what somebody else has made meanwhile where it is."""
+    command = [sys.executable, "-c", SLOW, str(wine.bare)]
+    monkeypatch.setenv("DREG_CACHE", wine.environment["DREG_CACHE"])
+    slow = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert slow.stdout
+    assert slow.stdout.readline() == "begun\n"
+    made = BareCache.of(str(wine.bare)).store
+    inode = made.stat().st_ino
+    assert slow.wait(60) == 0
+    assert made.stat().st_ino == inode

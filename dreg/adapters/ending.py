@@ -6,24 +6,17 @@ asked a second time, is left as a kill would leave it; but there is time to say 
 
 from __future__ import annotations
 
-import atexit
 import os
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from types import FrameType
-from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 5.0  # seconds for putting away; GitHub's 7.5 s are for all of it
-AGAIN = 0.01  # seconds until what was swallowed is raised again
-
-Handler = Callable[[int, FrameType | None], Any]
 
 
 class AskedToEnd(KeyboardInterrupt):
@@ -110,82 +103,3 @@ def _watch(heard: int, at_last: Callable[[signal.Signals], None], patience: floa
                 at_last(first)
             finally:
                 os._exit(128 + first)
-
-
-class HeldBack:
-    """What a signal's handler has raised in a block, until the block asks for it."""
-
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self.came = False
-        self._raised: BaseException | None = None
-        self._wake = wake
-
-    def note(self, handler: Handler, number: int, frame: FrameType | None) -> None:
-        """Instead of `handler`. Who asks a second time has no patience: that is raised at once."""
-        if self.came:
-            handler(number, frame)
-            return
-        try:
-            handler(number, frame)
-        except BaseException as raised:
-            self._raised, self.came = raised, True
-            self._wake()
-
-    def heed(self) -> None:
-        """Raise it."""
-        raised, self._raised = self._raised, None
-        if raised is not None:
-            raise raised
-
-
-@contextmanager
-def held_back(wake: Callable[[], None] = lambda: None) -> Iterator[HeldBack]:
-    """A block in which what the handlers of SIGINT and SIGTERM raise waits until it is heeded, at the latest at its end.
-
-    For blocks in which threads are started or awaited: raised in the middle of what Python does for that, it leaves
-    locks behind that others await for ever. `wake` is called in the handler, and must not need a lock: for what the
-    main thread waits for, it has to make an end. A handler that raises nothing does what it does at once, and off the
-    main thread, which alone hears of signals, nothing is different.
-    """
-    held = HeldBack(wake)
-    if threading.current_thread() is not threading.main_thread():
-        yield held
-        return
-    before: dict[signal.Signals, Handler] = {}
-    try:
-        for number in SIGNALS:
-            handler = signal.getsignal(number)
-            if callable(handler):  # else it ends the process, or is ignored: nothing is raised
-                before[number] = handler
-                signal.signal(number, partial(held.note, handler))
-        yield held
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        held.heed()
-
-
-def raise_swallowed_again() -> None:
-    """Let no interrupt get lost in this process.
-
-    What a signal's handler raises while Python runs a destructor, or a callback of a weak reference (as each import
-    does), is printed and forgotten there: https://docs.python.org/3/library/sys.html#sys.unraisablehook.
-    """
-    told = sys.unraisablehook
-
-    def swallowed(what: Any) -> None:
-        raised = what.exc_value
-        if not isinstance(raised, KeyboardInterrupt):
-            told(what)
-            return
-
-        def again(_: int, __: FrameType | None) -> None:
-            raise raised
-
-        # Not from here, where it would be swallowed as well.
-        signal.signal(signal.SIGALRM, again)
-        signal.setitimer(signal.ITIMER_REAL, AGAIN)
-
-    sys.unraisablehook = swallowed
-    # Without Python, which is about to end, it would kill.
-    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)

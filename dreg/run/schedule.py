@@ -15,7 +15,7 @@ from dreg.adapters.claims import Claims
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.reproduce import Attempt
-from dreg.adapters.ending import held_back
+from dreg.adapters.interrupts import held_back
 from dreg.adapters.yaml_files import shown
 from dreg.errors import DregError
 from dreg.output import out

@@ -50,12 +50,11 @@ class BareCache:
         tidy(caches)
         store = caches / hashlib.sha256(url.encode()).hexdigest()[:24]
         if not _is_whole(store):
-            with scratch_folder(caches) as scratch:
-                with contextlib.suppress(OSError):  # what a full disk or a power cut left of it
-                    store.rename(scratch / "damaged")
-                fresh = _made(scratch, store.name)
-                with contextlib.suppress(OSError):  # another process was first
-                    fresh.rename(store)
+            with _locked(caches), scratch_folder(caches) as scratch:
+                if not _is_whole(store):  # no other process was first
+                    with contextlib.suppress(OSError):  # what a full disk or a power cut left of it
+                        store.rename(scratch / "damaged")
+                    _made(scratch, store.name).rename(store)
         _forget_promises(store / "config")
         used(store)
         return cls(store, url)
@@ -89,7 +88,8 @@ class BareCache:
     def renew(self) -> Path:
         """Move what is damaged away, beside its place, and begin anew; where it is then. Raises OSError."""
         away = self.store.with_name(f"{self.store.name}.damaged")
-        with self._held(), scratch_folder(self.store.parent) as scratch:
+        caches = self.store.parent
+        with _locked(caches), self._held(), scratch_folder(caches) as scratch:
             if self.is_sound():  # another process was first
                 return away
             shutil.rmtree(away, ignore_errors=True)
@@ -132,14 +132,20 @@ class BareCache:
     @contextlib.contextmanager
     def _held(self) -> Iterator[int]:
         """git inherits the handle: if we are killed, it is held until git has ended too."""
-        handle = os.open(self.store, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with _locked(self.store) as handle:
             for left in (*self.store.glob("*.lock"), *self.store.glob("refs/**/*.lock")):
                 left.unlink(missing_ok=True)  # by a git that was killed
             yield handle
-        finally:
-            os.close(handle)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle
+    finally:
+        os.close(handle)
 
 
 def _made(folder: Path, name: str) -> Path:

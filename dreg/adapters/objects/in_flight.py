@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from dreg.adapters.ending import held_back
+from dreg.adapters.interrupts import held_back
 
 IN_FLIGHT = 64
 
