@@ -44,6 +44,7 @@ def edited(registry, path):
     [
         ("pipelines/other/params.yaml", {"other": ["parameters"]}),
         ("pipelines/other/dataset.yaml", {"other": ["contract"]}),
+        ("pipelines/other/sources.yaml", {"other": ["sources"]}),
         ("pipelines/other/scripts/process.py", {"other": ["pipeline"]}),
         ("data/other/CHANGELOG.md", {"other": ["data"]}),
         ("pipelines/toy/params.yaml", {"child": ["made from toy"], "toy": ["parameters"]}),
