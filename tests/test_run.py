@@ -527,6 +527,48 @@ def test_an_interrupted_run_leaves_nothing_running_and_the_next_one_works(
     ]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_an_interrupted_stage_would_make_is_there_as_before(
+    registry: PipelineRegistry, tmp_path: Path, number: signal.Signals
+) -> None:
+    """metadata.json is kept by git alone, and this one was not even committed."""
+    path, analyze = "data/alpha/metadata.json", "pipelines/alpha/scripts/analyze.py"
+    registry.replace("pipelines/alpha/params.yaml", "factor: 2", "factor: 9")
+    assert registry.dreg("run", "alpha").code == 0
+    before = registry.read(path)
+    started = tmp_path / "started"
+    code = f"import pathlib, time\npathlib.Path({str(started)!r}).touch()\ntime.sleep(600)\n"
+    registry.write(analyze, code)
+    registry.replace("pipelines/alpha/params.yaml", "factor: 9", "factor: 7")
+    process = registry.start("run", "alpha")
+    try:
+        until(started.exists)
+        process.send_signal(number)
+        process.communicate(timeout=WAIT)
+    finally:
+        stop(process)
+    if number is signal.SIGINT:
+        assert registry.read(path) == before
+        checked = registry.dreg("check", "alpha")
+        assert checked.code == 1
+        assert (
+            "the data in the tree is not what was measured: data/alpha/processed" in checked.stderr
+        )
+        assert registry.dreg("status", "alpha", "--json").json["datasets"][0]["state"] == "changed"
+    else:  # the next run finds what was kept, however it ends itself
+        registry.write(analyze, "raise SystemExit(1)\n")
+        assert registry.dreg("run", "alpha").code == 3
+        assert registry.read(path) == before
+
+
+def test_what_a_failing_stage_would_make_is_there_as_before(registry: PipelineRegistry) -> None:
+    before = registry.read("data/alpha/metadata.json")
+    script("alpha", "analyze", "raise SystemExit(1)")(registry)
+    assert registry.dreg("run", "alpha").code == 3
+    assert registry.read("data/alpha/metadata.json") == before
+    assert "changed" in registry.dreg("status", "alpha").stdout
+
+
 def test_ctrl_c_ends_what_a_stage_started_and_that_ignores_it(
     registry: PipelineRegistry, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters.dvc.kept_lock import heal, kept_lock
+from dreg.adapters.dvc.kept_outputs import kept_outputs, put_back
 from dreg.adapters.dvc.pipeline import Pipeline, scratch
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.remote import chosen_remote
@@ -48,6 +49,7 @@ class Attempt:
         """
         if heal(self.pipeline):
             self.tell("dvc.lock is as it was before a run that was killed while it was written")
+        put_back(self.pipeline)  # of a run that was killed
         was = "up to date"
         if not force:
             verdicts = self.pipeline.verdicts()
@@ -69,7 +71,7 @@ class Attempt:
         else:
             arguments.append(pipeline.file)
         transcript = Transcript(self._commands())
-        with kept_lock(pipeline):
+        with kept_lock(pipeline), kept_outputs(pipeline):
             code = self._dvc(arguments, transcript)
         if code != 0:
             raise transcript.failure(pipeline.name, shown(self.log))
