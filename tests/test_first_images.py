@@ -81,6 +81,36 @@ def test_an_image_is_turned_as_its_camera_says():
     assert turned[22:].max() < 50
 
 
+def see_through() -> bytes:
+    picture = Image.new("RGBA", (4, 3), (250, 3, 7, 255))
+    picture.putpixel((1, 1), (250, 3, 7, 9))
+    return encoded(picture)
+
+
+def palette() -> bytes:
+    return encoded(Image.new("P", (4, 3), 0), transparency=0)
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({"a/1.png": see_through(), "a/2.png": image(), "b/3.png": palette()}, "2 images with transparency"),
+        ({"a/1.png": see_through()}, "1 image with transparency"),
+        ({"a/1.png": image("RGBA", colour=(1, 2, 3, 255)), "a/2.png": image("LA", colour=(1, 255))}, ""),
+    ],
+)  # fmt: skip
+def test_transparency_is_left_out_and_told_once(tmp_path, capsys, files, told):
+    archive = packed(tmp_path / "pics.zip", files)
+    decoded = dict(images_in(archive, (3, 4, 3)))
+    said = capsys.readouterr().err
+    assert (said.count(told), said.count("\n")) == (1, 1) if told else said == ""
+    if told:
+        assert decoded["a/1.png"][1, 1].tolist() == [250, 3, 7]
+    assert [note for note in from_file(str(archive), "image").notes if "transparen" in note] == (
+        [f"{told}, which pixels do not have"] if told else []
+    )
+
+
 def test_a_run_leaves_out_no_image_but_what_macs_hide(tmp_path):
     names = ("a/1.PNG", "b/2.webp", "b/c/3.jpeg")
     files = {name: image(kind=name.rpartition(".")[2].upper()) for name in names}

@@ -20,6 +20,7 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 FORMATS = ("PNG", "JPEG", "WEBP")  # others would start programs of their own
 GREY = ("1", "L", "LA", "La", "I", "F")
 ORIENTATION, ON_ITS_SIDE = 0x0112, (5, 6, 7, 8)  # as EXIF numbers them
+OPAQUE = 255
 CAPTIONS = "captions.json"
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")  # what is talked about may be called
 DEEPEST = (1 << 16) - 1  # of 16 bits
@@ -43,6 +44,13 @@ def is_grey(image: Image) -> bool:
     return image.mode in GREY or image.mode.startswith("I;16")
 
 
+def shows_through(image: Image) -> bool:
+    """Whether some of it is transparent: not that it could be, as every screenshot."""
+    if not image.has_transparency_data:
+        return False
+    return bool(np.asarray(image.convert("RGBA"))[:, :, 3].min() < OPAQUE)
+
+
 def upright_size(image: Image) -> tuple[int, int]:
     """Height and width of the image as it is to be looked at."""
     lies = image.getexif().get(ORIENTATION) in ON_ITS_SIDE
@@ -58,7 +66,7 @@ def decode(image: Image) -> None:
 def pixels(image: Image, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     """The image upright, resized to `shape`: height, width, and 3 for colours.
 
-    Levels of 16 bits become the nearest of 8. Raises ValueError for levels that are none of these.
+    Levels of 16 bits become the nearest of 8; what is transparent has the colour that the file has there. Raises ValueError for levels that are none of these.
     """
     from PIL import ImageOps
 
@@ -71,6 +79,8 @@ def in_bytes(image: Image) -> Image:
     """The image with levels of 8 bits, which a plain conversion would cut off at 255."""
     from PIL import Image as Images
 
+    if image.mode == "P" and image.has_transparency_data:
+        return image.convert("RGBA")  # else Pillow has its own word to say of each
     if image.mode not in ("F", "I") and not image.mode.startswith("I;16"):
         return image
     levels = np.asarray(image)

@@ -21,8 +21,10 @@ from dreg.adapters.image_files import (
     is_grey,
     is_image,
     meant,
+    shows_through,
     upright_size,
 )
+from dreg.core.wording import numbered
 from dreg.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -171,7 +173,7 @@ def images_in(archive: Path) -> ImagesSeen:
             images = [name for name in meant(members.namelist()) if is_image(name)]
             if not images:
                 raise ValueError("no image in a folder that is its class")
-            sizes, shape, grey = set(), [0, 0], set()
+            sizes, shape, grey, through = set(), [0, 0], set(), 0
             for name in images:
                 if "/" not in name:
                     raise ValueError(f"{name} is in no folder that is its class")
@@ -181,6 +183,7 @@ def images_in(archive: Path) -> ImagesSeen:
                     sizes.add(image.size)
                     grey.add(is_grey(image))
                     decode(image)
+                    through += shows_through(image)
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise BadRequest(f"`{archive.name}` is no archive of images: {error}", hint=HINT) from error
     folders = {PurePosixPath(name).parent for name in images}
@@ -194,5 +197,7 @@ def images_in(archive: Path) -> ImagesSeen:
         same = sorted(str(folder) for folder in folders if folder.name == name)
         if len(same) > 1:
             lost.append(f"`{name}` is one class, of the folders {', '.join(same)}")
+    if through:
+        lost.append(f"{numbered(through, 'image')} with transparency, which pixels do not have")
     channels = [] if grey == {True} else [3]
     return ImagesSeen(sorted({folder.name for folder in folders}), [*shape, *channels], lost)
