@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.small_registry import NAME, SmallRegistry
@@ -88,3 +90,31 @@ def test_an_upstream_that_cannot_be_meant_breaks_the_contract(made, upstream, to
     assert done.code == 1
     violations = done.json["datasets"][0]["violations"]
     assert told in [f"{one['about']} {one['text']}" for one in violations]
+
+
+def test_nothing_is_made_from_bytes_that_no_release_has(made):
+    """Whether it is asked for by name, with the other that is refused, or in a plan."""
+    contract = made.path / "pipelines" / NAME / "dataset.yaml"
+    contract.write_text(f"{contract.read_text()}  min_samples: {{train: 1000}}\n")
+    made.ok("run", "--all")
+    fact = f"`{MADE}` is made from bytes of `{NAME}` that no release has"
+    for names in ((), (MADE,), (MADE, "--dry-run"), (MADE, "--no-push")):
+        done = made.dreg("release", "--yes", *names)
+        assert (done.code, fact in done.stderr) == (1, True), names
+        assert not names or f"hint: release them first: dreg release {NAME} {MADE}" in done.stderr
+    assert made.remote_tags() == []
+
+
+@pytest.mark.parametrize("manner", ["--dry-run", "--no-push"])
+def test_what_the_same_command_releases_or_plans_to_is_as_good_as_released(made, manner):
+    assert set(made.ok("release", "--yes", manner, "--json").json) and made.remote_tags() == []
+
+
+def test_what_a_release_has_in_a_folder_that_is_not_known_here_keeps_nothing_from_its_release(made):
+    made.ok("release", NAME, "--yes")
+    locked = (made.path / f"pipelines/{NAME}/dvc.lock").read_text()
+    for md5 in set(re.findall(r"[0-9a-f]{32}\.dir", locked)):
+        (made.path / ".dvc/cache/files/md5" / md5[:2] / md5[2:]).unlink()
+    done = made.dreg("release", MADE, "--yes")
+    assert done.code == 0, done.stderr
+    assert f"whether a release of `{NAME}` has the bytes" in done.stderr

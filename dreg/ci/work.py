@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from dreg.adapters.dvc import Pipeline
 from dreg.ci.answer import Outcome, failed, settled
 from dreg.ci.following import follow
 from dreg.core.choices import Choices
@@ -24,7 +23,6 @@ from dreg.release.releasing import release_each
 from dreg.release.unchanged import surely_unchanged
 from dreg.remote import check as check_remote
 from dreg.run.running import Ran, carried_out, needs
-from dreg.upstream import upstream
 
 ATTEMPTS = 3
 
@@ -34,7 +32,7 @@ class Work:
     """The datasets of one run, and what became of them so far.
 
     `running` are those whose pipelines are being run, `releasing` the one that is being released, and
-    `kept_back` names for what was not released the one that it is made from, and that was not either.
+    `kept_back` names for what was not released the one that it is made from, and that was not either. `ahead` are those that were released, or with `--dry-run` planned.
     """
 
     registry: Registry
@@ -48,6 +46,7 @@ class Work:
     running: frozenset[str] = frozenset()
     releasing: str | None = None
     kept_back: dict[str, str] = field(default_factory=dict)
+    ahead: set[str] = field(default_factory=set)
 
     def carry_out(self, datasets: Sequence[Dataset]) -> None:
         """Bring each dataset to a release, or tell what keeps it from one."""
@@ -151,7 +150,7 @@ class Work:
         needed = needs(self.registry, [dataset.name for dataset in ready])
         for dataset in ready:
             try:
-                self._refuse_unreleased(dataset, needed[dataset.name])
+                self._refuse_behind(dataset, needed[dataset.name])
                 tried = self._released(dataset)
                 if isinstance(tried, DregError):
                     raise tried
@@ -159,26 +158,19 @@ class Work:
             except DregError as error:
                 self._fail(dataset.name, error, ran[dataset.name])
 
-    def _refuse_unreleased(self, dataset: Dataset, needed: Set[str]) -> None:
-        """Raises Outside or Refused for what is made from bytes that were not released, in this run or before."""
+    def _refuse_behind(self, dataset: Dataset, needed: Set[str]) -> None:
+        """Raises Outside or Refused for what is made from a dataset that this run could not release."""
         if name := next((name for name in sorted(needed) if name in self.errors), None):
             error = self.errors[name]
             kind = next(k for k in (Refused, Lasting, Outside, DregError) if isinstance(error, k))
             self.kept_back[dataset.name] = name
             raise kind(f"needs {name}", hint=error.hint, details=[error.fact])
-        if self.manner.dry_run:  # then nothing is released that it could be made from
-            return
-        read = Pipeline(dataset.root, dataset.name).reads()
-        for pin in upstream(dataset) if read - {dataset.name} else ():
-            if pin.dataset in read and pin.version is None:
-                raise Refused(
-                    f"`{dataset.name}` is made from bytes of `{pin.dataset}` that no release has",
-                    hint=f"release them first: dreg ci run {pin.dataset} {dataset.name}",
-                )
 
     def _released(self, dataset: Dataset) -> Outcome | DregError:
         self.releasing = dataset.name
-        ((_, one),) = release_each(self.registry, [dataset], self.choices, self.manner, self.wait)
+        ((_, one),) = release_each(
+            self.registry, [dataset], self.choices, self.manner, self.wait, self.ahead
+        )
         self.releasing = None
         return one if isinstance(one, DregError) else settled(one)
 

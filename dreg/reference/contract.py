@@ -93,9 +93,9 @@ def contract_page() -> Iterator[str]:
         "",
         "A range of an `upstream` dataset is a promise: `dreg check` and `dreg release` refuse what was made from "
         "another",
-        "version. What was made from bytes that are no release yet is let pass, with a warning; `dreg release` "
-        "releases",
-        "datasets behind those that they are made from.",
+        "version. What was made from bytes that are no release yet passes `dreg check`, and no release; `dreg release`, "
+        "`ci run`",
+        "and `bootstrap` release datasets behind those that they are made from.",
         "",
         "Another promise about the same data (range, values, pattern, nullable, unique, a split's samples), owner "
         "or homepage costs a patch, with the",

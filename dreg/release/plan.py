@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -90,13 +91,16 @@ def plan(
     date: str,
     branch: str | None = None,
     claims: Claims | None = None,
+    ahead: Collection[str] = (),
 ) -> Plan:
-    """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`.
+    """What releasing the tree would do; `date` is the day for the changelog, `YYYY-MM-DD`, `ahead` are the
+    datasets that the same command releases, or plans to.
 
     With `claims`, another release in this clone is let finish what it does to git's index.
 
     Raises Refused when a promise would be broken: dirty tree, pipeline not up to date, contract
-    violated, gate not passed, bump lowered, branches diverged, bytes not here.
+    violated, gate not passed, bump lowered, branches diverged, bytes not here, made from bytes that
+    no release has.
     """
     repository = Repository(dataset.root)
     refuse_unreadable_name(dataset)
@@ -140,7 +144,7 @@ def plan(
         size=profile.snapshot.size,
         base=base,
         holdings=held,
-        manifest=_manifest(dataset, decided, profile, held, base, needed=needed),
+        manifest=_manifest(dataset, decided, profile, held, base, ahead if needed else None),
         released=None if needed else _released_as(dataset, tag, decided.releases),
         entry=entry,
         changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
@@ -153,12 +157,11 @@ def _manifest(
     profile: Profile,
     held: Holdings,
     base: Base,
-    *,
-    needed: bool,
+    ahead: Collection[str] | None,
 ) -> Manifest:
-    """The manifest of the release; where none is `needed`, one that says nothing about it."""
+    """The manifest of the release; where none is needed (`ahead` is None), one that says nothing about it."""
     said = None
-    if needed:
+    if ahead is not None:
         said = about(
             dataset,
             decided.decision,
@@ -167,7 +170,7 @@ def _manifest(
             base=base.commit,
             previous=decided.last.version if decided.last else None,
             exceptions=decided.exceptions,
-            upstream=upstream(dataset),
+            upstream=upstream(dataset, ahead),
         )
     version = decided.decision.version
     return Manifest(dataset.name, version, held.snapshot, held.directories, said)

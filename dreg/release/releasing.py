@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,14 +58,13 @@ def release(
 ) -> Releases:
     """Release the named datasets, or every one that changed since its last release.
 
-    One that cannot be released does not keep the others from it. Its error is raised at the end,
+    One that cannot be released keeps only those from it that are made from it. Its error is raised at the end,
     with the others as its answer: Refused when a promise would be broken (dirty tree, pipeline not
     up to date, contract violated, bump lowered, branches diverged), Outside when git or the remote
     fails, or another dreg is at the dataset for all of `wait` seconds (None: DREG_WAIT, else 600).
     """
     chosen = replace(choices or Choices(), named=bool(names))
-    done, failed, never_run = [], [], []
-    datasets = []
+    done, failed, never_run, datasets = [], [], [], []
     for dataset in upstream_first(registry, registry.datasets(names)):
         if not names and dataset.profile() is None:
             never_run.append(dataset.name)  # not asked for by name, so it keeps nobody else
@@ -97,9 +96,11 @@ def release_each(
     choices: Choices,
     manner: Manner,
     wait: float | None = None,
+    ahead: set[str] | None = None,
 ) -> Iterator[tuple[Dataset, Released | DregError]]:
     """Release one after the other, and tell of each what was released or what kept it.
 
+    In `ahead` are those that the same command released, or planned to, before; these are added.
     Raises what keeps all of them: BadRequest for a branch that can be none.
     """
     check_branch(Repository(registry.root), manner.branch)
@@ -108,6 +109,7 @@ def release_each(
         tidy()
         tidy(Repository(registry.root).git_folder)
     known = surely_unchanged(registry, datasets, choices, manner)
+    ahead = set() if ahead is None else ahead
     for dataset in datasets:
         if dataset.name in known:
             yield dataset, known[dataset.name]
@@ -115,7 +117,10 @@ def release_each(
         try:
             # A plan alone changes nothing, and so has nobody to wait for.
             with nullcontext() if manner.dry_run else claims.of(dataset.name):
-                released: Released | DregError = _release_one(dataset, choices, manner, claims)
+                released: Released | DregError = _release_one(
+                    dataset, choices, manner, claims, ahead
+                )
+            ahead.add(dataset.name)
         except DregError as error:
             released = error
         yield dataset, released
@@ -130,14 +135,18 @@ def upstream_first(registry: Registry, datasets: Sequence[Dataset]) -> list[Data
     return sorted(datasets, key=lambda dataset: order.index(dataset.name))
 
 
-def _release_one(dataset: Dataset, choices: Choices, manner: Manner, claims: Claims) -> Released:
+def _release_one(
+    dataset: Dataset, choices: Choices, manner: Manner, claims: Claims, ahead: Collection[str]
+) -> Released:
     lost, agreed = "", ""
     for attempt in range(ATTEMPTS):
         today = datetime.now(UTC).date().isoformat()
         alone = None if manner.dry_run else claims
         try:
             before = None if manner.dry_run else _push_what_was_made(dataset, manner)
-            prepared = plan(dataset, choices, date=today, branch=manner.branch, claims=alone)
+            prepared = plan(
+                dataset, choices, date=today, branch=manner.branch, claims=alone, ahead=ahead
+            )
             if not prepared.needed:
                 _finish(prepared, dataset, claims)
                 return before or _answer(prepared, "unchanged", dataset)
