@@ -109,9 +109,42 @@ def test_what_is_newer_the_registry_that_answers_tells(wine):
     assert explained.code == 0, explained.stderr
     assert "1.0.0 -> 1.1.0" in explained.stdout
     wine.environment["DREG_REPO"] = ""
-    done = wine.dreg("outdated")
-    assert (done.code, done.stdout) == (3, "")
-    assert "error: the git server cannot be reached" in done.stderr
+    for command in ("outdated", "update"):
+        done = wine.dreg(command)
+        assert (done.code, done.stdout) == (3, "")
+        assert "error: the git server cannot be reached" in done.stderr
+
+
+def test_what_is_newer_is_taken_from_the_registry_that_answers(wine):
+    before = (wine.train / "dreg.lock").read_text()
+    same = wine.dreg("update")
+    assert same.code == 0, same.stderr
+    assert (wine.train / "dreg.lock").read_text() == before
+    wine.release("1.1.0", {"processed/train.csv": b"newer\n"})
+    done = wine.dreg("update")
+    assert done.code == 0, done.stderr
+    assert done.stderr.count(f"DREG_REPO names {wine.bare}") == 1
+    assert (wine.train / "data/wine/processed/train.csv").read_bytes() == b"newer\n"
+    lock = (wine.train / "dreg.lock").read_text()
+    assert "1.1.0" in lock and "git://" in lock, "where it is from stays as it was locked"
+    assert str(wine.bare) not in lock
+    shutil.rmtree(wine.train / "data")
+    assert wine.dreg("fetch", "--locked").code == 0
+
+
+@pytest.mark.parametrize("tag", ["wine-v1.0.0", "wine-v1.1.0"])
+def test_a_registry_that_is_no_mirror_gives_nothing_newer(wine, tag):
+    before = (wine.train / "dreg.lock").read_text()
+    if tag == "wine-v1.0.0":
+        wine.release("1.0.0", {"processed/train.csv": b"other\n"}, force=True)
+    wine.release("1.1.0", {"processed/train.csv": b"newer\n"})
+    if tag == "wine-v1.1.0":
+        wine.git("push", "-q", "--delete", "origin", "wine-v1.0.0")
+    done = wine.dreg("update")
+    assert (done.code, done.stdout) == (1, "")
+    assert "wine-v1.0.0" in done.stderr
+    assert (wine.train / "dreg.lock").read_text() == before
+    assert not (wine.train / "data").exists()
 
 
 def test_a_registry_that_answers_is_asked_first(wine, tmp_path):
@@ -119,7 +152,7 @@ def test_a_registry_that_answers_is_asked_first(wine, tmp_path):
     dead = next(word for word in lock.read_text().split('"') if word.startswith("git:"))
     lock.write_text(lock.read_text().replace(dead, str(wine.bare)))
     wine.environment["DREG_REPO"] = str(shutil.copytree(wine.bare, tmp_path / "mirror.git"))
-    for command in ("fetch", "outdated"):
+    for command in ("fetch", "outdated", "update"):
         done = wine.dreg(command)
         assert done.code == 0, done.stderr
         assert "names" not in done.stderr

@@ -27,7 +27,7 @@ from dreg.fetch.fill import fill, kept_if_much
 from dreg.fetch.outside import refuse_outside
 from dreg.fetch.pin import Found, Request, check_signed, find, resolve
 from dreg.fetch.requested import requests
-from dreg.fetch.spare import answering
+from dreg.fetch.spare import answering, at
 from dreg.fetch.target import refuse_read_only, target_of
 from dreg.output import out
 from dreg.yank.known import Yanks, warn, warn_as_known
@@ -46,9 +46,11 @@ def fetch(
     force: bool = False,
     only_locked: bool = False,
     signers: Signers | None = None,
+    instead: str | None = None,
 ) -> Fetches:
     """Bring the newest release in the request's range; without one, what is asked for and locked.
 
+    `instead` is a mirror that is asked instead of the registry, which is what is locked.
     `subset` is the part that is wanted, None what dreg.toml or dreg.lock says. With `only_locked`
     dreg.lock has to cover the request, or dreg.toml, and stays as it is.
 
@@ -71,7 +73,7 @@ def fetch(
     )
     wanted = [replace(one, signers=signers, only_locked=only_locked) for one in asked]
     yanks = Yanks()
-    return Fetches(tuple([_fetch(one, folder, remote, force, yanks) for one in wanted]))
+    return Fetches(tuple([_fetch(one, folder, remote, force, yanks, instead) for one in wanted]))
 
 
 def _options(remote: Remotely, signers: Signers | None) -> list[str]:
@@ -101,7 +103,14 @@ class _Placement:
     backup: Path | None = None
 
 
-def _fetch(said: Request, folder: Path, remote: Remotely, force: bool, yanks: Yanks) -> Fetched:
+def _fetch(
+    said: Request,
+    folder: Path,
+    remote: Remotely,
+    force: bool,
+    yanks: Yanks,
+    instead: str | None,
+) -> Fetched:
     target = target_of(said.output, folder)
     contents = inspect(target)
     placement = _in_place(contents, said, said.settled)
@@ -110,7 +119,7 @@ def _fetch(said: Request, folder: Path, remote: Remotely, force: bool, yanks: Ya
         Staging(target).tidy()
         yank = warn_as_known(said.repo, placement.release)
         return _settle(said, placement, folder, yank)
-    request = answering(said, yanks)
+    request = at(said, instead) if instead else answering(said, yanks)
     release = _wanted(request, yanks)
     pin = request.pin
     same = pin is not None and (pin.tag, pin.commit) == (release.tag, release.commit)

@@ -24,6 +24,7 @@ from dreg.errors import DregError
 from dreg.fetch.answer import Fetched, Fetches
 from dreg.fetch.fetching import fetch
 from dreg.fetch.outdated import Known, asked_for, pins_of, place_of, standing
+from dreg.fetch.spare import refuse_no_mirror
 from dreg.output import count
 
 
@@ -181,7 +182,7 @@ def update(
 
     Raises as `fetch` does, once all others were brought; they are the error's answer.
     """
-    asked = read_requests(Path.cwd())
+    asked, known = read_requests(Path.cwd()), Known()
     taken: list[Fetched] = []
     failed: list[tuple[str, DregError]] = []
     for pin in pins_of(read_lock(Path.cwd()), name):
@@ -189,7 +190,13 @@ def update(
         wanted = (entry.revision or entry.wanted.text) if entry else pin.request
         place = place_of(pin, asked, repo)
         try:
-            found = fetch(f"{pin.dataset}@{wanted}", repo=place, remote=remote, force=force)
+            there = known.asked_at(place, pin, repo)
+            instead = there if there != place else None
+            if instead:
+                refuse_no_mirror(pin, instead, known.of(instead, pin.dataset))
+            found = fetch(
+                f"{pin.dataset}@{wanted}", repo=place, remote=remote, force=force, instead=instead
+            )
             taken += found.datasets
         except DregError as error:
             failed.append((pin.dataset, error))
