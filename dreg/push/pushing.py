@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.reproduce import Attempt
+from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.inspection import Wanted, inspect
 from dreg.adapters.looking_up import stored
 from dreg.adapters.objects import Room, Store, many
@@ -109,3 +110,14 @@ def _push(store: Store, entry: Object, room: Room, advance: Callable[[int], None
     with room.taken(size):
         said = store.put_file(entry.key, entry.source, advance, md5=entry.md5)
     return said.etag if said else ""
+
+
+def warn_of_another_remote(dataset: Dataset, store: Store) -> None:
+    """Consumers look where the committed configuration says, whatever this run was told."""
+    committed = committed_remotes(dataset.root)
+    default = committed.by_name.get(committed.default or "")
+    if default is not None and default.url != store.remote.url:
+        out.warn(
+            f"the bytes go to {store.location}, and .dvc/config names `{default.name}`: "
+            "consumers need DREG_REMOTE to find them"
+        )

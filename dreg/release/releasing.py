@@ -16,12 +16,10 @@ from datetime import UTC, datetime
 
 from dreg.adapters.claims import Claims, patience
 from dreg.adapters.dvc.process import Processes
-from dreg.adapters.dvc_config import committed_remotes
 from dreg.adapters.git import Repository
 from dreg.adapters.git.publish import Publisher
 from dreg.adapters.git.pushing import LostRace
 from dreg.adapters.making import making_path
-from dreg.adapters.objects import Store
 from dreg.adapters.scratch import tidy
 from dreg.adapters.written import written
 from dreg.core.choices import Choices
@@ -33,7 +31,7 @@ from dreg.output import out
 from dreg.packs.writing import pack_release
 from dreg.push.announcing import announced
 from dreg.push.holdings import here
-from dreg.push.pushing import push, verify, write_manifest
+from dreg.push.pushing import push, verify, warn_of_another_remote, write_manifest
 from dreg.registry import Dataset, Registry
 from dreg.release.answer import Pushed, Released, Releases
 from dreg.release.branch_tip import GIT_REMOTE, check_branch, release_base
@@ -203,7 +201,7 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
     Raises LostRace when somebody pushed first; nothing was published then.
     """
     store = plan.holdings.store
-    _warn_of_another_remote(dataset, store)
+    warn_of_another_remote(dataset, store)
     if wrong := plan.holdings.wrong:
         out.warn(
             f"{numbered(len(wrong), 'object')} on {store.location} with other bytes than it should "
@@ -240,17 +238,6 @@ def carry_out(plan: Plan, dataset: Dataset, claims: Claims, manner: Manner) -> I
         _write(dataset, dataset.changelog_path, plan.changelog.encode())
         pushed_to = f"{GIT_REMOTE}/{branch}" if branch is not None and manner.push else None
         publisher.adopt(made, pushed_to, mark)
-
-
-def _warn_of_another_remote(dataset: Dataset, store: Store) -> None:
-    """Consumers look where the committed configuration says, whatever this run was told."""
-    committed = committed_remotes(dataset.root)
-    default = committed.by_name.get(committed.default or "")
-    if default is not None and default.url != store.remote.url:
-        out.warn(
-            f"the bytes go to {store.location}, and .dvc/config names `{default.name}`: "
-            "consumers need DREG_REMOTE to find them"
-        )
 
 
 def _finish(plan: Plan, dataset: Dataset, claims: Claims) -> None:
