@@ -16,7 +16,8 @@ from dreg.core.profile import Profile
 from dreg.core.release import last_final
 from dreg.core.violations import Violation
 from dreg.core.wording import numbered
-from dreg.errors import BadRequest, Refused
+from dreg.errors import Refused
+from dreg.freshness import measured
 from dreg.history import profile_of
 from dreg.inspection import breached, not_as_measured, violated
 from dreg.registry import Dataset, Registry
@@ -106,9 +107,7 @@ def check(registry: Registry, names: list[str] | None = None) -> Checked:
 
 
 def _inspected(registry: Registry, dataset: Dataset) -> Inspected:
-    profile = dataset.profile()
-    if profile is None:
-        raise BadRequest(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
+    profile = measured(dataset)
     contract = dataset.contract()
     return Inspected(
         dataset=dataset.name,

@@ -11,7 +11,8 @@ from dreg.adapters.declared_sources import declared_in, other_files
 from dreg.adapters.dvc import Pipeline
 from dreg.adapters.layout import Layout
 from dreg.core.freshness import State, Verdict, whole
-from dreg.errors import Refused
+from dreg.core.profile import Profile
+from dreg.errors import BadRequest, Refused
 from dreg.output import out
 from dreg.registry import Dataset
 
@@ -27,6 +28,31 @@ def state_of(dataset: Dataset) -> Verdict:
     if verdict.state is State.UNKNOWN:
         return ask_dvc(dataset.root, [dataset.name])[dataset.name]
     return verdict
+
+
+def measured(dataset: Dataset) -> Profile:
+    """The tree's profile. Raises BadRequest where there is none."""
+    profile = dataset.profile()
+    if profile is not None:
+        return profile
+    never = native_state(Pipeline(dataset.root, dataset.name)).state is State.NEVER_RUN
+    raise BadRequest(
+        f"`{dataset.name}` was never run"
+        if never
+        else f"`{dataset.name}` has no profile: its last run failed, or somebody removed the file",
+        hint=f"dreg run {dataset.name}",
+    )
+
+
+def tell_of_changes(dataset: Dataset) -> None:
+    """Warn where the pipeline has changed since the tree's profile was made."""
+    state = native_state(Pipeline(dataset.root, dataset.name))
+    if state.state is State.CHANGED:
+        more = f", and {len(state.why) - 1} more" if len(state.why) > 1 else ""
+        out.warn(
+            f"`{dataset.name}` is not up to date ({state.why[0]}{more}), and this is about what was "
+            f"measured before: dreg run {dataset.name}"
+        )
 
 
 def refuse_other_files(root: Path, name: str) -> None:

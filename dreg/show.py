@@ -16,6 +16,7 @@ from dreg.core.version import parse_request
 from dreg.core.wording import numbered
 from dreg.core.yank import Yank
 from dreg.errors import BadRequest
+from dreg.freshness import measured
 from dreg.output import count, size, table
 from dreg.registry import Registry
 
@@ -112,9 +113,7 @@ def show(request: str, repo: str | None = None) -> Shown:
     if repo is None:
         registry = Registry.here()
         if not found and "@" not in request:
-            profile = registry.dataset(name).profile()
-            if profile is None:
-                raise BadRequest(f"`{name}` was never run", hint=f"dreg run {name}")
+            profile = measured(registry.dataset(name))
             return Shown(name, None, None, None, None, None, profile)
         release = choose(name, wanted, found)
         local = git.Repository(registry.root)

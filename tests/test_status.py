@@ -245,3 +245,21 @@ def test_a_source_that_was_edited_is_had_back_as_the_hint_says(ready: SmallRegis
     hint = ready.dreg("run", NAME).stderr.rpartition("take it back: ")[2]
     ready.git(*hint.strip().removeprefix("git ").split())
     ready.ok("run", NAME)
+
+
+def test_a_comparison_with_what_was_measured_before_says_so(ready: SmallRegistry) -> None:
+    assert "warning" not in ready.ok("diff", NAME).stderr
+    ready.edit(f"pipelines/{NAME}/params.yaml", "0.25", "0.4")
+    assert (
+        f"warning: `{NAME}` is not up to date (params process), and this is about what was measured before: "
+        f"dreg run {NAME}\n"
+    ) in ready.ok("diff", NAME).stderr
+
+
+@pytest.mark.parametrize("command", ["diff", "check", "show"])
+def test_a_run_that_failed_is_not_called_never_run(ready: SmallRegistry, command: str) -> None:
+    ready.edit(f"pipelines/{NAME}/dataset.yaml", "sage]", "thyme]")
+    assert ready.dreg("run", NAME).code == 3
+    done = ready.dreg(command, NAME)
+    assert done.code == 2
+    assert f"error: `{NAME}` has no profile: its last run failed" in done.stderr

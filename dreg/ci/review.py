@@ -29,6 +29,7 @@ from dreg.core.ci.reviewed import (
     Sample,
     Told,
 )
+from dreg.core.freshness import State
 from dreg.core.gates import breaches
 from dreg.core.profile import Feature, Profile
 from dreg.core.release import last_final
@@ -133,7 +134,9 @@ def _compared(
     name = dataset.name
     profile = dataset.profile()
     if profile is None:
-        return Reviewed(name, why, "never run", error="it was never run")
+        if state == str(State.NEVER_RUN):
+            return Reviewed(name, why, state, error="it was never run")
+        return Reviewed(name, why, "broken", error="it has no profile: its last run failed")
     difference, unseen = _difference(registry, name)
     last = last_final(releases_of(registry.root, name))
     before = profile_of(dataset, last) if last else None

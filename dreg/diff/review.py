@@ -10,7 +10,6 @@ from semver import Version
 
 from dreg.catalog import choose, releases_of, warn_of_tags_elsewhere
 from dreg.core.decision import above, decide, explained, priced
-from dreg.core.profile import Profile
 from dreg.core.release import Release, first_version, highest_final, last_final
 from dreg.core.rules import USUAL, Finding
 from dreg.core.samples import KINDS, Entry
@@ -18,9 +17,10 @@ from dreg.core.version import Bump, parse_request
 from dreg.core.wording import as_markdown, printable, tick
 from dreg.diff.samples import Samples, samples_since
 from dreg.errors import BadRequest
+from dreg.freshness import measured, tell_of_changes
 from dreg.history import pricing_of, profile_of, promised_otherwise, tell_of_new_prices
 from dreg.output import table
-from dreg.registry import Dataset, Registry
+from dreg.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,9 @@ def compare(
                 hint=f"compare releases of one: dreg diff {name}@1.0.0 {name}@1.1.0",
             )
         new = choose(name, parse_request(other)[1], releases) if "@" in other else None
-    after = _in_tree(dataset) if new is None else profile_of(dataset, new)
+    after = measured(dataset) if new is None else profile_of(dataset, new)
+    if new is None:
+        tell_of_changes(dataset)
     if after is None:
         raise BadRequest(
             f"{name} {new.version if new else ''} has no profile that dreg reads",
@@ -181,10 +183,3 @@ def compare(
         findings=decision.findings,
         samples=compared.answer(limit) if compared else None,
     )
-
-
-def _in_tree(dataset: Dataset) -> Profile:
-    profile = dataset.profile()
-    if profile is None:
-        raise BadRequest(f"`{dataset.name}` was never run", hint=f"dreg run {dataset.name}")
-    return profile
