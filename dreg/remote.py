@@ -17,6 +17,7 @@ from dreg.core.secrets import without_credentials
 from dreg.errors import DregError, Outside
 from dreg.output import table
 from dreg.push.announcing import is_dead, this_process
+from dreg.push.mounted import refuse_unmounted
 from dreg.registry import Registry
 
 CHECKS = "dreg/checks/"
@@ -102,10 +103,12 @@ def use(registry: Registry, name: str, *, local: bool = False) -> Used:
 def check(registry: Registry, name: str | None = None) -> Checked:
     """Write, read back and delete one object.
 
-    Raises Outside when the remote cannot be reached, refuses, or gives other bytes back.
+    Raises Outside when the remote cannot be reached, refuses, gives other bytes back, or is a folder that is
+    gone.
     """
     remote = remote_of(registry.root, name)
     store = open_own(remote)
+    refuse_unmounted(registry.root, store)
     nonce = secrets.token_hex(8)
     key, data = f"{CHECKS}{nonce}", json.dumps({**this_process(), "nonce": nonce}).encode()
     _tidy(store)

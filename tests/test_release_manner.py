@@ -131,6 +131,18 @@ def test_what_was_released_before_there_was_a_git_remote_is_pushed_once_there_is
     assert "nothing to release" in ready.ok("release", NAME).stdout
 
 
+@pytest.mark.parametrize("command", [("run", NAME, "--push"), ("remote", "check")])
+def test_a_folder_that_is_not_mounted_is_not_made_anew(released_once, command):
+    away = released_once.store.rename(released_once.home / "away")
+    released_once.edit(f"pipelines/{NAME}/params.yaml", "0.25", "0.4")
+    done = released_once.dreg(*command)
+    assert done.code == 3
+    assert "is not there, and `toy-v1.0.0` was released before" in done.stderr
+    assert not released_once.store.exists()
+    away.rename(released_once.store)
+    released_once.ok(*command)
+
+
 def test_what_is_pushed_later_is_announced_to_who_collects_garbage(ready):
     ready.ok("release", NAME, "--no-push")
     hook = ready.remote / "hooks" / "pre-receive"

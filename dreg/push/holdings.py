@@ -20,7 +20,7 @@ from pathlib import Path
 from dreg.adapters import dvc
 from dreg.adapters.dvc_config import remote_of
 from dreg.adapters.inspection import Wanted, inspect
-from dreg.adapters.objects import Checksums, Missing, Store, many
+from dreg.adapters.objects import Checksums, Store, many
 from dreg.adapters.through_dvc import open_own
 from dreg.core.manifest import Manifest, manifest_key
 from dreg.core.release import Release
@@ -30,6 +30,7 @@ from dreg.core.stored import State
 from dreg.errors import DregError, Outside, Refused
 from dreg.manifests import MANIFEST_LIMIT
 from dreg.output import out
+from dreg.push.mounted import refuse_no_folder
 from dreg.registry import Dataset
 
 CHUNK = 4 * 1024 * 1024
@@ -179,7 +180,7 @@ def _vouched(store: Store, last: Release | None) -> Vouched:
     key = manifest_key(last.manifest)
     seen = store.stat(key)
     if seen is None:  # released to another remote, or lost
-        _refuse_no_folder(store, last)
+        refuse_no_folder(store, last)
         out.warn(
             f"`{last.tag}` is not on {store.location}; if it should be: dreg fsck --remote says more"
         )
@@ -193,19 +194,6 @@ def _vouched(store: Store, last: Release | None) -> Vouched:
     # These bytes are right; so if they have another ETag, ETags here are no MD5s (AWS with KMS).
     md5 = hashlib.md5(text, usedforsecurity=False).hexdigest()
     return Vouched.by(manifest, seen.touched, opaque=seen.md5 not in (None, md5))
-
-
-def _refuse_no_folder(store: Store, last: Release) -> None:
-    """Raises Outside where a folder that has releases is gone: one that is not mounted is no new one."""
-    try:
-        store.get_bytes(manifest_key(last.manifest or ""), MANIFEST_LIMIT)
-    except Missing:
-        return
-    except Outside as error:
-        raise Outside(
-            f"{error.fact}, and `{last.tag}` was released before",
-            hint="mount it, or choose another: dreg remote use NAME; if it is a new one, make its folder",
-        ) from error
 
 
 def _with_sha256(

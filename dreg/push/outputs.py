@@ -44,10 +44,12 @@ def push_outputs(dataset: Dataset, processes: Processes) -> None:
     # What there is nothing to do for should not wait for these.
     from dreg.push.announcing import wait_for_sweeps
     from dreg.push.holdings import not_here, outputs_of
+    from dreg.push.mounted import refuse_unmounted
     from dreg.push.pushing import lacking, push, refuse_absent
 
     remote = remote_of(dataset.root)
     store = open_own(remote)
+    refuse_unmounted(dataset.root, store)
     objects = outputs_of(dataset)
     marks = _marks(store)
     marked = [entry for entry in objects if entry.source and entry.key in marks]
