@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shlex
 import tomllib
 
 import numpy as np
@@ -86,6 +87,25 @@ def test_only_what_was_asked_for_travels(wine, options, files):
     assert placed(wine) == files
     assert fetched["downloaded"] == sum(len(FILES[path]) for path in files)
     assert wine.fetch()["changed"] is False  # the lock knows the part
+
+
+def test_a_part_that_was_asked_for_before_is_told_and_how_to_have_everything(wine):
+    wine.fetch("wine", "--path", "processed/train*")
+    again = wine.dreg("fetch", "wine@^1.0", cwd=wine.train)
+    note = "only a part, as before (--path 'processed/train*'); everything: "
+    [line] = [line for line in again.stderr.splitlines() if note in line]
+    assert "only a part" not in wine.dreg("fetch", cwd=wine.train).stderr
+    assert "only a part" not in wine.dreg("fetch", "wine", "--split", "val", cwd=wine.train).stderr
+    wine.dreg(*shlex.split(line.partition(note)[2])[1:], cwd=wine.train)
+    assert placed(wine) == set(FILES)
+
+
+def test_another_folder_is_told_to_take_the_place_of_the_first(wine):
+    wine.fetch("wine")
+    done = wine.dreg("fetch", "wine@^1.0", "-o", "other", cwd=wine.train)
+    assert "data/wine stays as it is, and is not in dreg.lock any more" in done.stderr
+    assert placed(wine) == set(FILES)
+    assert "stays as it is" not in wine.dreg("fetch", "wine", cwd=wine.train).stderr
 
 
 def test_a_part_is_locked_and_everything_can_be_had_again(wine):

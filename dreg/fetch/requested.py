@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,13 @@ from dreg.adapters import git
 from dreg.adapters.requests_file import read_requests
 from dreg.core.lock import Lock, Pin
 from dreg.core.requests import Asked, Requests
-from dreg.core.subset import Subset
+from dreg.core.subset import EVERYTHING, Subset
 from dreg.core.version import Range, check_name, parse_tag, range_or_revision, tag_of
 from dreg.errors import BadRequest, DregError, Refused
 from dreg.fetch.covering import covering, differs, refuse_uncovered
 from dreg.fetch.pin import Request
 from dreg.fetch.spare import of_environment
+from dreg.output import out
 from dreg.registry import Registry
 
 VARIABLE = "DVC_DATA_VERSION"
@@ -108,6 +110,8 @@ def _named(
     else:
         part = pin.subset if pin else Subset()
     _refuse_shared(name, place, lock)
+    if pin is not None and not by_file:
+        _tell_of_what_was(pin, place, entry is None and subset is None)
     return Request(
         name,
         wanted,
@@ -120,6 +124,17 @@ def _named(
         revision=revision,
         output_said=output is not None,
     )
+
+
+def _tell_of_what_was(pin: Pin, place: str, is_same_part: bool) -> None:
+    """What an earlier command decides about this one, or this one about what an earlier one brought."""
+    if is_same_part and not pin.subset.is_whole:
+        part = shlex.join(pin.subset.options())
+        out.note(
+            f"only a part, as before ({part}); everything: dreg fetch {pin.dataset} --path '{EVERYTHING}'"
+        )
+    if Path(pin.output) != Path(place):
+        out.note(f"{pin.output} stays as it is, and is not in dreg.lock any more")
 
 
 def _refuse_overlaps(found: list[Request]) -> None:
