@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import gzip
 import hashlib
 import json
 import os
 import runpy
+import subprocess
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -124,6 +127,36 @@ def test_parquet_keeps_its_types_and_says_what_may_be_missing(garden):
     ]  # fmt: skip
     assert (garden.contract.key, columns["kind"].classes) == (("id",), ("a", "b"))
     assert garden.runs() == 40
+
+
+def test_bytes_that_are_no_text_are_kept_and_are_base64_in_csv(garden):
+    octets = [bytes([255, i]) for i in range(40)]
+    pq.write_table(pa.table({"id": range(40), "x": octets}), garden.given / "trees.parquet")
+    garden.new("tabular", garden.given / "trees.parquet")
+    assert garden.runs() == 40
+    columns = [
+        pq.read_table(garden.processed / f"{name}.parquet")["x"] for name in ("train", "val")
+    ]
+    assert sorted(value for column in columns for value in column.to_pylist()) == octets
+    rows = csv.DictReader((garden.processed / "val.csv").read_text().splitlines())
+    assert [base64.b64decode(row["x"]) for row in rows] == columns[1].to_pylist()
+
+
+@pytest.mark.parametrize("kind", [pa.int16(), pa.int32(), pa.uint32(), pa.uint64()])
+def test_a_key_may_be_any_whole_number(garden, kind):
+    pq.write_table(
+        pa.table({"id": pa.array(range(40), kind), "x": [0.5] * 40}), garden.given / "trees.parquet"
+    )
+    garden.new("tabular", garden.given / "trees.parquet")
+    assert garden.contract.key == ("id",)
+    assert garden.runs() == 40
+
+
+@pytest.mark.parametrize("gap", ["NaN", "n/a", "#N/A", "?"])
+def test_a_word_for_nothing_is_no_class(garden, gap):
+    rows = "".join(f"{i},{('oak', 'ash', gap)[i % 3]},{'ab'[i % 2]}\n" for i in range(40))
+    garden.new("tabular", trees(garden, f"id,kind,row\n{rows}"))
+    assert garden.contract.label == "row"
 
 
 def test_a_folder_of_tables_is_one_dataset(garden):
@@ -385,7 +418,26 @@ def test_a_csv_that_is_not_utf8_is_refused(garden):
     (garden.given / "trees.csv").write_bytes("name,x\nmöhre,1\n".encode("latin1"))
     with pytest.raises(BadRequest, match=r"column `name` of `trees.csv` is not UTF-8") as caught:
         garden.new("tabular", garden.given / "trees.csv")
-    assert caught.value.hint == "convert it: iconv -f latin1 -t utf-8 trees.csv"
+    assert caught.value.hint.startswith("convert it: iconv -f windows-1252 ")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"), [("cp1252", "trees.csv"), ("latin1", "a b.csv"), ("utf-16", "trees.csv")]
+)
+def test_the_command_that_is_hinted_at_converts_it(garden, encoding, name):
+    euro = "€" if encoding != "latin1" else "é"
+    rows = "".join(f"{i};möhre {euro};{i % 3}\n" for i in range(40))
+    (garden.given / name).write_bytes(f"id;name;x\n{rows}".encode(encoding))
+    with pytest.raises(BadRequest) as caught:
+        garden.new("tabular", garden.given / name)
+    command = caught.value.hint.removeprefix("convert it: ")
+    subprocess.run(command, shell=True, cwd=garden.given, check=True)
+    garden.new("tabular", garden.given / f"utf8-{name}")
+    assert garden.contract.columns["name"].type == "string"
+    assert garden.runs() == 40
+    assert set(pq.read_table(garden.processed / "train.parquet")["name"].to_pylist()) == {
+        f"möhre {euro}"
+    }
 
 
 @pytest.mark.parametrize(
@@ -495,7 +547,7 @@ def test_a_table_in_utf16_is_told_so(garden):
     (garden.given / "trees.tsv").write_bytes("a\tb\n1\t2\n".encode("utf-16"))
     with pytest.raises(BadRequest, match=r"`trees.tsv` is in UTF-16") as caught:
         garden.new("tabular", garden.given / "trees.tsv")
-    assert caught.value.hint == "convert it: iconv -f utf-16 -t utf-8 trees.tsv"
+    assert caught.value.hint == "convert it: iconv -f utf-16 -t utf-8 trees.tsv > utf8-trees.tsv"
 
 
 def test_a_delimiter_in_quotes_separates_nothing(garden):

@@ -11,7 +11,9 @@ from dreg.core.yaml_text import quoted
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 WORDS_OF_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 LABELS = ("label", "class", "target", "category", "species", "y")
+KEY_TYPES = ("string", "int64", "uint64", "int32", "uint32", "int16", "uint16")
 KEY = re.compile(r"id|key|uuid|.+[ _-]id", re.IGNORECASE)
+GAPS = ("", "nan", "n/a", "#n/a", "na", "<na>", "null", "#value!", "#ref!", "#div/0!", "?")
 MOST_CLASSES = 30  # of a column that nobody said is a label
 MOST_NAMED = 1000  # of one that is
 
@@ -45,9 +47,7 @@ def label_of(columns: Sequence[ColumnSeen]) -> ColumnSeen | None:
 
 def key_of(columns: Sequence[ColumnSeen]) -> ColumnSeen | None:
     """The first column that is called as keys are, and tells all rows apart."""
-    fit = (
-        c for c in columns if c.unique and KEY.fullmatch(c.name) and c.type in ("int64", "string")
-    )
+    fit = (c for c in columns if c.unique and KEY.fullmatch(c.name) and c.type in KEY_TYPES)
     return next(fit, None)
 
 
@@ -57,8 +57,13 @@ def _may_be_label(column: ColumnSeen) -> bool:
 
 
 def _has_gaps(column: ColumnSeen) -> bool:
-    """Whether some rows have nothing there; a CSV has empty texts for it."""
-    return column.nulls > 0 or not all(value.strip() for value in column.values)
+    """Whether some rows have nothing there; a CSV has empty texts, or a word, for it."""
+    return column.nulls > 0 or any(is_gap(value) for value in column.values)
+
+
+def is_gap(value: str) -> bool:
+    """Whether a text stands for nothing, as spreadsheets and pandas write it."""
+    return value.strip().lower() in GAPS
 
 
 def unlabelled(columns: Iterable[ColumnSeen]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from dreg.adapters.github.repositories import git_hash
 from dreg.adapters.inferring.delimited import (
     are_quoted,
+    converted,
     delimiter_of,
     odd_quote,
     refuse_other_texts,
@@ -138,7 +139,7 @@ def refuse_no_document(first: First, content: bytes) -> None:
     except UnicodeDecodeError as error:
         raise BadRequest(
             f"`{first.name}` is not UTF-8",
-            hint=f"convert it: iconv -f latin1 -t utf-8 {first.name}",
+            hint=converted(first.name, "windows-1252"),
         ) from error
     if not text.strip():
         raise BadRequest(f"`{first.name}` has no text", hint="leave it out, or write it")

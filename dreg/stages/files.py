@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,43 @@ def write_parquet(
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
-    """Write a table to `path`: a header, commas, texts in quotes, nothing for null."""
+    """Write a table to `path`: a header, commas, texts in quotes, nothing for null; bytes that are no text
+    as Base64."""
     from pyarrow import csv
+
+    for at, column in enumerate(table.columns):
+        if has_bytes(column.type) and not is_text(column):
+            table = table.set_column(at, table.column_names[at], as_base64(column))
 
     options = csv.WriteOptions(include_header=True, delimiter=",", quoting_style="needed")
     with written(path) as file:
         csv.write_csv(table, file, options)
+
+
+def has_bytes(kind: pa.DataType) -> bool:
+    """Whether a column's values are bytes of any kind."""
+    variable = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+    return bool(variable or pa.types.is_fixed_size_binary(kind))
+
+
+def is_text(column: pa.ChunkedArray) -> bool:
+    """Whether all of a column's bytes are UTF-8."""
+    try:
+        column.cast(pa.binary()).cast(pa.string())
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def as_base64(column: pa.ChunkedArray) -> pa.Array:
+    """A column of bytes as texts."""
+    return pa.array(
+        [
+            None if value is None else base64.b64encode(value).decode()
+            for value in column.to_pylist()
+        ],
+        pa.string(),
+    )
 
 
 def encodings(schema: pa.Schema) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from pathlib import Path
 
 from dreg.errors import BadRequest
@@ -44,8 +45,14 @@ def refuse_other_texts(path: Path) -> None:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise BadRequest(
             f"`{path.name}` is in UTF-16",
-            hint=f"convert it: iconv -f utf-16 -t utf-8 {path.name}",
+            hint=converted(path.name, "utf-16"),
         )
+
+
+def converted(name: str, encoding: str) -> str:
+    """A command that writes a text anew in UTF-8. What is neither that nor UTF-16 mostly comes from Windows,
+    whose letters are those of Latin-1 and some more: quotes, dashes and the sign of the euro."""
+    return f"convert it: iconv -f {encoding} -t utf-8 {shlex.quote(name)} > {shlex.quote(f'utf8-{name}')}"
 
 
 def are_quoted(path: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dreg.adapters.inferring.delimited import odd_quote
+from dreg.adapters.inferring.delimited import converted, odd_quote
 from dreg.core.inferred import MOST_CLASSES, MOST_NAMED, ColumnSeen
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
@@ -83,7 +83,7 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (
     if binary:
         raise BadRequest(
             f"column `{binary[0]}` of `{path.name}` is not UTF-8",
-            hint=f"convert it: iconv -f latin1 -t utf-8 {path.name}",
+            hint=converted(path.name, "windows-1252"),
         )
     if quotes and has_line_breaks(table) and (line := odd_quote(path, delimiter)):
         raise BadRequest(
