@@ -154,8 +154,8 @@ def test_a_key_may_be_any_whole_number(garden, kind):
 
 @pytest.mark.parametrize("gap", ["NaN", "n/a", "#N/A", "?"])
 def test_a_word_for_nothing_is_no_class(garden, gap):
-    rows = "".join(f"{i},{('oak', 'ash', gap)[i % 3]},{'ab'[i % 2]}\n" for i in range(40))
-    garden.new("tabular", trees(garden, f"id,kind,row\n{rows}"))
+    rows = "".join(f"{i},{'ab'[i % 2]},{('oak', 'ash', gap)[i % 3]}\n" for i in range(40))
+    garden.new("tabular", trees(garden, f"id,row,kind\n{rows}"))
     assert garden.contract.label == "row"
 
 
