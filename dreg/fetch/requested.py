@@ -134,7 +134,7 @@ def _tell_of_what_was(pin: Pin, place: str, is_same_part: bool) -> None:
             f"only a part, as before ({part}); everything: dreg fetch {pin.dataset} --path '{EVERYTHING}'"
         )
     if Path(pin.output) != Path(place):
-        out.note(f"{pin.output} stays as it is, and is not in dreg.lock any more")
+        out.note(f"{pin.output} stays as it is, and {place} takes its place in dreg.lock")
 
 
 def _refuse_overlaps(found: list[Request]) -> None:

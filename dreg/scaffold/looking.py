@@ -17,6 +17,7 @@ from dreg.adapters.inferring.delimited import (
 )
 from dreg.adapters.inferring.images import captions_in, images_in
 from dreg.adapters.inferring.tables import (
+    JSON_LINES,
     TABLES,
     classes_in,
     different,
@@ -149,9 +150,10 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
     """What tables of the same columns say."""
     import pyarrow as pa
 
-    texts = [first for first in firsts if first.suffix != ".parquet"]
-    for one in texts:
-        refuse_other_texts(one.path)
+    for one in firsts:
+        if one.suffix != ".parquet":
+            refuse_other_texts(one.path)
+    texts = [first for first in firsts if first.suffix not in (".parquet", *JSON_LINES)]
     signs = {delimiter_of(one.path, one.suffix) for one in texts} or {","}
     if len(signs) > 1:
         raise BadRequest("the files have different delimiters", hint="write them alike")
@@ -183,6 +185,8 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
             hint="tables of other columns are other datasets",
         ) from error
     answers: dict[str, str | None] = {"sources": sources, "delimiter": sign}
+    if any(first.suffix in JSON_LINES for first in firsts):
+        answers["json_lines"] = "yes"
     if unquoted != (sign == "\t" and kind == "text"):  # as the kind's template takes it
         answers["unquoted"] = "yes" if unquoted else "no"
     if kind == "text":

@@ -16,7 +16,8 @@ from dreg.errors import BadRequest
 # from, are None where a sample is the source.
 ANSWERS = ("name", "title", "description", "licence", "owner")
 TOLD = (
-    "sources", "columns", "classes", "label", "key", "about", "delimiter", "unquoted", "upstream",
+    "sources", "columns", "classes", "label", "key", "about", "delimiter", "unquoted", "json_lines",
+    "upstream",
 )  # fmt: skip
 
 

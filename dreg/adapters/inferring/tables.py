@@ -16,12 +16,15 @@ from dreg.core.inferred import MOST_CLASSES, MOST_NAMED, ColumnSeen
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
-TABLES = (".csv", ".tsv", ".parquet")
+JSON_LINES = (".jsonl", ".ndjson")
+TABLES = (".csv", ".tsv", ".parquet", *JSON_LINES)
 CODE = r"^(\+|[+-]?0[0-9xX])"  # a postal code, a telephone number, a mask: no number
 WHOLE = r"^[+-]?[0-9]+$"
 TEXTS = (pa.null(), pa.large_string(), pa.string_view())
 BREAKS = re.compile("[\x85\u2028\u2029]")
 LONGEST_NAME = 250  # characters; YAML's keys end at 1,024
+EXACT = 2**53  # beyond it a float skips whole numbers
+LONG_IN_JSON = re.compile(r":\s*-?[0-9]{16,}\s*[,}]")
 LONG = r"^[+-]?[0-9]{16,}$"  # digits; floats hold all whole numbers that are shorter
 
 
@@ -35,6 +38,8 @@ def table_of(
             import pyarrow.parquet as pq
 
             table = pq.ParquetFile(path).read()  # also of names that come twice
+        elif suffix in JSON_LINES:
+            table = json_of(path)
         else:
             table = csv_of(path, delimiter, quotes=quotes, texts=texts)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
@@ -104,6 +109,35 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (
         if loses(written[name].filter(pc.is_valid(table[name])), kind):
             table = table.set_column(table.column_names.index(name), name, written[name])
     return table
+
+
+def json_of(path: Path) -> pa.Table:
+    """The objects of a file with one on each line; moments are the texts that they are written as.
+
+    Raises BadRequest for whole numbers that are longer than any number that Arrow reads of JSON.
+    """
+    from pyarrow import json
+
+    text = path.read_bytes().decode()  # Arrow takes what is no UTF-8 for a text
+
+    whole = json.ReadOptions(use_threads=False, block_size=path.stat().st_size + 1)
+    table = json.read_json(path, read_options=whole)
+    floats = [f.name for f in table.schema if f.type == pa.float64()]
+    large = [n for n in floats if (pc.max(pc.abs(table[n])).as_py() or 0) >= EXACT]
+    if large and LONG_IN_JSON.search(text):
+        raise BadRequest(
+            f"column `{large[0]}` of `{path.name}` has whole numbers that a float does not hold",
+            hint="write them as texts, in quotes",
+        )
+    moments = [
+        (field.name, pa.string()) for field in table.schema if pa.types.is_timestamp(field.type)
+    ]
+    if not moments:
+        return table
+    as_written = json.ParseOptions(explicit_schema=pa.schema(moments))
+    return json.read_json(path, read_options=whole, parse_options=as_written).select(
+        table.column_names
+    )
 
 
 def has_line_breaks(table: pa.Table) -> bool:
