@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -14,19 +15,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests import pauses
 from tests.gitconfig import gitconfig
 from tests.hand_made import HandMade
 
-# CI tries the same examples every time; people try new ones with every run. How long it takes to
-# make examples says how busy the machine is.
-settings.register_profile("people", suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("people"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "people")
-
-# What pytest makes of the code of tests takes longer to make than all imports take: it is kept, whatever the environment says.
+# What pytest makes of the code of tests, and of Hypothesis, takes longer to make than all imports take: it is kept,
+# whatever the environment says, from here on.
 sys.dont_write_bytecode = False
 
 pytest_plugins = [
@@ -58,7 +53,16 @@ OURS = ("DREG_MIRROR",)
 
 
 def pytest_configure() -> None:
-    """Files that are read at once and never again need no disk, where there is memory for them."""
+    """Files that are read at once and never again need no disk, where there is memory for them.
+
+    CI tries the same examples every time; people try new ones with every run. How long it takes to
+    make examples says how busy the machine is.
+    """
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile("people", suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("ci", settings.get_profile("people"), derandomize=True)
+    settings.load_profile("ci" if os.environ.get("CI") else "people")
     chosen = {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"} & os.environ.keys()
     if not chosen and is_roomy(MEMORY):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
@@ -88,6 +92,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish() -> None:
+    """What is in memory by now stays: no search for garbage needs to look at it again."""
+    gc.collect()
+    gc.freeze()
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 
