@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -12,6 +13,7 @@ from dreg.core.remotes import OBJECTS, Remote
 from tests import forked
 from tests.counting_proxy import recording
 from tests.many_files import FILES, MANY
+from tests.small_registry import NAME
 
 MANIFESTS = "/dreg/manifests/"
 LISTING = re.compile(r"/[^/]+\?.*list-type=2")
@@ -210,3 +212,30 @@ def test_plain_dvc_pulls_and_gets_what_was_pushed(many_files, tmp_path, how, kin
 def dvc(registry, folder, *arguments):
     done = forked.dvc(*arguments, "--quiet", cwd=folder, env=registry.environment)
     assert done.code == 0, done.stderr
+
+
+def test_a_release_asks_the_git_remote_thrice_and_starts_git_some_forty_times(
+    released_once, tmp_path
+):
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME)
+    trace = tmp_path / "trace"
+    released_once.ok("release", NAME, GIT_TRACE2_EVENT=str(trace))
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    started = [one["argv"] for one in events if one["event"] == "start" and "/" not in one["sid"]]
+    assert [asked[1] for asked in started if asked[1] in ("fetch", "ls-remote", "push")] == [
+        "ls-remote", "ls-remote", "push",  # the branch's tip, which is here; the tags; branch and tag
+    ]  # fmt: skip
+    assert len(started) < 50
+
+
+def test_a_tip_that_is_not_here_is_fetched(released_once, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    released_once.git("clone", "-q", "registry.git", str(elsewhere), folder=released_once.home)
+    (elsewhere / "NEWS.md").write_text("new\n")
+    for arguments in (["add", "--all"], ["commit", "-q", "-m", "news"], ["push", "-q"]):
+        released_once.git(*arguments, folder=elsewhere)
+    released_once.drop_column("leaf_mm")
+    released_once.ok("run", NAME)
+    released_once.ok("release", NAME)
+    assert released_once.git("show", "HEAD~1:NEWS.md") == "new"

@@ -19,8 +19,8 @@ GIT_REMOTE = "origin"
 class Base:
     """What the release commit goes on: the fetched tip of the branch, or HEAD where it is ahead.
 
-    `tip` is None when the branch is not on the git remote yet; `branch` is None when there is no
-    git remote at all and the release stays in this repository. `unfinished`: the tip already has
+    `tip` is None when the branch is not on the git remote yet; `branch` and `url`, that of the git
+    remote, are None when there is none at all and the release stays in this repository. `unfinished`: the tip already has
     the tree's files, pushed by a release that ended before this clone could follow; `diverged`: it
     has them too, but this clone went another way, so nothing more can be released from it.
     """
@@ -29,6 +29,7 @@ class Base:
     commit: str
     tip: str | None
     branch: str | None
+    url: str | None
     unfinished: bool = False
     diverged: bool = False
 
@@ -53,20 +54,21 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
             "the registry has no commit yet", hint="git add --all && git commit -m 'start'"
         )
     on = branch or repository.branch()
-    if repository.remote_url(GIT_REMOTE) is None:
+    url = repository.remote_url(GIT_REMOTE)
+    if url is None:
         refuse_other_remotes(repository)
-        return Base(head, head, None, None)
+        return Base(head, head, None, None, None)
     publisher = Publisher(dataset.root)
     if on is None:
         on = publisher.default_branch(GIT_REMOTE) or "main"
-        tip = publisher.fetch_tip(GIT_REMOTE, on)
+        tip = publisher.fetch_tip(GIT_REMOTE, on, head)
         if tip != head and not (tip and repository.is_ancestor(head, tip)):
             raise Refused(
                 f"HEAD is detached, and not a commit of `{on}` on {GIT_REMOTE}",
                 hint=f"git switch {on}, or name the branch to release on: --branch NAME",
             )
     else:
-        tip = publisher.fetch_tip(GIT_REMOTE, on)
+        tip = publisher.fetch_tip(GIT_REMOTE, on, head)
         if branch is None and tip is None:
             _tell_of_a_new_branch(repository, on)
         if (
@@ -79,19 +81,19 @@ def release_base(dataset: Dataset, repository: Repository, branch: str | None) -
                 hint=f"make it first: git branch {on}",
             )
     if tip is None or repository.is_ancestor(tip, head):
-        return Base(head, head, tip, on)
+        return Base(head, head, tip, on, url)
     if not repository.is_ancestor(head, tip):
         if not _follows(dataset, repository, publisher, tip):
             raise diverged(dataset, on)
-        return Base(head, tip, tip, on, diverged=True)
+        return Base(head, tip, tip, on, url, diverged=True)
     if repository.try_("diff", "--quiet", head, tip, "--", *dataset.folders) is None:
         if _follows(dataset, repository, publisher, tip):
-            return Base(head, tip, tip, on, unfinished=True)
+            return Base(head, tip, tip, on, url, unfinished=True)
         raise Stale(
             f"stale: `{dataset.name}` was changed on `{GIT_REMOTE}/{on}` since this clone was updated",
             hint=f"{_own_changes_on_top(dataset, repository, head)}; then release again",
         )
-    return Base(head, tip, tip, on)
+    return Base(head, tip, tip, on, url)
 
 
 def _tell_of_a_new_branch(repository: Repository, on: str) -> None:

@@ -28,6 +28,8 @@ from dreg.release.deciding import Decided, decide_on, ready
 from dreg.release.fetchable import refuse_unplaceable, refuse_unreadable_name
 from dreg.upstream import upstream
 
+UNMERGED = ("AA", "AU", "DD", "DU", "UA", "UD", "UU")  # as `git status` has them
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -117,8 +119,7 @@ def plan(
         raise _taken(tag, base)
     if needed and base.branch is not None:
         _refuse_tag_only_here(repository, tag)
-    before = last or newest(decided.releases)
-    held = holdings(dataset, before and fetched(dataset, before)) if needed else nothing(dataset)
+    held = holdings(dataset, _before(dataset, decided)) if needed else nothing(dataset)
     refuse_unplaceable(dataset, held.snapshot)
     entry = Entry(
         version=version,
@@ -127,7 +128,7 @@ def plan(
         samples=_samples(profile),
         before=_samples(decided.old) if decided.old else None,
         exceptions=decided.exceptions,
-        link=tag_page(repository.remote_url(GIT_REMOTE), tag, last.tag if last else None),
+        link=tag_page(base.url, tag, last.tag if last else None),
     )
     return Plan(
         dataset=dataset.name,
@@ -145,10 +146,18 @@ def plan(
         base=base,
         holdings=held,
         manifest=_manifest(dataset, decided, profile, held, base, ahead if needed else None),
-        released=None if needed else _released_as(dataset, tag, decided.releases),
+        released=None if needed else _released_as(dataset, tag, decided),
         entry=entry,
         changelog=with_entry(_changelog(dataset, repository, base), dataset.name, entry),
     )
+
+
+def _before(dataset: Dataset, decided: Decided) -> Release | None:
+    """The release whose objects are known to be on the remote."""
+    if decided.last:
+        return decided.last
+    before = newest(decided.releases)
+    return before and fetched(dataset, before)
 
 
 def _manifest(
@@ -176,8 +185,10 @@ def _manifest(
     return Manifest(dataset.name, version, held.snapshot, held.directories, said)
 
 
-def _released_as(dataset: Dataset, tag: str, releases: list[Release]) -> Release | None:
-    return next((fetched(dataset, release) for release in releases if release.tag == tag), None)
+def _released_as(dataset: Dataset, tag: str, decided: Decided) -> Release | None:
+    if decided.last and decided.last.tag == tag:
+        return decided.last
+    return next((fetched(dataset, one) for one in decided.releases if one.tag == tag), None)
 
 
 def _samples(profile: Profile) -> dict[str, int]:
@@ -192,18 +203,13 @@ def _changelog(dataset: Dataset, repository: Repository, base: Base) -> str:
 
 
 def _refuse_dirty(repository: Repository, base: Base) -> None:
-    if repository.try_("rev-parse", "--verify", "--quiet", "MERGE_HEAD") or repository.ask(
-        "ls-files", "--unmerged"
-    ):
+    tracked = repository.status(tracked_only=True)
+    if repository.is_merging() or any(code in UNMERGED for code, _ in tracked):
         raise Refused(
             "a merge is in progress here, and this clone could not follow the release",
             hint="finish it (git status), or give it up (git merge --abort), then release again",
         )
-    changed = [
-        path
-        for path in repository.changed(tracked_only=True)
-        if not path.startswith(("pipelines/", "data/"))
-    ]
+    changed = [path for _, path in tracked if not path.startswith(("pipelines/", "data/"))]
     if changed and not _as_in(repository, base.commit, changed):
         raise Refused(
             "the work tree has uncommitted changes outside the datasets",

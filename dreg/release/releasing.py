@@ -261,9 +261,11 @@ def _write(dataset: Dataset, path: str, text: bytes) -> None:
 
 
 def _answer(plan: Plan, state: str, dataset: Dataset, *, pushed: bool = True) -> Released:
-    repository = Repository(dataset.root)
-    remote = repository.remote_url(GIT_REMOTE)
-    before = plan.released
+    before, commit = plan.released, None
+    if before:
+        commit = before.commit
+    elif state == "released":
+        commit = Repository(dataset.root).tags(plan.tag).get(plan.tag)
     return Released(
         dataset=plan.dataset,
         state=state,
@@ -283,7 +285,7 @@ def _answer(plan: Plan, state: str, dataset: Dataset, *, pushed: bool = True) ->
         ),
         manifest=before.manifest if before else plan.manifest.digest if plan.needed else None,
         changelog="\n".join(plan.entry.lines()) if state != "unchanged" else "",
-        commit=before.commit if before else repository.tags().get(plan.tag),
-        pushed_to=remote if pushed else None,
-        unpushed=remote is not None and not pushed,
+        commit=commit,
+        pushed_to=plan.base.url if pushed else None,
+        unpushed=plan.base.url is not None and not pushed,
     )

@@ -97,7 +97,7 @@ def _as_in_git(registry: Registry, datasets: Sequence[Dataset]) -> Iterator[Sure
         return
     here = repository.branch()
     branch = here or publisher.default_branch(GIT_REMOTE) or "main"
-    tip = publisher.fetch_tip(GIT_REMOTE, branch)
+    tip = publisher.fetch_tip(GIT_REMOTE, branch, head)
     if tip is None or not (tip == head or (here and repository.is_ancestor(tip, head))):
         return
     outside = repository.changed(tracked_only=True)

@@ -41,9 +41,10 @@ def fast_forward(root: Path, commit: str) -> None:
     repository = Repository(root)
     with _index(root) as index:
         head = repository.ask("rev-parse", "--verify", "HEAD^{commit}")
-        if repository.is_ancestor(commit, head):
+        forked = repository.try_("merge-base", head, commit)
+        if forked == commit:
             return
-        if not repository.is_ancestor(head, commit):
+        if forked != head:
             raise Refused(
                 "the release is published, but this clone's branch has gone another way meanwhile",
                 hint="git pull --rebase",

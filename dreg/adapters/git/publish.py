@@ -10,15 +10,15 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dreg.adapters.git.elsewhere import remote_tags
 from dreg.adapters.git.following import fast_forward, follow_branch, moving
 from dreg.adapters.git.objects import Tag
-from dreg.adapters.git.process import FOREIGN, QUIETLY, git_failed
+from dreg.adapters.git.process import FOREIGN, QUIETLY, failure, git_failed, start
 from dreg.adapters.git.pushing import LostRace, Move, push
-from dreg.adapters.git.repository import Repository
 from dreg.adapters.git.signing import is_signed, scratch_repository, signing_in
 from dreg.adapters.scratch import scratch_folder
 from dreg.adapters.written import HALF_WRITTEN
@@ -45,17 +45,20 @@ class Publisher:
         self.repo = Repo(root)
         self.root = root
 
-    def fetch_tip(self, remote: str, branch: str) -> str | None:
+    def fetch_tip(self, remote: str, branch: str, here: str | None = None) -> str | None:
         """The commit at the tip of the remote's branch, fetched; None if there is no such branch.
 
-        Raises Outside when the remote cannot be reached.
+        `here` is a commit that a reference of this clone leads to: the remote need not be asked for
+        that. Raises Outside when the remote cannot be reached.
         """
         listed = self._git("ls-remote", "--heads", remote, f"refs/heads/{branch}")
         if not listed:
             return None
+        tip: str = listed.split()[0]
+        if tip == here:
+            return tip
         # Without a refmap no reference moves, which two releases in this clone might do at once.
         self._git("fetch", *QUIETLY, "--refmap=", remote, f"refs/heads/{branch}")
-        tip: str = listed.split()[0]
         return tip
 
     def fetch_tags(self, remote: str, tags: Sequence[str]) -> None:
@@ -166,10 +169,18 @@ class Publisher:
 
     def signs(self, what: str, sign: bool | None) -> bool:
         """Whether a `commit` or a `tag` is signed: if `sign`, or by default if its `gpgSign` is set."""
-        if sign is not None:
-            return sign
-        setting = Repository(self.root).try_("config", "--type=bool", "--get", f"{what}.gpgSign")
-        return setting == "true"
+        return self._signing.get(f"{what}.gpgsign") == "true" if sign is None else sign
+
+    @cached_property
+    def _signing(self) -> dict[str, str]:
+        """What git's configuration says of signing commits and tags. Raises Outside for what is no yes or no."""
+        asked = ["config", "--type=bool", "--get-regexp", r"^(commit|tag)\.gpgsign$"]
+        done = start(asked, self.root)
+        if done.returncode > 1:  # 1: it says nothing
+            raise failure(asked, done.stderr.decode(errors="replace"))
+        return dict(
+            line.split(" ") for line in done.stdout.decode().splitlines()
+        )  # the last counts
 
     def _signed(self, *arguments: str, stdin: str) -> str:
         try:

@@ -88,6 +88,12 @@ class Repository:
 
     def changed(self, paths: Sequence[str] = (), *, tracked_only: bool = False) -> list[str]:
         """Paths that differ from HEAD or are untracked, below `paths` (default: everywhere)."""
+        return [path for _, path in self.status(paths, tracked_only=tracked_only)]
+
+    def status(
+        self, paths: Sequence[str] = (), *, tracked_only: bool = False
+    ) -> list[tuple[str, str]]:
+        """As `changed`, each behind git's two letters for what it is in index and work tree."""
         untracked = "no" if tracked_only else "all"
         listed = git(
             "status",
@@ -99,7 +105,12 @@ class Repository:
             *paths,
             cwd=self.root,
         )
-        return [entry[3:].decode(errors="replace") for entry in listed.split(b"\0") if entry]
+        entries = [e.decode(errors="replace") for e in listed.split(b"\0") if e]
+        return [(entry[:2], entry[3:]) for entry in entries]
+
+    def is_merging(self) -> bool:
+        """Whether a merge is to be finished or given up."""
+        return (self.git_folder / "MERGE_HEAD").exists()
 
     def head(self) -> str | None:
         """The commit checked out; None in a repository without one."""
@@ -114,5 +125,7 @@ class Repository:
         return self.try_("remote", "get-url", name)
 
     def is_ancestor(self, older: str, newer: str) -> bool:
-        """Whether `newer` contains `older`."""
+        """Whether the commit `newer` contains the commit `older`."""
+        if older == newer:
+            return True
         return start(["merge-base", "--is-ancestor", older, newer], self.root).returncode == 0
