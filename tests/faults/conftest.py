@@ -41,8 +41,8 @@ def ran_world(run_registry: SmallRegistry, tmp_path_factory: pytest.TempPathFact
     made.git("add", "--all", folder=home / "elsewhere")
     made.git("commit", "-q", "-m", "news", folder=home / "elsewhere")
     made.git("push", "-q", folder=home / "elsewhere")
-    made.git("checkout", "-q", "--detach", folder=home / "elsewhere")
-    return users_work(World(home, own_tmp(home, made.environment)))
+    shutil.rmtree(home / "elsewhere")
+    return users_work(World(home, own_tmp(home, made.packed().environment)))
 
 
 def own_tmp(home: Path, environment: dict[str, str]) -> dict[str, str]:
@@ -114,7 +114,7 @@ def pushed(made: PipelineRegistry, *run: str) -> World:
     world.git("clone", "-q", "--bare", "registry", "registry.git", folder=".")
     world.git("remote", "add", "origin", "../registry.git")
     world.git("push", "-q", "-u", "origin", "main")
-    return world
+    return world.packed()
 
 
 @pytest.fixture(scope="session")
