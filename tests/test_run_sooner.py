@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -13,7 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from dreg.adapters.dvc.sooner import PLAIN, look_often, read_once
+from dreg.adapters.dvc.sooner import (
+    PLAIN,
+    look_often,
+    read_once,
+    share_blocks_where_that_is_possible,
+)
 from dreg.run.plan import Plan
 from tests.pipeline_registry import PipelineRegistry, alive, stop
 
@@ -209,6 +215,31 @@ def test_the_same_text_is_read_once_and_whoever_reads_has_it_to_himself(tmp_path
     path.write_text("files: [c]\n")
     assert _yaml.load_yaml(str(path)) == {"files": ["c"]}
     assert read == ["files: [a]\n", "files: [c]\n"]
+
+
+@only_on_linux
+@pytest.mark.parametrize(
+    ("refusal", "asked"), [(errno.EOPNOTSUPP, 1), (errno.ENOTTY, 1), (errno.EINVAL, 3)]
+)
+def test_a_file_system_without_shared_blocks_is_asked_for_them_once(
+    tmp_path, monkeypatch, refusal, asked
+):
+    from dvc_objects.fs import system, utils
+
+    asks = []
+
+    def ioctl(*arguments: object) -> None:
+        asks.append(arguments)
+        raise OSError(refusal, os.strerror(refusal))
+
+    monkeypatch.setattr(system, "reflink", system.reflink)
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+    share_blocks_where_that_is_possible()
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+        utils.copyfile(tmp_path / name, tmp_path / f"{name}-copy")
+        assert (tmp_path / f"{name}-copy").read_text() == name
+    assert len(asks) == asked, "a file that can't be shared for what it is says nothing of others"
 
 
 def test_what_took_most_bytes_runs_first(registry, tmp_path):

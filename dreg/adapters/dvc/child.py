@@ -26,10 +26,16 @@ def main() -> None:
     sys.argv = ["dvc", *arguments]  # what DVC writes into its locks, for people to read
     from dvc.cli import main as dvc
 
-    from dreg.adapters.dvc.sooner import fork_stages, look_often, read_once
+    from dreg.adapters.dvc.sooner import (
+        fork_stages,
+        look_often,
+        read_once,
+        share_blocks_where_that_is_possible,
+    )
 
     look_often()
     read_once()
+    share_blocks_where_that_is_possible()
     if orders >= 0:
         fork_stages(socket.socket(fileno=orders))
     sys.exit(dvc(arguments))
