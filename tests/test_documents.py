@@ -7,6 +7,11 @@ import hashlib
 import pytest
 import yaml
 
+from dreg.adapters import source_list
+from dreg.adapters.dvc.pipeline import scratch
+from dreg.adapters.layout import Layout
+from dreg.adapters.source_list import read_list
+from dreg.errors import BadRequest
 from tests.test_release_manifest import manifest
 
 LIST = "pipelines/notes/sources.yaml"
@@ -95,3 +100,69 @@ def test_a_release_names_every_source_with_its_checksum(notes):
     used = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     digests = {one.get("digest", {}).get("sha256") for one in used}
     assert {source["sha256"] for source in listed.values()} <= digests
+
+
+@pytest.fixture
+def layout(tmp_path, monkeypatch):
+    """A dataset with a list of which any length counts as large."""
+    monkeypatch.setattr(source_list, "LARGE", 1)
+    (tmp_path / "pipelines/notes").mkdir(parents=True)
+    (tmp_path / LIST).write_text("sources: {a.md: {size: 1}}\n")
+    return Layout(tmp_path, "notes")
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The texts that were read as YAML."""
+    texts, parse = [], source_list.parse_yaml
+    monkeypatch.setattr(
+        source_list, "parse_yaml", lambda text, where: (texts.append(text), parse(text, where))[1]
+    )
+    return texts
+
+
+def read(layout):
+    return read_list(layout, layout.root / LIST)
+
+
+def test_a_long_list_is_read_as_yaml_once_until_it_changes(layout, parsed):
+    for size in (1, 1, 2, 2, 1):
+        text = f"sources: {{a.md: {{size: {size}}}}}\n"
+        (layout.root / LIST).write_text(text)
+        assert read(layout) == {"sources": {"a.md": {"size": size}}}
+    assert len(parsed) == 3, "when it was new, when it changed, and when it changed again"
+
+
+def test_a_short_list_leaves_nothing_behind(layout, parsed, monkeypatch):
+    monkeypatch.setattr(source_list, "LARGE", 10_000)
+    assert read(layout) == read(layout)
+    assert len(parsed) == 2
+    assert not scratch(layout.root).exists()
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"format": 1}', "\xff"])
+def test_what_was_kept_of_a_list_and_is_damaged_counts_for_nothing(layout, parsed, damage):
+    good = read(layout)
+    (kept,) = (scratch(layout.root) / "lists").iterdir()
+    kept.write_bytes(damage.encode("latin-1"))
+    assert read(layout) == good
+    assert len(parsed) == 2
+
+
+@pytest.mark.parametrize("text", ["day: 2024-05-01\n", "1: a\n", "x: .nan\n", "x: .inf\n"])
+def test_of_a_list_that_json_would_say_otherwise_nothing_is_kept(layout, parsed, text):
+    (layout.root / LIST).write_text(text)
+    assert str(read(layout)) == str(read(layout)) == str(yaml.safe_load(text))
+    assert len(parsed) == 2
+
+
+def test_a_mistake_in_a_long_list_is_told_with_its_line_each_time(layout):
+    (layout.root / LIST).write_text("sources:\n  a: b: c\n")
+    for _ in range(2):
+        with pytest.raises(BadRequest, match=r"sources\.yaml:2:7 is not YAML"):
+            read(layout)
+
+
+def test_where_nothing_can_be_kept_the_list_is_read_all_the_same(layout):
+    (layout.root / ".dvc").write_text("no folder")
+    assert read(layout) == {"sources": {"a.md": {"size": 1}}}

@@ -299,6 +299,17 @@ def test_annotations_in_every_format_name_images(dataset, kind):
     assert dataset.measure().features["path"].type == "image"
 
 
+def test_where_a_row_is_is_asked_only_when_something_is_wrong_with_it(dataset, monkeypatch):
+    asked, place = [], Piece.place
+    monkeypatch.setattr(Piece, "place", lambda *where: (asked.append(where), place(*where))[1])
+    speeches(dataset)
+    dataset.measure()
+    assert asked == []
+    (dataset.data / "metadata.json").unlink()
+    (dataset.processed / "images/3.png").unlink()
+    assert "annotations.json` row 4: column `image` names `images/3.png`" in dataset.refused()
+
+
 def test_an_image_that_is_renamed_is_the_same_sample_unless_its_path_is_the_key(dataset):
     dataset.write("a.png", image())
     dataset.write("all.jsonl", lines({"image": "a.png", "text": "a cat"}))

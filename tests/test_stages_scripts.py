@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import csv
 
-from dreg.adapters.written import written
+from dreg.adapters.written import unfinished, written
 from dreg.errors import BadRequest
 from dreg.stages.files import write_csv, write_parquet
 from dreg.stages.split import by_hash, by_key
@@ -113,6 +114,35 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
 
     assert target.read_bytes() == b"whole"
     assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_is_written_whatever_a_killed_process_left(tmp_path):
+    part = unfinished(tmp_path / "file")
+    part.write_bytes(b"much longer than what is written now")
+    with written(tmp_path / "file") as file:
+        file.write(b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    assert not part.exists()
+
+
+def test_where_a_folder_should_be_and_a_file_is_nothing_is_written(tmp_path):
+    (tmp_path / "folder").write_bytes(b"no folder")
+    with pytest.raises(FileExistsError), written(tmp_path / "folder/file") as file:
+        file.write(b"whole")
+    assert (tmp_path / "folder").read_bytes() == b"no folder"
+
+
+def test_of_many_files_in_a_folder_none_is_looked_for_before_it_is_written(tmp_path, monkeypatch):
+    calls = []
+    for name in ("mkdir", "unlink"):
+        call = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *args, n=name, c=call, **kw: (calls.append(n), c(*args, **kw))[1]
+        )
+    for number in range(20):
+        with written(tmp_path / f"folder/{number}") as file:
+            file.write(b"whole")
+    assert calls == ["mkdir"]
 
 
 # Splitting

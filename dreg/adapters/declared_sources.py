@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dreg.adapters.layout import Layout
-from dreg.adapters.yaml_files import read_yaml
+from dreg.adapters.source_list import read_list
 from dreg.core.sources import PipelineFile, Source, parse_sources
 from dreg.core.stages import PARAMS_FILE
 from dreg.errors import BadRequest
@@ -29,7 +29,7 @@ class OtherFile:
 def declared_sources(layout: Layout) -> tuple[Source, ...]:
     """The sources of the dataset's download stage. Raises BadRequest when none are declared."""
     where = declared_in(layout)
-    values = read_yaml(layout.root / where)
+    values = read_list(layout, layout.root / where)
     if not isinstance(values, dict):
         raise BadRequest(f"`{where}` is not a mapping", hint="write it as `key: value` lines")
     return parse_sources(values.get(SOURCES), where)

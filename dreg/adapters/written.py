@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,13 +24,24 @@ def written(target: Path) -> Iterator[BinaryIO]:
     One process at a time may write a target. What a killed one left has the same name, and so is
     gone when the file is written again.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = unfinished(target)
-    part.unlink(missing_ok=True)
     try:
-        with naming(target), part.open("xb") as file:
+        with naming(target), _begun(part) as file:
             yield file
         part.replace(target)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):
+            part.unlink(missing_ok=True)
         raise
+
+
+def _begun(part: Path) -> BinaryIO:
+    """Mostly the folder is there and nothing is left in it: of thousands of small files, looking first costs as
+    much as opening them."""
+    try:
+        return part.open("xb")
+    except FileExistsError:
+        part.unlink(missing_ok=True)
+    except (FileNotFoundError, NotADirectoryError):
+        part.parent.mkdir(parents=True, exist_ok=True)
+    return part.open("xb")

@@ -22,9 +22,9 @@ import yaml
 from dreg.adapters.declared_sources import SOURCES_FILE
 from dreg.adapters.github import Api, last_change, readme, repositories
 from dreg.adapters.github.repositories import git_hash
+from dreg.adapters.source_list import read_list
 from dreg.adapters.sources import Cache
 from dreg.adapters.written import written
-from dreg.adapters.yaml_files import read_yaml
 from dreg.core.sources import GitHubBlob, Local
 from dreg.core.wording import numbered
 from dreg.errors import BadRequest, Outside
@@ -60,7 +60,7 @@ class Found:
 def documents(workspace: Workspace) -> tuple[Document, ...]:
     """The READMEs that sources.yaml lists, sorted by file. Raises BadRequest when it is none of ours."""
     path = workspace.pipeline / SOURCES_FILE
-    told: Any = read_yaml(path) if path.is_file() else None
+    told: Any = read_list(workspace, path) if path.is_file() else None
     try:
         listed = told["documents"]
         return tuple(Document(file=file, **listed[file]) for file in sorted(listed))
@@ -207,7 +207,7 @@ def file_of(repository: str, path: str) -> str:
 def record(workspace: Workspace, found: Iterable[Found]) -> None:
     """Write sources.yaml; a README that has not changed keeps the mirrors that it had."""
     path = workspace.pipeline / SOURCES_FILE
-    old = read_yaml(path) if path.is_file() else {}
+    old = read_list(workspace, path) if path.is_file() else {}
     before: Entries = (old.get("sources") if isinstance(old, dict) else None) or {}
     sources: Entries = {}
     listed: Entries = {}

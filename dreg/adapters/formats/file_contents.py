@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from dreg.adapters.formats.file_types import IMAGE
@@ -30,13 +31,17 @@ def document_bytes(path: Path) -> bytes:
     return content
 
 
-def named(folder: Path, name: str, kind: str, place: str, column: str) -> bytes:
-    """What is in the file `name` of `folder`, which the annotation at `place` names."""
-    about = f"{place}: column `{column}` names `{name}`"
+def named(folder: Path, name: str, kind: str, place: Callable[[], str], column: str) -> bytes:
+    """What is in the file `name` of `folder`, which the annotation at `place` names: asked only of one that is
+    wrong, as there may be many thousands."""
+
+    def about() -> str:
+        return f"{place()}: column `{column}` names `{name}`"
+
     inside = PurePosixPath(name)
     if inside.is_absolute() or ".." in inside.parts or "\\" in name or "\0" in name:
         raise Outside(
-            f"{about}, which is outside of `{shown(folder)}`",
+            f"{about()}, which is outside of `{shown(folder)}`",
             hint="have the pipeline write paths relative to the folder of the annotations",
         )
     path = folder / inside
@@ -46,13 +51,13 @@ def named(folder: Path, name: str, kind: str, place: str, column: str) -> bytes:
         there = False
     if not there:
         raise Outside(
-            f"{about}, which is no file in `{shown(folder)}`",
+            f"{about()}, which is no file in `{shown(folder)}`",
             hint="have the pipeline write the file, or leave its annotation out",
         )
     try:
         return image_bytes(path) if kind == IMAGE else document_bytes(path)
     except Outside as error:
-        raise Outside(f"{about}: {error.fact}", hint=error.hint) from error
+        raise Outside(f"{about()}: {error.fact}", hint=error.hint) from error
 
 
 def _read(path: Path) -> bytes:

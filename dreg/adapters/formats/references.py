@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -94,7 +95,7 @@ def _cut(
             inside, paths = parts[i]
             value, path, field = inside[row].as_py(), paths[row].as_py(), schema.field(i)
             if value is None and path is not None:
-                place = piece.place(first + row)
+                place = functools.partial(piece.place, first + row)
                 value = named(piece.path.parent, path, field.type.word, place, field.name)
             contents[i].append(value)
             size += len(value or b"")
