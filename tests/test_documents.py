@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 
 import pytest
 import yaml
 
 from dreg.adapters import source_list
+from dreg.adapters.declared_sources import other_files
 from dreg.adapters.dvc.pipeline import scratch
 from dreg.adapters.layout import Layout
 from dreg.adapters.source_list import read_list
@@ -100,6 +103,47 @@ def test_a_release_names_every_source_with_its_checksum(notes):
     used = statement["predicate"]["buildDefinition"]["resolvedDependencies"]
     digests = {one.get("digest", {}).get("sha256") for one in used}
     assert {source["sha256"] for source in listed.values()} <= digests
+
+
+@pytest.fixture
+def hashed(monkeypatch):
+    """Names of the files that were read to hash them."""
+    names, digest = [], hashlib.file_digest
+    monkeypatch.setattr(
+        hashlib, "file_digest", lambda file, by: (names.append(file.name), digest(file, by))[1]
+    )
+    return names
+
+
+def settle():
+    """What was touched a moment ago could change again without its times changing."""
+    time.sleep(0.2)
+
+
+def test_sources_in_git_are_read_again_when_something_in_their_folder_was_touched(notes, hashed):
+    layout = Layout(notes.path, "notes")
+    settle()
+    assert other_files(layout) == other_files(layout) == ()
+    assert len(hashed) == 3, "each once"
+    file = notes.path / SAMPLE
+    text, times = file.read_text(), file.stat()
+    file.write_text(text.upper())
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    for _ in range(2):
+        settle()
+        assert [other.path for other in other_files(layout)] == ["sample/shed.md"]
+    file.write_text(text)
+    assert other_files(layout) == ()
+
+
+def test_sources_behind_a_link_are_read_each_time(notes, hashed):
+    folder = notes.path / "pipelines/notes/sample"
+    folder.rename(notes.home / "elsewhere")
+    folder.symlink_to(notes.home / "elsewhere")
+    settle()
+    assert other_files(Layout(notes.path, "notes")) == ()
+    (notes.home / "elsewhere/shed.md").write_text("# other\n")
+    assert [other.path for other in other_files(Layout(notes.path, "notes"))] == ["sample/shed.md"]
 
 
 @pytest.fixture

@@ -6,6 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from dreg.adapters.dvc.digests import listing_of
+from dreg.adapters.dvc.memory import Notes
+from dreg.adapters.dvc.pipeline import scratch
 from dreg.adapters.layout import Layout
 from dreg.adapters.source_list import read_list
 from dreg.core.sources import PipelineFile, Source, parse_sources
@@ -14,6 +17,7 @@ from dreg.errors import BadRequest
 
 SOURCES = "sources"
 SOURCES_FILE = "sources.yaml"
+AS_DECLARED = "as declared"
 
 
 @dataclass(frozen=True)
@@ -46,20 +50,25 @@ def other_files(layout: Layout) -> tuple[OtherFile, ...]:
 
     Whoever edits one expects the next run to take it; the declared bytes may still come from elsewhere.
     """
-    declared = layout.root / declared_in(layout)
+    where, declared = layout.folders[0], layout.root / declared_in(layout)
+    notes = Notes(scratch(layout.root) / "digests" / f"{layout.name}.sources.json")
     try:
         if b"file:" not in declared.read_bytes():
+            return ()
+        # Looked at before they are read: what is edited meanwhile is then in another state.
+        names, state = listing_of(layout.root, where) or ((), None)
+        if state and notes.get(where, state):
             return ()
         sources = declared_sources(layout)
     except (OSError, BadRequest):  # it is told where sources are read
         return ()
-    return tuple(
-        found
-        for source in sources
-        for mirror in source.mirrors
-        if isinstance(mirror, PipelineFile)
-        and (found := _other(layout.pipeline / mirror.path, mirror.path, source))
-    )
+    given = [(s, m.path) for s in sources for m in s.mirrors if isinstance(m, PipelineFile)]
+    found = [other for s, path in given if (other := _other(layout.pipeline / path, path, s))]
+    # A file behind a link to another folder is not among the names.
+    if state and not found and {path for _, path in given} <= set(names):
+        notes.put(where, state, AS_DECLARED)
+        notes.save()
+    return tuple(found)
 
 
 def _other(file: Path, path: str, source: Source) -> OtherFile | None:

@@ -111,6 +111,21 @@ def _unchanged(found: _Found, memory: Memory, result: dict[str, str | None], pat
     return result[path] is not None
 
 
+def listing_of(root: Path, path: str) -> tuple[list[str], tuple[str]] | None:
+    """Names of all files in the folder `path`, and what tells this state of them from another, without reading any.
+
+    None if nothing does: it isn't there or is no plain folder, or something in it was touched a moment ago.
+    """
+    started = time.time_ns()
+    try:
+        found = _find(root, path)
+    except Puzzling:
+        return None
+    if found is None or not all(settled(stamp, started) for stamp in found.stamps):
+        return None
+    return found.names, found.listing
+
+
 def files_in(root: Path, path: str) -> dict[str, str] | None:
     """The md5 of every file in the folder `path`, by path below it; None if it is not there.
 
