@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dreg.adapters.github.repositories import git_hash
+from dreg.adapters.inferring.commas import with_their_decimals
 from dreg.adapters.inferring.delimited import (
     are_quoted,
     converted,
@@ -165,10 +166,21 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
         else any(odd_quote(one.path, sign) for one in texts)
     )
     as_written = TEXT_COLUMNS if kind == "text" else ()
-    tables = [
-        table_of(first.path, first.suffix, sign, quotes=not unquoted, texts=as_written)
-        for first in firsts
-    ]
+
+    def read(decimal: str) -> list[pa.Table]:
+        return [
+            table_of(
+                first.path,
+                first.suffix,
+                sign,
+                quotes=not unquoted,
+                texts=as_written,
+                decimal=decimal,
+            )
+            for first in firsts
+        ]
+
+    tables, commas = with_their_decimals(read, sign)
     for first, one in zip(firsts, tables, strict=True):
         if one.column_names != tables[0].column_names:
             raise BadRequest(
@@ -206,6 +218,9 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
     answers["label"] = name_in_yaml(label.name) if label else ""
     answers["key"] = name_in_yaml(key.name) if key else ""
     notes = [f"column `{name}` has values of many parts and is left out" for name in nested]
+    if commas:
+        answers["decimal"] = ","
+        notes.append(f"numbers are read with decimal commas, as in column `{commas[0]}`")
     notes += [f"column `{name}` is no label: some rows have none" for name in unlabelled(columns)]
     count = different(rows.select([column.name for column in columns]))
     return Told(answers, {}, (*notes, *few(count, "row")))

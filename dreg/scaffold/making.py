@@ -17,7 +17,7 @@ from dreg.errors import BadRequest
 ANSWERS = ("name", "title", "description", "licence", "owner")
 TOLD = (
     "sources", "columns", "classes", "label", "key", "about", "delimiter", "unquoted", "json_lines",
-    "upstream",
+    "decimal", "upstream",
 )  # fmt: skip
 
 

@@ -29,7 +29,13 @@ LONG = r"^[+-]?[0-9]{16,}$"  # digits; floats hold all whole numbers that are sh
 
 
 def table_of(
-    path: Path, suffix: str, delimiter: str, *, quotes: bool = True, texts: Sequence[str] = ()
+    path: Path,
+    suffix: str,
+    delimiter: str,
+    *,
+    quotes: bool = True,
+    texts: Sequence[str] = (),
+    decimal: str = ".",
 ) -> pa.Table:
     """All rows; of a CSV the columns `texts` as they are written. Raises BadRequest for what cannot be read
     as a table."""
@@ -41,7 +47,7 @@ def table_of(
         elif suffix in JSON_LINES:
             table = json_of(path)
         else:
-            table = csv_of(path, delimiter, quotes=quotes, texts=texts)
+            table = csv_of(path, delimiter, quotes=quotes, texts=texts, decimal=decimal)
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         uneven = "columns, got" in reason
@@ -72,7 +78,9 @@ def table_of(
     return table
 
 
-def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = ()) -> pa.Table:
+def csv_of(
+    path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (), decimal: str = "."
+) -> pa.Table:
     """The rows of a CSV. What are numbers to Arrow, but would lose something as such, are texts.
 
     Raises BadRequest for one that is not in UTF-8, and for quotes that would make one value of many.
@@ -82,7 +90,9 @@ def csv_of(path: Path, delimiter: str, *, quotes: bool, texts: Sequence[str] = (
     options = csv.ParseOptions(
         delimiter=delimiter, quote_char='"' if quotes else False, newlines_in_values=quotes
     )
-    as_written = csv.ConvertOptions(column_types=dict.fromkeys(texts, pa.string()))
+    as_written = csv.ConvertOptions(
+        column_types=dict.fromkeys(texts, pa.string()), decimal_point=decimal
+    )
     table = csv.read_csv(path, parse_options=options, convert_options=as_written)
     binary = [field.name for field in table.schema if pa.types.is_binary(field.type)]
     if binary:
