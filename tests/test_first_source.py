@@ -10,7 +10,9 @@ import json
 import os
 import runpy
 import subprocess
+import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -321,6 +323,19 @@ def test_a_folder_of_markdown_becomes_documents(garden):
     ]
     assert not (garden.pipeline / "sample").exists()
     assert update(Registry(garden.root), "trees", dry_run=True).files == ()
+
+
+def test_of_many_files_none_is_compared_with_all_others(garden):
+    (garden.given / "notes").mkdir()
+    for number in range(120):
+        (garden.given / "notes" / f"{number}.md").write_text("# note\n")
+    calls = Counter()
+    sys.setprofile(lambda frame, event, called: calls.update([getattr(called, "__name__", "")]))
+    try:
+        garden.new("documents", garden.given / "notes")
+    finally:
+        sys.setprofile(None)
+    assert 120 <= calls["lower"] <= 10 * 120
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def from_file(given: str, kind: str) -> Told:
     with files_of(place, kind) as paths:
         files: dict[str, bytes] = {}
         firsts: list[First] = []
+        taken: set[str] = set()
         notes: list[str] = []
         notes += left_out(place, kind, paths)
         for path in paths:
@@ -94,11 +95,12 @@ def from_file(given: str, kind: str) -> Told:
                 raise BadRequest(f"`{path.name}` begins with a sign", hint="rename it")
             name = file_name(path.name)
             sha256, size = checksum(path)
-            if name.lower() in {first.name.lower() for first in firsts}:
+            if name.lower() in taken:
                 raise BadRequest(
                     f"two files would be called `{name}`, where case does not count",
                     hint="rename one of them",
                 )
+            taken.add(name.lower())
             if size <= LARGEST_IN_GIT:
                 mirror = f"file: source/{name}"
                 files[f"source/{name}"] = path.read_bytes()
