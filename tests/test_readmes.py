@@ -224,6 +224,35 @@ def test_of_the_same_bytes_a_folder_keeps_what_was_known(hub, tmp_path, monkeypa
     assert (told["commit"], told["licence"]) == (None, "Apache-2.0"), "of other bytes no commit"
 
 
+def test_what_a_folder_could_not_tell_github_tells_later_and_no_byte_changes(
+    hub, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "mirror/of-may"
+    folder.mkdir(parents=True)
+    for name, repository in hub.github.repositories.items():
+        (folder / f"{name}_README.md").write_bytes(repository.readme)
+    monkeypatch.setenv("DREG_MIRROR", str(tmp_path / "mirror"))
+    hub.dataset.change("params.yaml", licences={})
+    readmes.refresh(["--local", "of-may"])
+    hub.make()
+    before, sources = hub.published(), hub.sources["sources"]
+    untold = {(told["commit"], told["licence"]) for told in hub.index().values()}
+    assert untold == {(None, None)}
+
+    capsys.readouterr()
+    readmes.refresh([])
+    assert capsys.readouterr().err.splitlines()[-1] == "2 READMEs, 2 of them as before"
+    assert hub.sources["sources"] == sources, "and the mirrors are those that it had"
+    hub.make()
+    after, known = hub.published(), hub.github.repositories
+    assert {p for p in after if after[p] != before.get(p)} == {"index.jsonl"}
+    told = {name: (one["commit"], one["licence"]) for name, one in hub.index().items()}
+    assert told == {
+        "acme/tools": (known["tools"].commit, "MIT"),
+        "acme/docs": (known["docs"].commit, "Apache-2.0"),
+    }
+
+
 def test_a_licence_that_the_owner_noted_is_told_where_nobody_else_knows_one(
     hub, tmp_path, monkeypatch
 ):
