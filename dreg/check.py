@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from dreg.adapters.dvc import tracked_files
 from dreg.catalog import releases_of, warn_of_tags_elsewhere
 from dreg.core.contract import Contract
 from dreg.core.contract_schema import contract_schema
 from dreg.core.evidence import Problem, told
 from dreg.core.gates import Breach
 from dreg.core.profile import Profile
+from dreg.core.receipt import check_placeable
 from dreg.core.release import last_final
 from dreg.core.violations import Violation
 from dreg.core.wording import numbered
-from dreg.errors import Refused
+from dreg.errors import DregError, Refused
 from dreg.freshness import measured
 from dreg.history import profile_of
 from dreg.inspection import breached, not_as_measured, violated
@@ -117,11 +120,22 @@ def _inspected(registry: Registry, dataset: Dataset) -> Inspected:
         samples=profile.num_samples,
         violations=(
             *not_as_measured(dataset),
+            *_unplaceable(dataset),
             *violated(dataset, contract, profile),
             *out_of_range(registry, dataset, lambda other: releases_of(other.root, other.name)),
         ),
         breaches=breached(dataset, contract, profile, _drifted_from(dataset, contract)),
     )
+
+
+def _unplaceable(dataset: Dataset) -> Iterator[Violation]:
+    """A file whose name not every system can have, for which a release would be refused."""
+    with suppress(DregError):  # of what is not here the release tells
+        files = tracked_files(dataset.root, dataset.name)
+        try:
+            check_placeable(files)
+        except Refused as error:
+            yield Violation("the release", error.fact.removeprefix("the release "))
 
 
 def _drifted_from(dataset: Dataset, contract: Contract) -> Profile | None:

@@ -28,6 +28,14 @@ def add_outputs(registry, code):
     registry.ok("run", NAME)
 
 
+def test_a_name_that_no_windows_can_have_is_refused_before_a_release_too(ready):
+    add_outputs(ready, "(out / 'nul.csv').write_text('x')")
+    told = "the release lists 'processed/nul.csv', which is a device on Windows"
+    checked = ready.dreg("check", NAME)
+    assert (checked.code, told in checked.stderr) == (1, True), checked.stderr
+    assert told in fails_without_a_tag(ready)
+
+
 def commit_of_another(registry):
     """Somebody else changes a file outside the datasets and pushes; the clone is behind then."""
     registry.git("clone", "-q", "registry.git", "other", folder=registry.home)
