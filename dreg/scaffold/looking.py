@@ -211,7 +211,7 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
         refuse_no_texts(rows["text"])
         answers["classes"] = ", ".join(map(name_in_yaml, classes_in(rows["label"])))
         notes = [f"column `{name}` is left out" for name in names if name not in TEXT_COLUMNS]
-        return Told(answers, {}, (*notes, *few(different(rows.select(["text"])), "text")))
+        return Told(answers, {}, (*notes, *few(different(rows.select(["text"]), FEW), "text")))
     columns, nested = seen(rows)
     label, key = label_of(columns), key_of(columns)
     answers["columns"] = "".join(f"{line}\n" for line in contract_lines(columns, label))
@@ -222,7 +222,7 @@ def table(firsts: list[First], kind: str, sources: str) -> Told:
         answers["decimal"] = ","
         notes.append(f"numbers are read with decimal commas, as in column `{commas[0]}`")
     notes += [f"column `{name}` is no label: some rows have none" for name in unlabelled(columns)]
-    count = different(rows.select([column.name for column in columns]))
+    count = different(rows.select([column.name for column in columns]), FEW)
     return Told(answers, {}, (*notes, *few(count, "row")))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -33,8 +33,11 @@ def with_commas(table: pa.Table) -> list[str]:
         field.name
         for field in table.schema
         if pa.types.is_string(field.type)
-        and _all(texts := _written(table[field.name]), NUMBER)
-        and pc.any(pc.match_substring_regex(texts, NO_THOUSANDS)).as_py()
+        and _all(table[field.name], NUMBER)
+        and any(
+            pc.any(pc.match_substring_regex(texts, NO_THOUSANDS)).as_py()
+            for texts in _written(table[field.name])
+        )
     ]
 
 
@@ -44,7 +47,7 @@ def are_commas(before: Sequence[pa.Table], after: Sequence[pa.Table]) -> bool:
     They are not where a number had a decimal point: then commas are not what all of its columns mean.
     """
     return all(
-        _all(_written(new[name]), DOTTED)
+        _all(new[name], DOTTED)
         for old, new in zip(before, after, strict=True)
         for name in old.column_names
         if old.schema.field(name).type == pa.float64()
@@ -52,14 +55,15 @@ def are_commas(before: Sequence[pa.Table], after: Sequence[pa.Table]) -> bool:
     )
 
 
-def _written(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values as texts, without those that Arrow takes for nothing in a column of numbers."""
+def _written(column: pa.ChunkedArray) -> Iterator[pa.Array]:
+    """The values as texts, chunk by chunk, without those that Arrow takes for nothing in a column of numbers."""
     from pyarrow import csv
 
-    texts = pc.utf8_trim_whitespace(column.drop_null())
     nothing = pa.array(csv.ConvertOptions().null_values)
-    return texts.filter(pc.invert(pc.is_in(texts, value_set=nothing)))
+    for chunk in column.chunks:
+        texts = pc.utf8_trim_whitespace(chunk.drop_null())
+        yield texts.filter(pc.invert(pc.is_in(texts, value_set=nothing)))
 
 
-def _all(texts: pa.ChunkedArray, form: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(texts, form)).as_py())
+def _all(column: pa.ChunkedArray, form: str) -> bool:
+    return all(pc.all(pc.match_substring_regex(texts, form)).as_py() for texts in _written(column))

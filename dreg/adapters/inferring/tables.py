@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dreg.adapters.inferring.csv_types import NOT_UTF8, blocks, header, types_of
 from dreg.adapters.inferring.delimited import converted, odd_quote
+from dreg.adapters.inferring.spool import AT_ONCE, count_distinct, spooled
 from dreg.core.inferred import MOST_CLASSES, MOST_NAMED, ColumnSeen
 from dreg.core.types import spelled
 from dreg.errors import BadRequest
 
 JSON_LINES = (".jsonl", ".ndjson")
 TABLES = (".csv", ".tsv", ".parquet", *JSON_LINES)
-CODE = r"^(\+|[+-]?0[0-9xX])"  # a postal code, a telephone number, a mask: no number
-WHOLE = r"^[+-]?[0-9]+$"
 TEXTS = (pa.null(), pa.large_string(), pa.string_view())
 BREAKS = re.compile("[\x85\u2028\u2029]")
 LONGEST_NAME = 250  # characters; YAML's keys end at 1,024
 EXACT = 2**53  # beyond it a float skips whole numbers
 LONG_IN_JSON = re.compile(r":\s*-?[0-9]{16,}\s*[,}]")
-LONG = r"^[+-]?[0-9]{16,}$"  # digits; floats hold all whole numbers that are shorter
 
 
 def table_of(
@@ -43,7 +43,8 @@ def table_of(
         if suffix == ".parquet":
             import pyarrow.parquet as pq
 
-            table = pq.ParquetFile(path).read()  # also of names that come twice
+            file = pq.ParquetFile(path)  # also of names that come twice
+            table = spooled(file.schema_arrow, file.iter_batches())
         elif suffix in JSON_LINES:
             table = json_of(path)
         else:
@@ -90,35 +91,22 @@ def csv_of(
     options = csv.ParseOptions(
         delimiter=delimiter, quote_char='"' if quotes else False, newlines_in_values=quotes
     )
-    as_written = csv.ConvertOptions(
-        column_types=dict.fromkeys(texts, pa.string()), decimal_point=decimal
-    )
-    table = csv.read_csv(path, parse_options=options, convert_options=as_written)
-    binary = [field.name for field in table.schema if pa.types.is_binary(field.type)]
-    if binary:
-        raise BadRequest(
-            f"column `{binary[0]}` of `{path.name}` is not UTF-8",
-            hint=converted(path.name, "windows-1252"),
-        )
-    if quotes and has_line_breaks(table) and (line := odd_quote(path, delimiter)):
+    try:
+        found = types_of(path, options, texts, decimal)
+    except pa.ArrowInvalid as error:
+        if column := NOT_UTF8.search(" ".join(str(error).split())):
+            raise BadRequest(
+                f"column `{header(path, options)[int(column[1])]}` of `{path.name}` is not UTF-8",
+                hint=converted(path.name, "windows-1252"),
+            ) from error
+        raise
+    if quotes and found.breaks and (line := odd_quote(path, delimiter)):
         raise BadRequest(
             f"`{path.name}` has a quote in line {line:,} that is not closed: what follows becomes one value",
             hint='close it, write "" for a quote in a value, or write it as Parquet',
         )
-    numbers = {f.name: f.type for f in table.schema if f.type in (pa.int64(), pa.float64())}
-    if not numbers or len(set(table.column_names)) < table.num_columns:
-        return table
-    written = csv.read_csv(
-        path,
-        parse_options=options,
-        convert_options=csv.ConvertOptions(
-            column_types=dict.fromkeys(numbers, pa.string()), include_columns=list(numbers)
-        ),
-    )
-    for name, kind in numbers.items():
-        if loses(written[name].filter(pc.is_valid(table[name])), kind):
-            table = table.set_column(table.column_names.index(name), name, written[name])
-    return table
+    schema = pa.schema([(name, found.types.get(name, pa.string())) for name in found.names])
+    return spooled(schema, blocks(path, options, found.types, decimal) if found.types else ())
 
 
 def json_of(path: Path) -> pa.Table:
@@ -150,47 +138,34 @@ def json_of(path: Path) -> pa.Table:
     )
 
 
-def has_line_breaks(table: pa.Table) -> bool:
-    texts = (column for column in table.columns if pa.types.is_string(column.type))
-    found = (pc.any(pc.match_substring(column, "\n")) for column in texts)
-    return any(one.as_py() for one in found)
-
-
-def loses(texts: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    """Whether some of the texts are not the same any more once they were numbers: `01000`, `+49120`, `0x1F`,
-    or whole ones that a float does not hold, also beside fractions."""
-    texts = pc.utf8_trim_whitespace(texts)
-    floating = kind == pa.float64()
-    are_whole = not floating or pc.all(pc.match_substring_regex(texts, WHOLE)).as_py()
-    if are_whole and pc.any(pc.match_substring_regex(texts, CODE)).as_py():
-        return True
-    long = texts.filter(pc.match_substring_regex(texts, LONG)).to_pylist() if floating else []
-    return any(int(text) != int(float(text)) for text in long)
-
-
 def seen(table: pa.Table) -> tuple[list[ColumnSeen], list[str]]:
     """The columns that a table has, and the names of those with values of many parts."""
     columns, nested = [], []
     for name in table.column_names:
-        values = plain(table[name])
-        if pa.types.is_nested(values.type):
+        if pa.types.is_nested(plain(table[name].slice(0, 0)).type):
             nested.append(name)
         else:
-            columns.append(column_seen(name, values))
+            columns.append(column_seen(name, table[name]))
     return columns, nested
 
 
-def different(table: pa.Table) -> int:
-    """How many different rows there are; of rows that cannot be told apart all."""
+def different(table: pa.Table, enough: int) -> int:
+    """How many different rows there are, as far as `enough`; of rows that cannot be told apart all."""
+    names, found = table.column_names, table.slice(0, 0)
     try:
-        return int(table.group_by(table.column_names, use_threads=False).aggregate([]).num_rows)
+        for batch in table.to_batches():
+            found = pa.concat_tables([found, pa.Table.from_batches([batch])]).unify_dictionaries()
+            found = found.group_by(names, use_threads=False).aggregate([]).select(names)
+            if len(found) >= enough:
+                break
+        return len(found)
     except pa.ArrowException:
         return len(table)
 
 
 def refuse_no_texts(texts: pa.ChunkedArray) -> None:
     """Raises BadRequest for a column that has something else than texts, or lacks one."""
-    if not pa.types.is_string(plain(texts).type):
+    if not pa.types.is_string(plain(texts.slice(0, 0)).type):
         raise BadRequest(
             f"column `text` has no texts: it is {texts.type}",
             hint="name the column that has them `text`, or take --kind tabular",
@@ -208,17 +183,23 @@ def classes_in(labels: pa.ChunkedArray) -> tuple[str, ...]:
             f"column `label` has no names of classes: it is {labels.type}",
             hint="write each row's class as a text or a number",
         )
-    names = labels.cast(pa.string())
-    blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(names), ""), True)
-    row = pc.index(blank, True).as_py()
-    if row >= 0:
-        raise BadRequest(
-            f"row {row + 1:,} has no label", hint="give it one in column `label`, or leave it out"
-        )
-    found = pc.unique(names).to_pylist()
+    before, found = 0, set[str]()
+    for chunk in labels.chunks:
+        names = chunk.cast(pa.string())
+        blank = pc.fill_null(pc.equal(pc.utf8_trim_whitespace(names), ""), True)
+        row = pc.index(blank, True).as_py()
+        if row >= 0:
+            raise BadRequest(
+                f"row {before + row + 1:,} has no label",
+                hint="give it one in column `label`, or leave it out",
+            )
+        before += len(chunk)
+        if len(found) <= MOST_NAMED:
+            found.update(pc.unique(names).to_pylist())
     if len(found) > MOST_NAMED:
+        count = column_seen("label", labels).distinct
         raise BadRequest(
-            f"`label` has {len(found):,} different values, and {MOST_NAMED:,} classes are the most",
+            f"`label` has {count:,} different values, and {MOST_NAMED:,} classes are the most",
             hint="see whether it is the label; --kind tabular needs none",
         )
     numbers = all(name.isdecimal() for name in found)
@@ -243,29 +224,60 @@ def plain(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def column_seen(name: str, values: pa.ChunkedArray) -> ColumnSeen:
-    distinct = pc.count_distinct(values, mode="only_valid").as_py()
-    is_text = pa.types.is_string(values.type)
-    few: Sequence[Any] = ()
+    parts = Parts(values)
+    kind = plain(values.slice(0, 0)).type
+    distinct = (
+        int(pc.count_distinct(plain(values), mode="only_valid").as_py())
+        if parts.few
+        else count_distinct(parts)
+    )
+    is_text = pa.types.is_string(kind)
+    few: set[str] = set()
     if is_text and distinct <= MOST_CLASSES:
-        few = sorted(pc.unique(values.drop_null()).to_pylist())
+        few.update(*(pc.unique(part).drop_null().to_pylist() for part in parts))
     lowest = highest = ""
-    if not is_text and not is_bytes(values.type) and distinct:
-        wide = values.cast(pa.float32()) if values.type == pa.float16() else values
+    if not is_text and not is_bytes(kind) and distinct:
         # Of durations Arrow knows none; of zones that this machine has not, Python.
         with contextlib.suppress(pa.ArrowNotImplementedError, ValueError, LookupError):
-            bounds = pc.min_max(wide).as_py()
-            lowest, highest = (f"{bound}" for bound in bounds.values())
+            lowest, highest = (f"{bound}" for bound in bounds_of(parts))
+    nulls = sum(part.null_count for part in parts)
     return ColumnSeen(
         name=name,
-        type=spelled(str(values.type)),
+        type=spelled(str(kind)),
         rows=len(values),
-        nulls=values.null_count,
+        nulls=nulls,
         lowest=lowest,
         highest=highest,
         distinct=distinct,
-        values=tuple(few),
-        unique=not values.null_count and distinct == len(values),
+        values=tuple(sorted(few)),
+        unique=not nulls and distinct == len(values),
     )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A column as plain values: all of it, or a chunk after the other where it is large."""
+
+    values: pa.ChunkedArray
+
+    @property
+    def few(self) -> bool:
+        return bool(self.values.nbytes <= AT_ONCE)
+
+    def __iter__(self) -> Iterator[pa.ChunkedArray]:
+        if self.few:
+            yield plain(self.values)
+            return
+        yield from (plain(pa.chunked_array([chunk])) for chunk in self.values.chunks)
+
+
+def bounds_of(parts: Iterable[pa.ChunkedArray]) -> tuple[Any, Any]:
+    """The lowest and the highest value."""
+    found = [
+        pc.min_max(part.cast(pa.float32()) if part.type == pa.float16() else part) for part in parts
+    ]
+    lowest, highest = (pa.array([one[end] for one in found]) for end in ("min", "max"))
+    return pc.min(lowest).as_py(), pc.max(highest).as_py()
 
 
 def is_bytes(kind: pa.DataType) -> bool:
