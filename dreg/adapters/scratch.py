@@ -50,6 +50,8 @@ def tidy(place: Path | None = None) -> None:
         except OSError:
             continue
         try:
+            if _git_lives(folder):
+                continue
             lock = place / INDEX_LOCK
             with contextlib.suppress(FileNotFoundError):
                 if lock.samefile(folder / INDEX_LOCK):
@@ -64,6 +66,18 @@ def _usual() -> Path:
     import tempfile  # here, as most who know of scratch folders make none
 
     return Path(tempfile.gettempdir())
+
+
+def _git_lives(folder: Path) -> bool:
+    """Whether a git that was given the list of its locks goes on, though who started it is gone."""
+    with contextlib.suppress(FileNotFoundError), (folder / REFERENCE_LOCKS).open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def _unlock_references(folder: Path) -> None:

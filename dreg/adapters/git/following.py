@@ -7,6 +7,7 @@ is killed meanwhile leaves the old one or the new one, and a lock that the next 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import shutil
 import time
@@ -78,18 +79,25 @@ def fast_forward(root: Path, commit: str) -> None:
 
 
 @contextmanager
-def moving(root: Path, *references: str, of: Path | None = None) -> Iterator[None]:
+def moving(root: Path, *references: str, of: Path | None = None) -> Iterator[int]:
     """While git moves the references: its locks on them go with the next command if we die.
 
-    They are those of the repository at `root`, or of another one on this machine.
+    They are those of the repository at `root`, or of another one on this machine. A git that gets the
+    open file that this yields may outlive us: they stay until it has ended too.
     """
     repository, home = Repository(root), of or root
     asked = [word for name in references for word in ("--git-path", f"{name}.lock")]
     said = Repository(home).try_("rev-parse", *asked) or ""
     locks = [str((home / path).absolute()) for path in said.split("\n") if path]
-    with scratch_folder(repository.git_folder) as scratch:
-        (scratch / REFERENCE_LOCKS).write_text("\n".join(locks))
-        yield
+    with (
+        scratch_folder(repository.git_folder) as scratch,
+        (scratch / REFERENCE_LOCKS).open("w") as file,
+    ):
+        file.write("\n".join(locks))
+        file.flush()
+        with contextlib.suppress(OSError):  # where files cannot be locked
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield file.fileno()
 
 
 def delete_reference(root: Path, reference: str, oid: str | None = None) -> None:

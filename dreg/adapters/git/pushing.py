@@ -49,8 +49,10 @@ def push(repo: Any, root: Path, remote: str, moves: Sequence[Move]) -> None:
     specs = [f"{move.to}:{move.reference}" for move in moves]
     for pause in (*PAUSES, None):
         try:
-            with _locking(root, remote, references):
-                repo.git.push(*JUST_THESE, *leases, remote, *specs)
+            with _locking(root, remote, references) as held:
+                handles = () if held is None else (held,)
+                command = ["git", "push", *JUST_THESE, *leases, remote, *specs]
+                repo.git.execute(command, pass_fds=handles)
             return
         except GitCommandError as error:
             said = f"{error.stdout}\n{error.stderr}"
@@ -100,8 +102,11 @@ def _refuse_half_a_push(root: Path, remote: str, moves: Sequence[Move], error: A
         ) from error
 
 
-def _locking(root: Path, remote: str, references: Sequence[str]) -> AbstractContextManager[None]:
-    """A remote that is a folder is locked by processes that die with ours when a machine does."""
+def _locking(
+    root: Path, remote: str, references: Sequence[str]
+) -> AbstractContextManager[int | None]:
+    """A remote that is a folder is locked by processes that die with ours when a machine does. Killed alone, we are
+    survived by them: they get the file that says so."""
     url = (Repository(root).remote_url(remote) or remote).removeprefix("file://")
     folder = root / url
     return moving(root, "HEAD", *references, of=folder) if folder.is_dir() else nullcontext()
