@@ -16,6 +16,7 @@ from tests.kubernetes_server import NAMESPACE
 from tests.small_registry import NAME
 from tests.test_submit import RUNNING, made
 
+WAIT = 120  # seconds
 DREG = str(Path(sys.executable).parent / "dreg")
 
 
@@ -31,9 +32,12 @@ def test_a_signal_ends_the_waiting_and_not_the_run(registry, kubernetes, number,
     assert waiting.stderr
     first = waiting.stderr.readline()
     assert f"workflow/{NAME}-1 is submitted" in first
-    time.sleep(1)  # it waits by now
+    until = time.monotonic() + WAIT
+    while not {("watch", "workflows"), ("get", "workflows")} & {*kubernetes.asked}:
+        assert time.monotonic() < until, kubernetes.asked
+        time.sleep(0.01)
     os.kill(waiting.pid, number)
-    _, said = waiting.communicate(timeout=20)
+    _, said = waiting.communicate(timeout=WAIT)
     assert waiting.returncode == code, said
     named = f"workflow/{NAME}-1 --namespace {NAMESPACE}"
     assert f"error: {number.name} ended the waiting for `workflow/{NAME}-1`, which goes on" in said
@@ -46,14 +50,14 @@ def test_a_signal_ends_the_waiting_and_not_the_run(registry, kubernetes, number,
 def test_before_the_answer_to_a_submission_nobody_claims_that_it_is_there(registry, kubernetes):
     config = kubernetes.kubeconfig(registry.home)
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        deaf.settimeout(30)
+        deaf.settimeout(WAIT)
         url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
         config.write_text(config.read_text().replace(kubernetes.url, url))
         waiting = started(registry, config, "--wait")
         asking, _ = deaf.accept()
         assert asking.recv(4) == b"POST"
         os.kill(waiting.pid, signal.SIGTERM)
-        _, said = waiting.communicate(timeout=20)
+        _, said = waiting.communicate(timeout=WAIT)
     assert waiting.returncode == 143, said
     assert f"SIGTERM came before it was known whether `workflow/{NAME}-1` is submitted" in said
     assert f"hint: dreg submit status workflow/{NAME}-1" in said
