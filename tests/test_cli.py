@@ -238,3 +238,45 @@ def on_terminal(script: str) -> str:
     text = os.read(ours, 100_000).decode()
     os.close(ours)
     return text
+
+
+STILL_READING = """
+import io, sys, time
+import pyarrow as pa
+import pyarrow.csv
+
+class Slow(io.RawIOBase):
+    def readable(self):
+        return True
+
+    def read(self, size=-1):
+        time.sleep(0.05)
+        return b"a\\n1\\n" * 10
+
+source = pa.PythonFile(Slow(), mode="r")
+reader = pyarrow.csv.open_csv(source, pyarrow.csv.ReadOptions(block_size=40))
+sys.argv = ["dreg", "--version"]
+from dreg.__main__ import main
+main()
+"""
+
+
+def test_threads_of_arrow_that_are_still_reading_do_not_abort_the_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STILL_READING], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("dreg ")
+
+
+def test_what_is_to_be_done_at_the_end_is_done() -> None:
+    code = (
+        "import atexit, sys, threading, time\n"
+        "threading.Thread(target=lambda: (threading.main_thread().join(), time.sleep(0.1), print('a thread'))).start()\n"
+        "atexit.register(print, 'at exit')\n"
+        "sys.argv = ['dreg', '--version']\n"
+        "from dreg.__main__ import main\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:] == ["a thread", "at exit"]

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dreg.adapters.extras import needed
+from dreg.adapters.objects import many
 from dreg.errors import BadRequest, Outside
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+HOLE = 8_000  # bytes between two chunks that are rather read than left out
+MOST = 32_000_000  # bytes that are read at once, if more than one chunk
+AT_ONCE = 4
 
 Read = Callable[[int, int], bytes | memoryview]
 
@@ -30,14 +36,18 @@ def cut(read: Read, size: int, columns: Sequence[str], into: Path, called: str) 
     pq = needed("pyarrow.parquet", "arrow")
     pa = needed("pyarrow", "arrow")
     try:
-        source = pa.PythonFile(_Ranges(read, size), mode="r")
-        file = pq.ParquetFile(source, pre_buffer=True, page_checksum_verification=True)
+        ranges = _Ranges(read, size)
+        # Arrow reads ahead in threads of its own, which may still have Python's file when Python ends: that aborts it.
+        file = pq.ParquetFile(
+            pa.PythonFile(ranges, mode="r"), pre_buffer=False, page_checksum_verification=True
+        )
         _refuse_unknown(columns, file.schema_arrow, called)
         schema = pa.schema(
             [file.schema_arrow.field(name) for name in columns], file.schema_arrow.metadata
         )
         with pq.ParquetWriter(into, schema, compression=_compression(file, columns)) as writer:
             for group in range(file.num_row_groups):
+                ranges.hold(_joined(_chunks(file.metadata.row_group(group), columns)))
                 table = file.read_row_group(group, columns=list(columns), use_threads=False)
                 writer.write_table(table.select(list(columns)), max(1, table.num_rows))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
@@ -69,13 +79,35 @@ def _compression(file: Any, columns: Sequence[str]) -> dict[str, str]:
     """The compression of each chosen leaf, as the first row group has it."""
     if not file.num_row_groups:
         return {}
-    group = file.metadata.row_group(0)
+    chunks = _chosen(file.metadata.row_group(0), columns)
+    return {chunk.path_in_schema: chunk.compression for chunk in chunks}
+
+
+def _chosen(group: Any, columns: Sequence[str]) -> list[Any]:
+    """The chunks of the columns in a row group."""
     chunks = [group.column(number) for number in range(group.num_columns)]
-    return {
-        chunk.path_in_schema: chunk.compression
-        for chunk in chunks
-        if chunk.path_in_schema.split(".")[0] in columns
-    }
+    return [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns]
+
+
+def _chunks(group: Any, columns: Sequence[str]) -> list[range]:
+    """Where they are in the file."""
+    found = []
+    for chunk in _chosen(group, columns):
+        start = min(chunk.data_page_offset, chunk.dictionary_page_offset or chunk.data_page_offset)
+        found.append(range(start, start + chunk.total_compressed_size))
+    return found
+
+
+def _joined(parts: Iterable[range]) -> list[range]:
+    """The same and what is between them, where that is less than asking once more costs."""
+    joined: list[range] = []
+    for part in sorted(parts, key=lambda part: part.start):
+        before = joined[-1] if joined else None
+        if before and part.start - before.stop <= HOLE and part.stop - before.start <= MOST:
+            joined[-1] = range(before.start, max(before.stop, part.stop))
+        else:
+            joined.append(part)
+    return joined
 
 
 class _Ranges(io.RawIOBase):
@@ -85,6 +117,14 @@ class _Ranges(io.RawIOBase):
         self._read = read
         self._size = size
         self._at = 0
+        self._held: dict[range, bytes | memoryview] = {}
+
+    def hold(self, parts: Sequence[range]) -> None:
+        """Read these, and keep them until the next ones are read."""
+        self._held = {}
+        inside = [part for part in parts if part and part.stop <= self._size]
+        jobs = [partial(self._read, part.start, len(part)) for part in inside]
+        self._held = dict(zip(inside, many(jobs, AT_ONCE), strict=True))
 
     def readable(self) -> bool:
         return True
@@ -108,6 +148,12 @@ class _Ranges(io.RawIOBase):
         length = left if size < 0 else min(size, left)
         if length <= 0:
             return b""
-        data = bytes(self._read(self._at, length))
+        data = bytes(self._part(self._at, length))
         self._at += len(data)
         return data
+
+    def _part(self, start: int, length: int) -> bytes | memoryview:
+        for held, data in self._held.items():
+            if held.start <= start and start + length <= held.stop:
+                return memoryview(data)[start - held.start : start - held.start + length]
+        return self._read(start, length)

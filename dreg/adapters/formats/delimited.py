@@ -14,6 +14,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from dreg.adapters.formats import quotes, rows
+from dreg.adapters.formats.arrow_file import arrow_file
 from dreg.adapters.formats.piece import Piece
 from dreg.adapters.formats.promised import cast, read_as, typed
 from dreg.adapters.formats.rows import Rows
@@ -37,7 +38,7 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
     _check_start(file, piece)
     try:
         reader = csv.open_csv(
-            _source(file),
+            arrow_file(file),
             # Arrow tells a bad value's row only when it reads with one thread.
             read_options=csv.ReadOptions(use_threads=False, block_size=_block_bytes()),
             parse_options=csv.ParseOptions(
@@ -59,12 +60,6 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
                 raise _not_text(piece, field.name)
         final = typed(reader.schema, contract.columns, from_csv)
         yield Rows(final, cast(_batches(reader, file, piece), final, piece))
-
-
-def _source(file: BinaryIO) -> pa.NativeFile:
-    """Arrow reads ahead in a thread of its own, which had better not be in Python when Python ends."""
-    on_disk = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO)
-    return pa.OSFile(file.name) if on_disk else pa.PythonFile(file, mode="r")
 
 
 def _block_bytes() -> int:

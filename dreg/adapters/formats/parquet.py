@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from dreg.adapters.formats import rows
+from dreg.adapters.formats.arrow_file import arrow_file
 from dreg.adapters.formats.piece import Piece
 from dreg.adapters.formats.promised import cast, shaped
 from dreg.adapters.formats.rows import Rows
@@ -47,7 +48,7 @@ def read(file: BinaryIO, piece: Piece, contract: Contract) -> Iterator[Rows]:
 
     # Read ahead, Arrow would hold a whole row group's compressed bytes beside the batch.
     with pq.ParquetFile(
-        file, buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True
+        arrow_file(file), buffer_size=1 << 20, pre_buffer=False, page_checksum_verification=True
     ) as parquet:
         about = parquet.metadata
         groups = range(about.num_row_groups) if piece.groups is None else piece.groups

@@ -137,7 +137,7 @@ def _batches(files: Sequence[Path], columns: list[str]) -> Iterator[pa.RecordBat
     import pyarrow.parquet as pq
 
     for path in files:
-        with path.open("rb") as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
+        with pa.OSFile(str(path)) as file, pq.ParquetFile(file, pre_buffer=False) as parquet:
             yield from parquet.iter_batches(batch_size=ROWS, columns=columns)
 
 
