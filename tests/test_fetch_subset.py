@@ -201,6 +201,19 @@ def refused(made: HandMade, *options: str) -> str:
     return done.stderr
 
 
+@pytest.mark.parametrize(
+    ("columns", "parts"), [("text,label", 2), ("text,pixels,label", 1)], ids=["apart", "side by side"]
+)  # fmt: skip
+def test_of_four_row_groups_each_part_is_asked_for_once(far, columns, parts):
+    """And the file's end, for what there is; a column's chunks that lie beside another's come with them."""
+    made, proxy = far
+    made.fetch("wine", "--split", "train", "--columns", columns)
+    gets = [path for method, path in proxy.asked if method == "GET" and path.endswith(TRAIN_KEY)]
+    assert len(gets) <= 2 + 4 * parts
+    got = pq.read_table(made.train / "data" / "wine" / "processed" / "train.parquet")
+    assert got.equals(pq.read_table(io.BytesIO(TRAIN)).select(columns.split(",")))
+
+
 def test_columns_of_another_object_of_that_size_are_refused(far):
     made, _ = far
     other = TRAIN[:-8] + b"\0" * 8
