@@ -39,7 +39,7 @@ def measured(dataset: Dataset) -> Profile:
     raise BadRequest(
         f"`{dataset.name}` was never run"
         if never
-        else f"`{dataset.name}` has no profile: its last run failed, or somebody removed the file",
+        else f"`{dataset.name}` has no profile: somebody removed the file, or a run failed",
         hint=f"dreg run {dataset.name}",
     )
 

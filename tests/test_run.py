@@ -356,6 +356,23 @@ def test_violations_of_the_contract_are_told(registry: PipelineRegistry) -> None
     )
 
 
+def test_what_was_edited_in_an_output_is_told_when_it_is_made_anew(
+    registry: PipelineRegistry,
+) -> None:
+    processed = registry.root / "data/alpha/processed/train.csv"
+    before = processed.read_text()
+    processed.unlink()  # a link to the cache
+    processed.write_text("x\n1\n")
+    (told,) = registry.dreg("status", "alpha", "--json").json["datasets"]
+    assert told["why"] == ["data/alpha/processed edited"]
+    done = registry.dreg("run", "alpha")
+    assert (
+        "alpha | data/alpha/processed is not as the last run left it, and is made anew\n"
+        in done.stderr
+    )
+    assert processed.read_text() == before
+
+
 # Fresh clones
 
 

@@ -62,7 +62,8 @@ def test_scalars_are_what_dvc_takes_them_for(text: str) -> None:
         (
             "a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> x\n",
             "f:2 has the marks of a merge conflict",
-            "keep one side: git checkout --ours f; then run the command again",
+            "keep one side: git checkout --ours f (where the marks were committed: "
+            "git log f, then git checkout COMMIT f); then run the command again",
         ),
         ("a: !!python/object:os.system x\n", "f:1:4 is not YAML: ", "correct line 1 of f"),
     ],

@@ -102,7 +102,8 @@ def parse_yaml(text: str, where: str) -> Any:
             line = text.count("\n", 0, conflict.start()) + 1
             raise BadRequest(
                 f"{where}:{line} has the marks of a merge conflict",
-                hint=f"keep one side: git checkout --ours {where}; then run the command again",
+                hint=f"keep one side: git checkout --ours {where} (where the marks were committed: "
+                f"git log {where}, then git checkout COMMIT {where}); then run the command again",
             ) from error
         mark = error.problem_mark or error.context_mark
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where

@@ -136,7 +136,7 @@ def _compared(
     if profile is None:
         if state == str(State.NEVER_RUN):
             return Reviewed(name, why, state, error="it was never run")
-        return Reviewed(name, why, "broken", error="it has no profile: its last run failed")
+        return Reviewed(name, why, "broken", error="it has no profile")
     difference, unseen = _difference(registry, name)
     last = last_final(releases_of(registry.root, name))
     before = profile_of(dataset, last) if last else None

@@ -10,6 +10,7 @@ from typing import Any
 from dreg.core.stages import LockedStage, Out, Stage, below, pick
 
 UNCACHED = "not in DVC's cache"
+EDITED = " edited"
 
 
 class State(enum.Enum):
@@ -115,7 +116,7 @@ def _output(out: Out, locked: LockedStage, seen: Seen) -> tuple[str, bool]:
     if md5 is None:
         return f"{out.path} missing", True
     if md5 != record.md5:
-        return f"{out.path} edited", False
+        return f"{out.path}{EDITED}", False
     if out.path in seen.uncached:
         return f"{out.path} {UNCACHED}", True
     return "", False
@@ -124,7 +125,9 @@ def _output(out: Out, locked: LockedStage, seen: Seen) -> tuple[str, bool]:
 def whole(verdicts: Mapping[str, Verdict]) -> Verdict:
     """How things stand with a pipeline, from its stages."""
     states = {verdict.state for verdict in verdicts.values()}
-    why = tuple(dict.fromkeys(text for verdict in verdicts.values() for text in verdict.why))
+    said = dict.fromkeys(text for verdict in verdicts.values() for text in verdict.why)
+    # An output that was edited is another input of the next stage too: that says nothing more.
+    why = tuple(text for text in said if f"{text}{EDITED}" not in said)
     if State.UNKNOWN in states:
         return Verdict(State.UNKNOWN, why)
     if states == {State.NEVER_RUN}:

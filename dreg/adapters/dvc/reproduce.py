@@ -12,7 +12,7 @@ from dreg.adapters.dvc.pipeline import Pipeline, scratch
 from dreg.adapters.dvc.process import Processes
 from dreg.adapters.dvc.remote import chosen_remote
 from dreg.adapters.yaml_files import shown
-from dreg.core.freshness import UNCACHED, State, Verdict, whole
+from dreg.core.freshness import EDITED, UNCACHED, State, Verdict, whole
 from dreg.core.transcript import Transcript
 from dreg.errors import Outside
 
@@ -57,6 +57,10 @@ class Attempt:
                 verdicts, was = self._restore(verdicts), "restored"
             if whole(verdicts).state is State.UP_TO_DATE:
                 return was, ()
+            for text in whole(verdicts).why:
+                if text.endswith(EDITED):
+                    path = text.removesuffix(EDITED)
+                    self.tell(f"{path} is not as the last run left it, and is made anew")
         if was == "up to date":  # else the log has begun with what was restored
             self.log.unlink(missing_ok=True)
         return self._repro(force)
