@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dreg.adapters.inferring.tables import TABLES
 from dreg.core.receipt import check_placeable
 from dreg.core.snapshot import File
 from dreg.core.sources.called import called
@@ -22,7 +23,6 @@ from dreg.registry import Registry
 from tests.garden import Garden
 from tests.test_first_source import TREES
 
-TABLES = (".csv", ".tsv", ".parquet")
 Serve = Callable[..., str]
 
 
@@ -90,6 +90,7 @@ def test_what_nobody_names_is_refused(garden: Garden, serve: Serve):
         ("/a", "attachment; filename=a.csv; filename*=UTF-8''b%C3%A9.parquet", "", "b-.parquet"),
         ("/v1.0", "", "application/vnd.apache.parquet", "v1.0.parquet"),
         ("/", "", "text/tab-separated-values", "data.tsv"),
+        ("/a", "", "application/x-ndjson", "a.ndjson"),
         ("/a", "", "application/zip", "a"),
         ("/a", "attachment", "", "a"),
     ],

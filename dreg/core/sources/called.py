@@ -13,8 +13,11 @@ LONGEST = 100  # signs before the ending; a server may send as many as it likes
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 TYPES = {
     "application/csv": ".csv",
+    "application/jsonl": ".jsonl",
+    "application/ndjson": ".ndjson",
     "application/parquet": ".parquet",
     "application/vnd.apache.parquet": ".parquet",
+    "application/x-ndjson": ".ndjson",
     "application/x-parquet": ".parquet",
     "application/x-zip-compressed": ".zip",
     "application/zip": ".zip",
