@@ -58,7 +58,8 @@ class Publisher:
         if tip == here:
             return tip
         # Without a refmap no reference moves, which two releases in this clone might do at once.
-        self._git("fetch", *QUIETLY, "--refmap=", remote, f"refs/heads/{branch}")
+        quietly = (*QUIETLY, "--no-write-fetch-head")
+        self._git("fetch", *quietly, "--refmap=", remote, f"refs/heads/{branch}")
         return tip
 
     def fetch_tags(self, remote: str, tags: Sequence[str]) -> None:
@@ -85,7 +86,8 @@ class Publisher:
     def _fetch(self, remote: str, *refspecs: str) -> None:
         depth = ["--depth=1"] if self._git("rev-parse", "--is-shallow-repository") == "true" else []
         asked = "".join(f"{refspec}\n" for refspec in refspecs)
-        self._git("fetch", *QUIETLY, *depth, "--refmap=", "--stdin", remote, stdin=asked)
+        quietly = (*QUIETLY, *depth, "--no-write-fetch-head")
+        self._git("fetch", *quietly, "--refmap=", "--stdin", remote, stdin=asked)
 
     def default_branch(self, remote: str) -> str | None:
         """The branch that the remote's HEAD names."""
