@@ -14,11 +14,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from dreg.adapters.bundle_file import in_order
 from dreg.adapters.claims import Claims
 from dreg.adapters.interrupts import held_back
 from dreg.adapters.objects.in_flight import for_each
@@ -113,8 +114,18 @@ def a_transfer(_: Path) -> tuple[int, list[str]]:
     return swept(lambda: for_each(range(100_000), lambda _: time.sleep(0.005), 3), "join")
 
 
+def a_bundle(_: Path) -> tuple[int, list[str]]:
+    """Objects that are read ahead."""
+
+    def read() -> Iterator[bytes]:
+        time.sleep(0.005)
+        yield b"an object"
+
+    return swept(lambda: list(in_order([(None, read)] * 2)), "SimpleQueue.get")
+
+
 if __name__ == "__main__":
     out.quiet = True
-    what = {"run": a_run, "transfer": a_transfer}[sys.argv[1]]
+    what = {"run": a_run, "transfer": a_transfer, "bundle": a_bundle}[sys.argv[1]]
     steps, wrong = what(Path(sys.argv[2]))
     print(json.dumps({"steps": steps, "wrong": wrong}))

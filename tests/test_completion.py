@@ -7,6 +7,7 @@ import pty
 import re
 import select
 import subprocess
+import sys
 import time
 
 import pytest
@@ -30,7 +31,9 @@ class Bash:
             start_new_session=True,
         )
         os.close(theirs)
-        self.send('bind "set bell-style none"; eval "$(dreg --show-completion bash)"; ')
+        # By a process of bash's own: which shell it is, is looked up among the parents.
+        show = f"{sys.executable} -m dreg --show-completion"
+        self.send(f'bind "set bell-style none"; eval "$({show})"; ')
         self.send("PS1='rea''dy> '\n")
         self.wait("(ready> )")
 

@@ -58,7 +58,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("what", ["run", "transfer"])
+@pytest.mark.parametrize("what", ["run", "transfer", "bundle"])
 def test_an_interrupt_at_any_step_ends_it(tmp_path: Path, what: str) -> None:
     """Also while a thread is started, and where Python has just taken a lock that others will want."""
     registry = PipelineRegistry.make(tmp_path / "registry", "alpha")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from dreg.adapters.interrupts import awaited, submitted
 from dreg.adapters.objects.place import CHUNK
 from dreg.core.bundle import ABOUT, GIT, MANIFEST, OBJECT
 from dreg.core.tar import BLOCK, END, header, padding, parse, untrusted
@@ -59,11 +60,11 @@ def in_order(
                 while len(waiting) < AHEAD and (job := next(left, None)) is not None:
                     size, read = job
                     small = size is None or size <= SMALL
-                    waiting.append(pool.submit(_whole, read) if small else read)
+                    waiting.append(submitted(pool, _whole, read) if small else read)
                 if not waiting:
                     return
                 first = waiting.popleft()
-                yield iter((first.result(),)) if isinstance(first, Future) else first()
+                yield iter((awaited(first),)) if isinstance(first, Future) else first()
         finally:
             for one in waiting:
                 if isinstance(one, Future):

@@ -14,11 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 AGAIN = 0.05  # seconds between two looks at what became of it
 
 Handler = Callable[[int, FrameType | None], Any]
+T = TypeVar("T")
 
 
 @contextmanager
@@ -137,3 +141,20 @@ def held_back(wake: Callable[[], None] = lambda: None) -> Iterator[HeldBack]:
             signal.signal(number, handler)
         _holding.remove(held)
         held.heed()
+
+
+def submitted(pool: Executor, work: Callable[..., T], *given: Any) -> Future[T]:
+    """As `pool.submit`."""
+    with held_back():
+        return pool.submit(work, *given)
+
+
+def awaited(future: Future[T]) -> T:
+    """Its result; an interrupt ends the waiting at once."""
+    from queue import SimpleQueue  # here, as every command imports this module
+
+    ended: SimpleQueue[Future[T] | None] = SimpleQueue()
+    with held_back(wake=lambda: ended.put(None)):
+        future.add_done_callback(ended.put)
+        ended.get()
+    return future.result()

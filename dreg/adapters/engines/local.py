@@ -14,6 +14,7 @@ from contextlib import closing
 from typing import Any
 
 from dreg.adapters.formats import Piece
+from dreg.adapters.interrupts import awaited, submitted
 from dreg.adapters.measure import Batch, Part, batches, figures_of, hashes
 from dreg.core.contract import Contract
 from dreg.errors import DregError
@@ -43,7 +44,7 @@ def spread(
                     batch, failure = None, error
                 if batch is None:
                     break
-                pending.append((batch, [pool.submit(each, batch, contract) for each in work]))
+                pending.append((batch, [submitted(pool, each, batch, contract) for each in work]))
                 if len(pending) > THREADS:
                     yield _done(*pending.popleft())
         while pending:
@@ -60,4 +61,4 @@ def _read(pieces: Iterable[Piece], contract: Contract) -> Generator[Batch, None,
 
 
 def _done(batch: Batch, futures: list[Future[Any]]) -> tuple[Batch, list[Any]]:
-    return batch, [future.result() for future in futures]
+    return batch, [awaited(future) for future in futures]
