@@ -42,6 +42,7 @@ def test_no_command_tells_a_secret(told, tmp_path):
     registry, url, run, said = told
     train = tmp_path / "train"
     train.mkdir()
+    registry.store.mkdir()  # nothing is in it: `remote check` wants a folder where releases are
     assert run("release", NAME, "--json").code == 0, said[-1]
     for arguments in (
         ("release", NAME), ("status",), ("list",), ("show", NAME), ("show", NAME, "--provenance"),
