@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import json
+import os
 import re
 import shutil
 import signal
@@ -130,6 +132,27 @@ def test_a_claim_ends_with_its_process(registry, number):
         done = registry.dreg("run", "alpha", "--wait", str(WAIT))
         assert done.code == 0, done.stderr
     assert list(claims_folder(registry.root).iterdir()) == []
+
+
+def test_whoever_is_killed_while_others_wait_is_not_awaited_by_dvc(registry):
+    """DVC notes who writes what, by process ids, and takes one that nobody has waited for yet for alive."""
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        with claims(registry.root).of("alpha"):
+            info = {"pid": other.pid, "cmd": "sleep 600"}
+            written = {str(registry.root / "data" / "alpha" / "processed"): info}
+            record = json.dumps({"write": written, "read": {}})
+            registry.write(".dvc/tmp/rwlock", record)
+            registry.replace("pipelines/alpha/params.yaml", "factor: 2", "factor: 3")
+            second = registry.start("run", "alpha")
+            assert "is in use by" in second.stderr.readline()
+            other.kill()
+            os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
+        _, stderr = second.communicate(timeout=WAIT)
+        assert second.returncode == 0, stderr
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_ctrl_c_ends_the_waiting(registry):

@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dreg.adapters.dvc.cache import cache_folder
 from dreg.adapters.dvc.servers import CHILD, Servers
 from dreg.adapters.forking.orders import Forked
 from dreg.errors import Outside
 
+MOMENTS = 1.0  # seconds
 PATIENCE = 5.0  # seconds between asking a process to end, insisting, and ending it
 
 
@@ -214,14 +215,21 @@ def stage_states(root: Path, files: Sequence[str]) -> dict[str, list[object]]:
 def mend(root: Path) -> None:
     """Tidy what DVC left when it was killed, as by a CI job's end, and cannot cope with itself.
 
-    In its record of running processes: that it was half written, and an entry whose process id has
-    gone to another program since. In its memory of runs: a stage's folder without a run.
+    In its record of running processes, and in its memory of runs: a stage's folder without a run.
     """
     _fill_empty_runs(cache_folder(root) / "runs")
+    forget_ended(root)
+
+
+def forget_ended(root: Path) -> None:
+    """Take out of DVC's record of running processes those that have ended; all, if it is half written.
+
+    DVC believes in an id that has gone to another program since, and in one that nobody has waited for yet.
+    """
     record, guard = root / ".dvc/tmp/rwlock", root / ".dvc/tmp/rwlock.lock"
     try:
         with guard.open("a") as held:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # so nobody is writing it just now
+            _lock(held)  # so nobody is writing it just now
             try:
                 data = json.loads(record.read_bytes())
                 write = {p: i for p, i in data.get("write", {}).items() if _is_at_it(i)}
@@ -232,6 +240,19 @@ def mend(root: Path) -> None:
             record.write_text(json.dumps(kept), encoding="utf-8")
     except OSError:
         return  # it is not there, or in use and so in order
+
+
+def _lock(file: IO[str]) -> None:
+    """Have what a DVC has for moments. Raises OSError if somebody has it for longer."""
+    until = time.monotonic() + MOMENTS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(0.01)
 
 
 def _fill_empty_runs(runs: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dreg.adapters.dvc.kept_lock import heal, kept_lock
 from dreg.adapters.dvc.kept_outputs import kept_outputs, put_back
 from dreg.adapters.dvc.pipeline import Pipeline, scratch
-from dreg.adapters.dvc.process import Processes
+from dreg.adapters.dvc.process import Processes, forget_ended
 from dreg.adapters.dvc.remote import chosen_remote
 from dreg.adapters.yaml_files import shown
 from dreg.core.freshness import EDITED, UNCACHED, State, Verdict, whole
@@ -50,6 +50,7 @@ class Attempt:
         if heal(self.pipeline):
             self.tell("dvc.lock is as it was before a run that was killed while it was written")
         put_back(self.pipeline)  # of a run that was killed
+        forget_ended(self.pipeline.root)  # whom we waited for may have been killed meanwhile
         was = "up to date"
         if not force:
             verdicts = self.pipeline.verdicts()
