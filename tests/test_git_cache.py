@@ -175,10 +175,11 @@ def test_a_damaged_cache_in_a_repository_of_the_user_leaves_that_one_alone(hand_
 
 SLOW = """
 import subprocess, sys, time
+from pathlib import Path
 from dreg.adapters.git.bare_cache import BareCache
 
 def look(frame, event, _):
-    if event == "call" and frame.f_code.co_name == "scratch_folder":
+    if event == "call" and f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}" == sys.argv[2]:
         sys.setprofile(None)
         print("begun", flush=True)
         time.sleep(1)
@@ -188,9 +189,10 @@ BareCache.of(sys.argv[1])
 """
 
 
-def test_two_that_make_the_cache_at_once_have_the_same_one(wine, monkeypatch):
+@pytest.mark.parametrize("before", ["scratch.scratch_folder", "bare_cache._made"])
+def test_two_that_make_the_cache_at_once_have_the_same_one(wine, monkeypatch, before):
     """Who found none, and is slow to make it, leaves what somebody else has made meanwhile where it is."""
-    command = [sys.executable, "-c", SLOW, str(wine.bare)]
+    command = [sys.executable, "-c", SLOW, str(wine.bare), before]
     monkeypatch.setenv("DREG_CACHE", wine.environment["DREG_CACHE"])
     slow = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert slow.stdout
