@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 import pickle
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from dreg.adapters.formats import Piece, json_blocks, rows
+from dreg.adapters.formats.arrow_file import arrow_file
 from dreg.adapters.formats.file_types import DocumentType, ImageType, PathType
 from dreg.adapters.formats.type_names import arrow_type
 from dreg.core.canonical import fingerprint
@@ -435,3 +437,12 @@ def test_a_contract_about_files_is_kept(dataset):
     )
 
     assert violations(contract, dataset.measure()) == ()
+
+
+def test_arrow_reads_a_file_on_a_disk_without_python_in_between(tmp_path):
+    """Its threads may read on when Python ends, and would abort the process if they came back to it."""
+    (tmp_path / "a").write_bytes(b"bytes")
+    with (tmp_path / "a").open("rb") as file:
+        assert isinstance(arrow_file(file), pa.OSFile)
+        assert arrow_file(file).read() == b"bytes"
+    assert arrow_file(io.BytesIO(b"bytes")).read() == b"bytes"
